@@ -1,0 +1,88 @@
+import { checkOutboundUrl } from "../config/public-url.ts";
+import { discardBody, readBoundedBody } from "./bounded-body.ts";
+
+/** What of the global `fetch` is used. */
+export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Redirects that a GET follows (contract). A POST follows none: its body would go to a place that nobody named. */
+export const MAX_GET_REDIRECTS = 3;
+
+export interface OutboundRequest {
+  method: "GET" | "POST";
+  headers: Record<string, string>;
+  body?: string;
+}
+
+export interface OutboundOptions {
+  allowPrivate: boolean;
+  fetch: FetchFunction;
+  /** Most bytes of the body that are read; the rest is cancelled and the answer says `truncated`. */
+  maxBytes: number;
+  /** Over all redirects and the body. At most 2^31 - 1. */
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Statuses whose body nobody needs: it is cancelled at once instead of awaited. */
+  ignoreBodyOf?: readonly number[];
+}
+
+/** How an outbound request ended. `refused`: the URL, or a redirect's, is not allowed; nothing was sent there. */
+export type OutboundAnswer =
+  | { kind: "answered"; status: number; headers: Headers; text: string; truncated: boolean }
+  | { kind: "refused"; reason: string }
+  | { kind: "broken"; reason: string }
+  | { kind: "timed_out" };
+
+/** Sends one request to a URL that a tenant gave. Never rejects; the response's body is always read or cancelled. */
+export async function fetchOutbound(url: string, request: OutboundRequest, options: OutboundOptions): Promise<OutboundAnswer> {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, options.timeoutMs);
+  options.signal.addEventListener("abort", abort, { once: true });
+  if (options.signal.aborted) abort();
+  try {
+    return await sendChecked(url, request, options, controller.signal);
+  } catch (error) {
+    return controller.signal.aborted ? { kind: "timed_out" } : { kind: "broken", reason: describeError(error) };
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", abort);
+  }
+}
+
+async function sendChecked(url: string, request: OutboundRequest, options: OutboundOptions, signal: AbortSignal): Promise<OutboundAnswer> {
+  // Taken out of the object: the platform's fetch refuses to run as a method of another.
+  const { fetch } = options;
+  let target = url;
+  let { headers } = request;
+  for (let redirects = 0; ; redirects += 1) {
+    const reason = checkOutboundUrl(target, options);
+    if (reason !== null) return { kind: "refused", reason: redirects === 0 ? `the URL ${reason}` : `the URL redirects to one that ${reason}` };
+    const response = await fetch(target, { method: request.method, headers, body: request.body, redirect: "manual", signal });
+    const next = request.method === "GET" && redirects < MAX_GET_REDIRECTS ? redirectTarget(response, target) : null;
+    if (next === null) return readAnswer(response, options);
+    await discardBody(response);
+    // Another origin gets none of the credentials that were meant for the first.
+    if (new URL(next).origin !== new URL(target).origin) headers = {};
+    target = next;
+  }
+}
+
+async function readAnswer(response: Response, options: OutboundOptions): Promise<OutboundAnswer> {
+  const { status, headers } = response;
+  if (options.ignoreBodyOf?.includes(status) === true) {
+    await discardBody(response);
+    return { kind: "answered", status, headers, text: "", truncated: false };
+  }
+  const body = await readBoundedBody(response, options.maxBytes);
+  return { kind: "answered", status, headers, ...body };
+}
+
+function redirectTarget(response: Response, base: string): string | null {
+  const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get("location") : null;
+  return location !== null && URL.canParse(location, base) ? new URL(location, base).href : null;
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown error";
+  return error.cause instanceof Error && error.cause.message !== "" ? `${error.message}: ${error.cause.message}` : error.message;
+}
