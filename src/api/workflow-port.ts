@@ -1,0 +1,106 @@
+import type { CallRecord, ContextSize, Outcome, Route } from "../consumer/work-order.ts";
+import type { Failure, Json, Problem } from "../errors.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+import type { LoggedEvent } from "../workflow/events.ts";
+import type { TaskStatus, WorkflowStatus } from "../workflow/run.ts";
+import type { WorkflowSpec } from "../workflow/spec.ts";
+
+/** What the API asks of one workflow's object. Refusals come back as values, since thrown classes lose their type over RPC. */
+export interface WorkflowPort {
+  create(request: CreateRequest): Promise<CreateAnswer>;
+  exists(): Promise<boolean>;
+  /** `waitMs` > 0: answers once the workflow is final, or after that time. */
+  read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem>;
+  readTask(taskId: string): Promise<TaskView | Problem>;
+  listTasks(options: { status: TaskStatus | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem>;
+  command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem>;
+  retryTask(taskId: string): Promise<{ status: WorkflowStatus } | Problem>;
+  /** The spec, the agents' copies and the tasks whose outputs a rerun may take over. 409 while not final. `from` null: everything not completed. */
+  readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem>;
+  readEvents(options: { after: number; limit: number }): Promise<Page<LoggedEvent> | Problem>;
+  readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem>;
+  /** Takes a callback of an HTTP agent; the secret is the random part of the token. */
+  acceptCallback(secret: string, outcome: Outcome): Promise<{ accepted: true } | Problem>;
+  /** Deletes all data of a final workflow; an idempotency record stays until it is 24 h old. */
+  remove(): Promise<{ removed: true } | Problem>;
+  /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log. */
+  fetch(request: Request): Promise<Response>;
+}
+
+export interface CreateRequest {
+  tenant: string;
+  workflowId: string;
+  spec: WorkflowSpec;
+  /** The agents the spec uses, by name: copied into the workflow. */
+  agents: Record<string, AgentDefinition>;
+  /** Scheme and host under which callbacks reach this service. */
+  origin: string;
+  requestId: string;
+  idempotency: { key: string; bodyHash: string } | null;
+  rerunOf: { workflowId: string; tasks: readonly string[] } | null;
+}
+
+export type CreateAnswer =
+  | { kind: "created"; workflow: WorkflowView }
+  /** The same key and body were seen within 24 h: the first answer again, byte for byte. */
+  | { kind: "replayed"; body: string }
+  /** The key's record is older than 24 h: the caller derives the next id. */
+  | { kind: "expired" }
+  | Problem;
+
+export interface Checkpoint {
+  spec: WorkflowSpec;
+  agents: Record<string, AgentDefinition>;
+  reusable: string[];
+}
+
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+export interface TaskView {
+  id: string;
+  status: TaskStatus;
+  attempt: number;
+  wave: number;
+  agent: string;
+  output: Json;
+  /** Present when the output was left out for its size: ask for the single task. */
+  outputBytes?: number;
+  startedAt: string | null;
+  finishedAt: string | null;
+  route: Route | null;
+  usage: { inputTokens: number; outputTokens: number; costUsd: number } | null;
+  context: ContextSize | null;
+  error: Failure | null;
+}
+
+export interface WorkflowSummary {
+  id: string;
+  name: string | null;
+  status: WorkflowStatus;
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  metadata: Record<string, string>;
+  progress: { total: number; completed: number; failed: number; skipped: number; running: number; percent: number };
+  usage: { inputTokens: number; outputTokens: number; costUsd: number; baselineUsd: number; savedPercent: number };
+  error: Failure | null;
+}
+
+export interface WorkflowView extends WorkflowSummary {
+  result: Json;
+  waves?: string[][];
+  /** By task id, without the `id` field. */
+  tasks?: Record<string, Omit<TaskView, "id">>;
+}
+
+export interface LedgerLine extends Omit<CallRecord, "at" | "costNanoUsd" | "baselineNanoUsd"> {
+  at: string;
+  workflowId: string;
+  taskId: string;
+  attempt: number;
+  costUsd: number;
+  late: boolean;
+}

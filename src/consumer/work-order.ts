@@ -1,0 +1,89 @@
+import type { Failure, Json } from "../errors.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+
+/** Names one attempt: the fence that every claim, renewal and report carries. */
+export interface AttemptRef {
+  /** Position of the task in the workflow's spec. */
+  task: number;
+  attempt: number;
+}
+
+/** Everything one attempt needs, read from the object once; the executor asks for nothing more. */
+export interface WorkOrder extends AttemptRef {
+  workflowId: string;
+  tenant: string;
+  taskId: string;
+  agentName: string;
+  agent: AgentDefinition;
+  /** The task's input with every `${…}` replaced. */
+  input: Json;
+  /** Outputs of the direct dependencies, by task id. */
+  dependencies: Record<string, Json>;
+  /** Unix time (ms) at which this attempt is over. */
+  deadlineAt: number;
+  /** The same on every attempt of a task: `{workflowId}.{taskId}`, plus `.r{n}` after the n-th manual retry. */
+  idempotencyKey: string;
+  /** Where a callback agent answers. */
+  callback: { url: string; token: string } | null;
+  /** What an LLM agent's task pins or asks for. */
+  llm: LlmRequest | null;
+  requestId: string | null;
+}
+
+export interface LlmRequest {
+  taskType: string | null;
+  tier: "weak" | "base" | "strong" | null;
+  model: string | null;
+  maxOutputTokens: number | null;
+  /** JSON Schema that the parsed answer must satisfy; null for plain text. */
+  outputSchema: Json | null;
+  context: "full" | "none";
+  /** Whether token deltas are wanted on live streams. */
+  stream: boolean;
+}
+
+/** Tokens as the provider (or, with `estimated`, we) counted them. Money in integer nano-dollars. */
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  costNanoUsd: number;
+}
+
+/** One call that was made, and may have cost something: a line of the ledger. */
+export interface CallRecord extends Usage {
+  /** Unix ms at which the call ended. */
+  at: number;
+  provider: string;
+  model: string;
+  /** The usage was missing from the answer and was estimated. */
+  estimated: boolean;
+  /** The same tokens at the baseline model's price (the strong tier's first). */
+  baselineNanoUsd: number;
+}
+
+/** How the model of an LLM attempt was found. */
+export interface Route {
+  tier: string;
+  model: string;
+  provider: string;
+  complexity: number | null;
+  reason: string;
+  fallbacks: string[];
+}
+
+/** How an attempt ended. Expected failures are values; nothing is thrown across RPC. */
+export type Outcome =
+  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null }
+  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null }
+  | { status: "waiting" };
+
+/** Tokens of what an LLM agent was shown of its dependencies, before and after reduction. */
+export interface ContextSize {
+  originalTokens: number;
+  reducedTokens: number;
+}
+
+export interface Report extends AttemptRef {
+  outcome: Outcome;
+}

@@ -1,0 +1,106 @@
+import { chooseChannel } from "./dispatch.ts";
+import { takeFirst } from "./fifo.ts";
+import { completeTask, failTask, skipTask } from "./settle-task.ts";
+import { emit, offerTask, touch, wakeAt, type Step } from "./step.ts";
+
+/** The first step of a workflow: announces it, takes over reused outputs, and starts it now or at `startAt`. */
+export function startRun(step: Step, reused: readonly { task: number; outputBytes: number }[]): void {
+  const { plan, state } = step.run;
+  step.isStateTouched = true;
+  emit(step, "workflow.created", { name: plan.name });
+  emit(step, "workflow.planned", { waves: plan.graph.waves.length, tasks: plan.graph.size });
+  for (const { task, outputBytes } of reused) completeTask(step, task, outputBytes, true);
+  if (plan.startAt !== null && plan.startAt > step.now) {
+    state.status = "scheduled";
+    wakeAt(step, plan.startAt);
+  } else {
+    beginRun(step);
+  }
+}
+
+/** Moves a scheduled or resumed workflow to `running`; the deadline counts from its first start. */
+export function beginRun(step: Step): void {
+  const { plan, state } = step.run;
+  step.isStateTouched = true;
+  state.status = "running";
+  if (state.startedAt !== null) return;
+  state.startedAt = step.now;
+  emit(step, "workflow.started", {});
+  if (plan.deadlineMs !== null) {
+    state.deadlineAt = step.now + plan.deadlineMs;
+    wakeAt(step, state.deadlineAt);
+  }
+}
+
+/** Starts ready tasks while there are slots, most urgent first. Costs O(tasks started or skipped). */
+export function scheduleReady(step: Step): void {
+  const picked = pickReady(step);
+  for (const task of picked) {
+    const { run } = step;
+    if (run.state.isFailing) offerTask(step, task);
+    else dispatchTask(step, task, picked.length);
+  }
+}
+
+function pickReady(step: Step): number[] {
+  const { plan, state, tasks, index } = step.run;
+  const picked: number[] = [];
+  while (state.status === "running" && !state.isFailing && index.live.size + picked.length < plan.maxConcurrency) {
+    const task = takeReady(step);
+    if (task === undefined) break;
+    const candidate = tasks[task]!;
+    if (candidate.status !== "pending" || candidate.retryAt !== null) continue;
+    const verdict = plan.tasks[task]!.hasWhen && candidate.attempt === 0 ? step.abilities.evaluateWhen(task) : true;
+    if (verdict === true) picked.push(task);
+    else if (verdict === false) skipTask(step, task, "when", null);
+    else failTask(step, task, verdict);
+  }
+  return picked;
+}
+
+function takeReady(step: Step): number | undefined {
+  for (const fifo of step.run.index.ready) {
+    const task = takeFirst(fifo);
+    if (task !== undefined) return task;
+  }
+  return undefined;
+}
+
+function dispatchTask(step: Step, task: number, readySize: number): void {
+  const { run, now, abilities } = step;
+  const plan = run.plan.tasks[task]!;
+  const state = touch(step, task);
+  const channel = chooseChannel(plan.kind, readySize, run.index.counts.inObject, abilities.settings);
+  state.attempt += 1;
+  state.channel = channel;
+  run.index.live.add(task);
+  emit(step, "task.queued", { attempt: state.attempt }, task);
+  if (channel === "queue") {
+    state.status = "queued";
+    state.leaseUntil = now + claimLeaseMs(abilities.settings.claimLeaseMs, state.losses);
+    wakeAt(step, state.leaseUntil);
+  } else {
+    markStarted(step, task);
+    if (channel === "object") run.index.counts.inObject += 1;
+  }
+  step.dispatches.push({ task, attempt: state.attempt, channel });
+}
+
+/** Marks an attempt as running from now on. A call that the object itself waits for needs no lease: it dies with the object, which then knows. */
+export function markStarted(step: Step, task: number): void {
+  const { now, abilities, run } = step;
+  const state = touch(step, task);
+  state.status = "running";
+  state.startedAt ??= now;
+  state.timeoutAt = now + run.plan.tasks[task]!.timeoutMs;
+  state.leaseUntil = state.channel === "queue" ? now + abilities.settings.leaseMs : null;
+  wakeAt(step, state.leaseUntil ?? state.timeoutAt + abilities.settings.timeoutGraceMs);
+  emit(step, "task.started", { attempt: state.attempt }, task);
+}
+
+/** Longest wait for a queue message, so that a backlog of the queue is not taken for lost messages. */
+const MAX_CLAIM_LEASE_MS = 300_000;
+
+function claimLeaseMs(firstMs: number, losses: number): number {
+  return Math.min(firstMs * 2 ** losses, Math.max(firstMs, MAX_CLAIM_LEASE_MS));
+}

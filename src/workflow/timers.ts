@@ -1,0 +1,52 @@
+import { failAttempt, loseAttempt } from "./attempts.ts";
+import { isFinalWorkflow, type Run, type TaskState } from "./run.ts";
+import { beginRun } from "./schedule.ts";
+import { endRun } from "./finish.ts";
+import { offerTask, touch, wakeAt, type Step } from "./step.ts";
+
+/** Does everything whose time has come: start, deadline, leases, timeouts, retries. O(live and retrying tasks). */
+export function fireTimers(step: Step): void {
+  const { run, now } = step;
+  const { state, plan, index } = run;
+  if (state.status === "scheduled" && plan.startAt !== null && plan.startAt <= now) beginRun(step);
+  if (state.deadlineAt !== null && state.deadlineAt <= now) {
+    const message = `the workflow's deadlineMs of ${plan.deadlineMs} ms is over`;
+    return endRun(step, "failed", { code: "deadline_exceeded", message, retryable: false });
+  }
+  for (const task of [...index.live]) fireAttemptTimer(step, task);
+  for (const task of [...index.retrying]) {
+    if ((run.tasks[task]!.retryAt ?? 0) > now) continue;
+    index.retrying.delete(task);
+    touch(step, task).retryAt = null;
+    offerTask(step, task);
+  }
+  wakeAt(step, nextWakeAt(run, step.abilities.settings.timeoutGraceMs));
+}
+
+function fireAttemptTimer(step: Step, task: number): void {
+  const { now, abilities } = step;
+  const state = step.run.tasks[task]!;
+  if (timeoutOf(state, abilities.settings.timeoutGraceMs) <= now) {
+    const message = `no answer within the task's timeoutMs of ${step.run.plan.tasks[task]!.timeoutMs} ms`;
+    failAttempt(step, task, { code: "timeout", message, retryable: true }, null);
+  } else if (state.leaseUntil !== null && state.leaseUntil <= now) {
+    loseAttempt(step, task);
+  }
+}
+
+/** A waiting attempt times out on the dot; a running one gets time to report its own timeout first. */
+function timeoutOf(state: TaskState, graceMs: number): number {
+  if (state.timeoutAt === null) return Infinity;
+  return state.status === "waiting" ? state.timeoutAt : state.timeoutAt + graceMs;
+}
+
+/** When the alarm must fire next, as a function of the state alone; Infinity when nothing is timed. O(live and retrying tasks). */
+export function nextWakeAt(run: Run, graceMs: number): number {
+  const { state, plan, index, tasks } = run;
+  if (isFinalWorkflow(state.status)) return Infinity;
+  let at = state.deadlineAt ?? Infinity;
+  if (state.status === "scheduled" && plan.startAt !== null) at = Math.min(at, plan.startAt);
+  for (const task of index.live) at = Math.min(at, tasks[task]!.leaseUntil ?? Infinity, timeoutOf(tasks[task]!, graceMs));
+  for (const task of index.retrying) at = Math.min(at, tasks[task]!.retryAt ?? Infinity);
+  return at;
+}
