@@ -21,8 +21,8 @@ export interface OutboundOptions {
   /** Over all redirects and the body. At most 2^31 - 1. */
   timeoutMs: number;
   signal: AbortSignal;
-  /** Statuses whose body nobody needs: it is cancelled at once instead of awaited. */
-  ignoreBodyOf?: readonly number[];
+  /** Whether an answer's body is wanted; otherwise it is cancelled at once instead of awaited. Default: always. */
+  needsBody?: (status: number) => boolean;
 }
 
 /** How an outbound request ended. `refused`: the URL, or a redirect's, is not allowed; nothing was sent there. */
@@ -69,7 +69,7 @@ async function sendChecked(url: string, request: OutboundRequest, options: Outbo
 
 async function readAnswer(response: Response, options: OutboundOptions): Promise<OutboundAnswer> {
   const { status, headers } = response;
-  if (options.ignoreBodyOf?.includes(status) === true) {
+  if (options.needsBody?.(status) === false) {
     await discardBody(response);
     return { kind: "answered", status, headers, text: "", truncated: false };
   }
