@@ -1,4 +1,4 @@
-import type { CallRecord, ContextSize, Outcome, Route } from "../consumer/work-order.ts";
+import type { CallRecord, ContextSize, Route } from "../consumer/work-order.ts";
 import type { Failure, Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
@@ -19,8 +19,8 @@ export interface WorkflowPort {
   readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem>;
   readEvents(options: { after: number; limit: number }): Promise<Page<LoggedEvent> | Problem>;
   readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem>;
-  /** Takes a callback of an HTTP agent; the secret is the random part of the token. */
-  acceptCallback(secret: string, outcome: Outcome): Promise<{ accepted: true } | Problem>;
+  /** Takes the body of an HTTP agent's callback; the secret is the random part of the token. Checks the body itself: a malformed one is `invalid` and does not use the token up. */
+  acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem>;
   /** Deletes all data of a final workflow; an idempotency record stays until it is 24 h old. */
   remove(): Promise<{ removed: true } | Problem>;
   /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log. */
