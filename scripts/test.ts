@@ -1,0 +1,103 @@
+/**
+ * Everything that must hold before a change is taken: static checks, then every test project. Two lanes run side by side, for
+ * two cores; the end-to-end tests run alone, because they watch leases and timeouts of real processes. The last line is the
+ * count; the exit code is 1 if anything failed.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { projectRoot, quietWranglerEnv, wranglerBin } from "./local-worker.ts";
+
+interface Part {
+  name: string;
+  /** Arguments for node; the project's tools are plain scripts, so no shell and no PATH is involved. */
+  args: string[];
+  /** Set for a test project: where its JSON report goes. */
+  report?: string;
+}
+
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const reports = mkdtempSync(join(tmpdir(), "weft-test-"));
+const bin = (path: string): string => join(projectRoot, "node_modules", path);
+
+const staticParts: Part[] = [
+  { name: "types", args: [bin("typescript/bin/tsc"), "--noEmit", "-p", "."] },
+  { name: "binding types", args: [wranglerBin, "types", "--include-runtime=false", "--env-file=.dev.vars.example", "--check"] },
+  { name: "lint", args: [bin("oxlint/bin/oxlint"), "--deny-warnings"] },
+  { name: "purity", args: ["scripts/check-purity.ts"] },
+  { name: "unused code", args: [bin("knip/bin/knip.js")] },
+  { name: "bundle", args: ["scripts/bundle.ts"] },
+];
+
+let passed = 0;
+let failed = 0;
+const startedAt = performance.now();
+await Promise.all([runInOrder([testProject("core")]), runInOrder([...staticParts, testProject("workerd")])]);
+await runInOrder([testProject("e2e")]);
+rmSync(reports, { recursive: true, force: true });
+
+console.log(`\nall parts: ${seconds(startedAt)}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+function testProject(name: string): Part {
+  const report = join(reports, `${name}.json`);
+  return { name: `${name} tests`, args: [bin("vitest/vitest.mjs"), "run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], report };
+}
+
+async function runInOrder(parts: Part[]): Promise<void> {
+  for (const part of parts) await run(part);
+}
+
+async function run(part: Part): Promise<void> {
+  const partStartedAt = performance.now();
+  const { exitCode, output } = await runNode(part.args);
+  const outcome = readOutcome(part, exitCode);
+  passed += outcome.passed;
+  failed += outcome.failed;
+
+  const counts = part.report === undefined ? "" : `: ${outcome.passed} passed, ${outcome.failed} failed${outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : ""}`;
+  console.log(`${outcome.failed > 0 ? "✗" : "✓"} ${part.name} (${seconds(partStartedAt)})${counts}`);
+  if (outcome.failed > 0) console.log(output);
+  else if (part.name === "bundle") console.log(`  ${output.trim()}`);
+}
+
+function runNode(args: string[]): Promise<{ exitCode: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv }, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.once("error", (error) => resolve({ exitCode: null, output: `${output}${error.message}` }));
+    child.once("close", (exitCode) => resolve({ exitCode, output }));
+  });
+}
+
+/** A test project that fails without a failed test (a file that does not load, an unhandled rejection, no tests) counts as one failure. */
+function readOutcome(part: Part, exitCode: number | null): Outcome {
+  if (part.report === undefined) return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  const report = readReport(part.report);
+  return {
+    passed: report.numPassedTests,
+    failed: exitCode === 0 ? report.numFailedTests : Math.max(1, report.numFailedTests),
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+function readReport(path: string): Record<"numPassedTests" | "numFailedTests" | "numPendingTests" | "numTodoTests", number> {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as ReturnType<typeof readReport>;
+  } catch {
+    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
+  }
+}
+
+function seconds(sinceMs: number): string {
+  return `${((performance.now() - sinceMs) / 1_000).toFixed(1)} s`;
+}
