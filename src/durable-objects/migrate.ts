@@ -1,0 +1,18 @@
+/**
+ * Brings an object's SQLite schema up to date. Migrations are append-only: the n-th entry is version n and never changes once
+ * deployed. Must run inside a transaction.
+ */
+export function migrate(sql: SqlStorage, migrations: readonly string[]): void {
+  const current = readVersion(sql);
+  if (current === migrations.length) return;
+  if (current === 0) sql.exec("CREATE TABLE schema_version (version INTEGER NOT NULL)");
+  migrations.slice(current).forEach((statements) => sql.exec(statements));
+  if (current === 0) sql.exec("INSERT INTO schema_version VALUES (?)", migrations.length);
+  else sql.exec("UPDATE schema_version SET version = ?", migrations.length);
+}
+
+/** The schema's version; 0 for an object that never stored anything. Reading it writes nothing, so that asking for unknown ids leaves no trace. */
+export function readVersion(sql: SqlStorage): number {
+  const [table] = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").toArray();
+  return table === undefined ? 0 : Number(sql.exec("SELECT version FROM schema_version").one()["version"]);
+}

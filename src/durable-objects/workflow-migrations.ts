@@ -1,0 +1,19 @@
+/** Schema of a workflow object. Append-only: change nothing that was deployed, add an entry. */
+export const WORKFLOW_MIGRATIONS: readonly string[] = [
+  `
+  -- Single documents: identity, input, state, totals, result, idempotency.
+  CREATE TABLE documents (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE agents (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+  -- What was posted, written once; apart from the state, so that a step rewrites small rows only.
+  CREATE TABLE tasks (task INTEGER PRIMARY KEY, json TEXT NOT NULL);
+  -- A row appears with a task's first change. state: the core's TaskState; detail: route and context of the last attempt.
+  CREATE TABLE task_states (task INTEGER PRIMARY KEY, status TEXT NOT NULL, state TEXT NOT NULL, detail TEXT);
+  CREATE TABLE outputs (task INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, json TEXT NOT NULL);
+  -- One row per step, not per event: seq of the first, and a JSON array.
+  CREATE TABLE events (first_seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, items TEXT NOT NULL);
+  -- Every call that was made. The key makes a repeated report cost nothing twice.
+  CREATE TABLE calls (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, attempt INTEGER NOT NULL, call INTEGER NOT NULL, late INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE (task, attempt, call));
+  CREATE TABLE callbacks (hash TEXT PRIMARY KEY, task INTEGER NOT NULL, attempt INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE webhooks (id INTEGER PRIMARY KEY, type TEXT NOT NULL, at INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL);
+  `,
+];

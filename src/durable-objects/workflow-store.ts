@@ -1,0 +1,300 @@
+import type { CallRecord, ContextSize, Route } from "../consumer/work-order.ts";
+import type { Json } from "../errors.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
+import { createTaskState, type RunState, type TaskState, type TaskStatus } from "../workflow/run.ts";
+import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
+import { migrate, readVersion } from "./migrate.ts";
+import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
+
+/** Longest text in one bound parameter: SQLite in a Durable Object takes values up to 2 MB. */
+const MAX_PARAMETER_CHARS = 500_000;
+/** Events in one row; with errors of at most 2,000 characters a row stays under 2 MB. */
+const MAX_EVENTS_PER_ROW = 400;
+
+/** What is fixed when a workflow is created, without its tasks and input. */
+export interface Identity {
+  tenant: string;
+  workflowId: string;
+  origin: string;
+  requestId: string;
+  spec: Omit<WorkflowSpec, "tasks" | "input">;
+}
+
+export interface Totals {
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  baselineNanoUsd: number;
+}
+
+/** Of an attempt's report: what views show beside the state. */
+export interface TaskDetail {
+  route: Route | null;
+  context: ContextSize | null;
+}
+
+export interface IdempotencyRecord {
+  key: string;
+  bodyHash: string;
+  createdAt: number;
+  /** The first answer's body; kept in parts, since it may be over the size of a row. */
+  parts: number;
+}
+
+export interface Documents {
+  identity: Identity;
+  input: Json;
+  state: RunState;
+  totals: Totals;
+  result: Json;
+  idempotency: IdempotencyRecord;
+}
+
+export interface StoredCall extends CallRecord {
+  task: number;
+  attempt: number;
+  isLate: boolean;
+}
+
+export interface StoredTask {
+  task: number;
+  state: TaskState;
+  detail: TaskDetail | null;
+  outputBytes: number | null;
+  /** JSON text; null when there is none or it is longer than asked for. */
+  outputJson: string | null;
+}
+
+export interface WebhookRow {
+  id: number;
+  type: string;
+  at: number;
+  status: string;
+  attempts: number;
+  nextAt: number;
+}
+
+/** The SQL of a workflow object, and the only place of it. Every method is synchronous; `transaction` makes several one. */
+export class WorkflowStore {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    return this.#storage.transactionSync(work);
+  }
+
+  /** Whether anything was ever stored here. */
+  hasSchema(): boolean {
+    return readVersion(this.#sql) > 0;
+  }
+
+  migrate(): void {
+    migrate(this.#sql, WORKFLOW_MIGRATIONS);
+  }
+
+  read<Name extends keyof Documents>(name: Name): Documents[Name] | null {
+    const [row] = this.#sql.exec("SELECT json FROM documents WHERE name = ?", name).toArray();
+    return row === undefined ? null : (JSON.parse(String(row["json"])) as Documents[Name]);
+  }
+
+  write<Name extends keyof Documents>(name: Name, value: Documents[Name]): void {
+    this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, JSON.stringify(value));
+  }
+
+  writeAnswer(body: string): number {
+    const parts = Math.ceil(body.length / MAX_PARAMETER_CHARS);
+    for (let part = 0; part < parts; part += 1) {
+      const text = body.slice(part * MAX_PARAMETER_CHARS, (part + 1) * MAX_PARAMETER_CHARS);
+      this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", `answer:${part}`, text);
+    }
+    return parts;
+  }
+
+  readAnswer(parts: number): string {
+    const names = Array.from({ length: parts }, (_, part) => `answer:${part}`);
+    return names.map((name) => String(this.#sql.exec("SELECT json FROM documents WHERE name = ?", name).one()["json"])).join("");
+  }
+
+  addAgents(agents: Record<string, AgentDefinition>): void {
+    for (const [name, agent] of Object.entries(agents)) this.#sql.exec("INSERT INTO agents VALUES (?, ?)", name, JSON.stringify(agent));
+  }
+
+  readAgents(): Record<string, AgentDefinition> {
+    const rows = this.#sql.exec("SELECT name, json FROM agents").toArray();
+    return Object.fromEntries(rows.map((row) => [String(row["name"]), JSON.parse(String(row["json"])) as AgentDefinition]));
+  }
+
+  addTasks(tasks: readonly TaskSpec[]): void {
+    const rows = tasks.map((task, index) => [index, task] as const);
+    this.#insertRows("INSERT INTO tasks SELECT value ->> 0, value -> 1 FROM json_each(?)", rows);
+  }
+
+  readTaskSpec(task: number): TaskSpec {
+    return JSON.parse(String(this.#sql.exec("SELECT json FROM tasks WHERE task = ?", task).one()["json"])) as TaskSpec;
+  }
+
+  readTaskSpecs(): TaskSpec[] {
+    return this.#sql.exec("SELECT json FROM tasks ORDER BY task").toArray().map((row) => JSON.parse(String(row["json"])) as TaskSpec);
+  }
+
+  /** States of all tasks; one that has not changed yet is in its first state. */
+  readTaskStates(size: number): TaskState[] {
+    const states = Array.from({ length: size }, createTaskState);
+    for (const row of this.#sql.exec("SELECT task, state FROM task_states")) states[Number(row["task"])] = JSON.parse(String(row["state"])) as TaskState;
+    return states;
+  }
+
+  writeTaskStates(tasks: ReadonlySet<number>, states: readonly TaskState[], details: ReadonlyMap<number, TaskDetail>): void {
+    const rows = [...tasks].map((task) => [task, states[task]!.status, states[task]!, details.get(task) ?? null] as const);
+    this.#insertRows(
+      `INSERT INTO task_states SELECT value ->> 0, value ->> 1, value -> 2, nullif(value -> 3, 'null') FROM json_each(?) WHERE true
+       ON CONFLICT (task) DO UPDATE SET status = excluded.status, state = excluded.state, detail = coalesce(excluded.detail, detail)`,
+      rows,
+    );
+  }
+
+  writeOutput(task: number, json: string, bytes: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", task, bytes, json);
+  }
+
+  readOutputJson(task: number): string | null {
+    const [row] = this.#sql.exec("SELECT json FROM outputs WHERE task = ?", task).toArray();
+    return row === undefined ? null : String(row["json"]);
+  }
+
+  readOutputBytes(task: number): number {
+    const [row] = this.#sql.exec("SELECT bytes FROM outputs WHERE task = ?", task).toArray();
+    return row === undefined ? 0 : Number(row["bytes"]);
+  }
+
+  /** Stored tasks from `first` on, in the spec's order, with outputs up to `maxOutputBytes` each. Tasks that never changed are missing. */
+  readStoredTasks(query: { first: number; limit: number; status: TaskStatus | null; maxOutputBytes: number }): StoredTask[] {
+    const rows = this.#sql.exec(
+      `SELECT s.task, s.state, s.detail, o.bytes, CASE WHEN o.bytes <= ? THEN o.json END AS json
+       FROM task_states s LEFT JOIN outputs o ON o.task = s.task
+       WHERE s.task >= ? AND (? IS NULL OR s.status = ?) ORDER BY s.task LIMIT ?`,
+      query.maxOutputBytes, query.first, query.status, query.status, query.limit,
+    );
+    return rows.toArray().map((row) => ({
+      task: Number(row["task"]),
+      state: JSON.parse(String(row["state"])) as TaskState,
+      detail: row["detail"] === null ? null : (JSON.parse(String(row["detail"])) as TaskDetail),
+      outputBytes: row["bytes"] === null ? null : Number(row["bytes"]),
+      outputJson: row["json"] === null ? null : String(row["json"]),
+    }));
+  }
+
+  /** The seq of the newest event; 0 before the first. */
+  readLastSeq(): number {
+    const [row] = this.#sql.exec("SELECT first_seq + count - 1 AS last FROM events ORDER BY first_seq DESC LIMIT 1").toArray();
+    return row === undefined ? 0 : Number(row["last"]);
+  }
+
+  appendEvents(firstSeq: number, events: readonly WorkflowEvent[]): void {
+    for (let start = 0; start < events.length; start += MAX_EVENTS_PER_ROW) {
+      const part = events.slice(start, start + MAX_EVENTS_PER_ROW);
+      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?)", firstSeq + start, part.length, JSON.stringify(part));
+    }
+  }
+
+  readEvents(after: number, limit: number): LoggedEvent[] {
+    const from = "(SELECT coalesce(max(first_seq), 0) FROM events WHERE first_seq <= ?)";
+    const found: LoggedEvent[] = [];
+    for (const row of this.#sql.exec(`SELECT first_seq, items FROM events WHERE first_seq >= ${from} ORDER BY first_seq`, after + 1)) {
+      const firstSeq = Number(row["first_seq"]);
+      (JSON.parse(String(row["items"])) as WorkflowEvent[]).forEach((event, index) => {
+        if (firstSeq + index > after && found.length < limit) found.push({ seq: firstSeq + index, ...event });
+      });
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  /** Keeps a call unless it is kept already; answers whether it was new. */
+  addCall(call: StoredCall, index: number): boolean {
+    const { task, attempt, isLate, ...record } = call;
+    const cursor = this.#sql.exec("INSERT OR IGNORE INTO calls (task, attempt, call, late, json) VALUES (?, ?, ?, ?, ?)", task, attempt, index, isLate ? 1 : 0, JSON.stringify(record));
+    return cursor.rowsWritten > 0;
+  }
+
+  readCalls(afterId: number, limit: number): (StoredCall & { id: number })[] {
+    const rows = this.#sql.exec("SELECT id, task, attempt, late, json FROM calls WHERE id > ? ORDER BY id LIMIT ?", afterId, limit).toArray();
+    return rows.map((row) => ({
+      ...(JSON.parse(String(row["json"])) as CallRecord),
+      id: Number(row["id"]),
+      task: Number(row["task"]),
+      attempt: Number(row["attempt"]),
+      isLate: row["late"] === 1,
+    }));
+  }
+
+  /** Usage of each task that made calls, or of one. */
+  readUsage(task: number | null): Map<number, { inputTokens: number; outputTokens: number; costNanoUsd: number }> {
+    const rows = this.#sql.exec(
+      `SELECT task, sum(json ->> 'inputTokens') AS input, sum(json ->> 'outputTokens') AS output, sum(json ->> 'costNanoUsd') AS cost
+       FROM calls WHERE ? IS NULL OR task = ? GROUP BY task`, task, task,
+    );
+    return new Map(rows.toArray().map((row) => [Number(row["task"]), { inputTokens: Number(row["input"]), outputTokens: Number(row["output"]), costNanoUsd: Number(row["cost"]) }]));
+  }
+
+  addCallback(hash: string, task: number, attempt: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO callbacks VALUES (?, ?, ?)", hash, task, attempt);
+  }
+
+  findCallback(hash: string): { task: number; attempt: number } | null {
+    const [row] = this.#sql.exec("SELECT task, attempt FROM callbacks WHERE hash = ?", hash).toArray();
+    return row === undefined ? null : { task: Number(row["task"]), attempt: Number(row["attempt"]) };
+  }
+
+  addWebhook(type: string, at: number, status: string): void {
+    this.#sql.exec("INSERT INTO webhooks (type, at, status, attempts, next_at) VALUES (?, ?, ?, 0, ?)", type, at, status, at);
+  }
+
+  readDueWebhooks(now: number, limit: number): WebhookRow[] {
+    const rows = this.#sql.exec("SELECT id, type, at, status, attempts, next_at FROM webhooks WHERE next_at <= ? ORDER BY id LIMIT ?", now, limit).toArray();
+    return rows.map((row) => ({ id: Number(row["id"]), type: String(row["type"]), at: Number(row["at"]), status: String(row["status"]), attempts: Number(row["attempts"]), nextAt: Number(row["next_at"]) }));
+  }
+
+  /** When the next webhook is due; Infinity without any. */
+  readNextWebhookAt(): number {
+    const at = this.#sql.exec("SELECT min(next_at) AS at FROM webhooks").one()["at"];
+    return at === null ? Infinity : Number(at);
+  }
+
+  postponeWebhook(id: number, attempts: number, nextAt: number): void {
+    this.#sql.exec("UPDATE webhooks SET attempts = ?, next_at = ? WHERE id = ?", attempts, nextAt, id);
+  }
+
+  removeWebhook(id: number): void {
+    this.#sql.exec("DELETE FROM webhooks WHERE id = ?", id);
+  }
+
+  /** Removes everything but the idempotency record and its answer. */
+  removeAllButAnswer(): void {
+    for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "callbacks", "webhooks"]) this.#sql.exec(`DELETE FROM ${table}`);
+    this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
+  }
+
+  /** One statement for many rows, passed as a JSON array: far cheaper than a statement a row. Splits what is over the size of a parameter. */
+  #insertRows(statement: string, rows: readonly (readonly unknown[])[]): void {
+    let part: string[] = [];
+    let length = 0;
+    for (const row of rows) {
+      const json = JSON.stringify(row);
+      if (part.length > 0 && length + json.length > MAX_PARAMETER_CHARS) {
+        this.#sql.exec(statement, `[${part.join(",")}]`);
+        part = [];
+        length = 0;
+      }
+      part.push(json);
+      length += json.length + 1;
+    }
+    if (part.length > 0) this.#sql.exec(statement, `[${part.join(",")}]`);
+  }
+}
