@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -85,9 +86,13 @@ export function randomRootKey(): string {
 /** Wraps a started group as a `LocalWorker` once it is healthy; removes `scratch` when it never is, or is stopped. */
 export async function whenReady(group: ProcessGroup, at: { scratch: string; port: number; rootKey: string }): Promise<LocalWorker> {
   const origin = `http://127.0.0.1:${at.port}`;
+  // After the hook of the group, which has killed it by then.
+  const removeScratch = (): void => rmSync(at.scratch, { recursive: true, force: true, maxRetries: 3 });
+  process.once("exit", removeScratch);
   const stop = async (): Promise<void> => {
     await group.stop();
-    await rm(at.scratch, { recursive: true, force: true });
+    removeScratch();
+    process.off("exit", removeScratch);
   };
   try {
     await isHealthy(origin, group);
