@@ -1,0 +1,129 @@
+import { type Action, findAction, findMisspelledAction, isActionWord } from "./action-words.ts";
+import { addCues, type ClauseFacts } from "./cues.ts";
+import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, FILLERS, FORMATS, LEAD_INS, LOOKUPS, MODELS } from "./object-words.ts";
+import { type Clause, readClauses } from "./reading.ts";
+
+/**
+ * The intent of a step, from its words alone: what its verb does, where the verb stands, and what the words around it say.
+ * Deterministic, linear in the text, no model. `confidence` is the estimated chance that the intent is right;
+ * a text without any known word gets `generate` with `NO_EVIDENCE_CONFIDENCE`.
+ */
+export function classifyByPatterns(step: { id: string; text: string }): IntentRanking {
+  const clauses = readClauses(step.text, isKnownName);
+  const scores = emptyScores();
+  const wordCount = clauses.reduce((count, clause) => count + clause.words.length, 0);
+  let weight = 1;
+  for (const clause of clauses) {
+    const points = scoreClause(clause, wordCount <= NAME_WORDS);
+    addEvidence(scores, points.scores, weight);
+    if (points.acts) weight *= LATER_CLAUSE_FACTOR;
+  }
+  return rankScores(scores);
+}
+
+/** Texts of up to this many words are names or short orders, in which single nouns tell the intent; longer ones are prompts. */
+const NAME_WORDS = 14;
+
+/** Each clause with an action makes the ones behind it count less: the first action is what a step is for. */
+const LATER_CLAUSE_FACTOR = 0.5;
+
+export const NO_EVIDENCE_CONFIDENCE = 0.15;
+
+/** Alternatives below this chance are noise. */
+const MIN_ALTERNATIVE_CONFIDENCE = 0.02;
+
+/** Points to chances: chosen so that confidence agrees with the share of right answers (docs/quality.md). */
+const POINTS_TO_LOG_ODDS = 1.3;
+
+function isKnownName(word: string): boolean {
+  return word === "if" || CHANNELS.has(word) || MODELS.has(word) || FORMATS.has(word) || isActionWord(word);
+}
+
+function scoreClause(clause: Clause, isName: boolean): { scores: Scores; acts: boolean } {
+  const scores = emptyScores();
+  const { words } = clause;
+  let head = 0;
+  if (clause.comma > 0 && LEAD_INS.has(words[0]!)) head = clause.comma;
+  while (head < words.length - 1 && FILLERS.has(words[head]!)) head += 1;
+  const facts: ClauseFacts = { words, asks: clause.asks, head, action: undefined, objectAt: head, isName };
+
+  for (let at = head; at < words.length; at += 1) {
+    const action = findAction(words, at) ?? (at === head ? findMisspelledAction(words[at]!) : undefined);
+    if (action === undefined) continue;
+    const share = weighAction(facts, action, at);
+    addEvidence(scores, action.evidence, share);
+    if (facts.action === undefined && share >= MAIN_ACTION_SHARE) {
+      facts.action = action;
+      facts.objectAt = at + 1;
+    }
+  }
+  addCues(scores, facts);
+  return { scores, acts: facts.action !== undefined };
+}
+
+/** From this share on a word is the action of its clause. */
+const MAIN_ACTION_SHARE = 0.5;
+
+/** How far behind the front a verb can stand behind a product's or a format's name ("HTML Extract …"). */
+const LABEL_WORDS = 2;
+
+/** Which share of a word's points counts, by its form and place: an order has its verb in front, a compound its deed at the end. */
+function weighAction(facts: ClauseFacts, action: Action, at: number): number {
+  const { words, head } = facts;
+  const led = facts.action !== undefined;
+  const ends = at === words.length - 1 || (at === words.length - 2 && CARRIERS.has(words[at + 1]!));
+  if (AUXILIARIES.has(words[head]!)) return 0.15;
+  switch (action.form) {
+    case "base":
+      if (at === head) return namesDoerAtEnd(words, at, action) ? 0.15 : 1;
+      if (isLink(words[at - 1]!)) return led ? 0.35 : 0.7;
+      if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
+      if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
+      if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
+      return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
+    case "noun":
+      if (led) return 0.12;
+      return ends ? 0.95 : at === head ? 0.75 : 0.4;
+    case "ing":
+      if (at === head) return 0.95;
+      return led ? 0.12 : ends ? 0.8 : 0.3;
+    case "past":
+      if (led) return 0.08;
+      return at === head ? 0.4 : CHANNELS.has(words[at - 1]!) ? 0.6 : 0.25;
+    case "third":
+      if (at === head && !action.thing && !action.nounLike) return 0.85;
+      return led ? 0.08 : action.thing || action.nounLike ? 0.15 : 0.4;
+  }
+}
+
+function isLink(word: string): boolean {
+  return word === "and" || word === "then" || word === "to" || word === "or";
+}
+
+/** "Message parser", "post summarization": the first word is what is acted on. */
+function namesDoerAtEnd(words: readonly string[], at: number, action: Action): boolean {
+  if (!action.thing && !action.nounLike) return false;
+  for (let end = words.length - 1; end > at && end >= words.length - 2; end -= 1) {
+    const word = words[end]!;
+    if (findAction(words, end)?.form === "noun" && (action.thing || /(?:er|or|ing)$/.test(word))) return true;
+    if (action.thing && LOOKUPS.has(word)) return true;
+  }
+  return false;
+}
+
+function rankScores(scores: Scores): IntentRanking {
+  const best = Math.max(...INTENTS.map((intent) => scores[intent]));
+  if (best <= 0) return { intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [] };
+  const odds = INTENTS.map((intent) => Math.exp((scores[intent] - best) * POINTS_TO_LOG_ODDS));
+  // Evidence of one point alone must not look sure: "no intent known" competes with a fixed score.
+  const sum = odds.reduce((total, odd) => total + odd, Math.exp(-best * POINTS_TO_LOG_ODDS));
+  const guesses: IntentGuess[] = INTENTS.map((intent, index) => ({ intent, confidence: roundChance(odds[index]! / sum) }));
+  guesses.sort((left, right) => right.confidence - left.confidence);
+  const [first, ...others] = guesses;
+  return { ...first!, alternatives: others.filter((guess) => guess.confidence >= MIN_ALTERNATIVE_CONFIDENCE) };
+}
+
+function roundChance(chance: number): number {
+  return Math.round(chance * 1_000) / 1_000;
+}

@@ -1,0 +1,102 @@
+function words(list: string): ReadonlySet<string> {
+  return new Set(list.split(" "));
+}
+
+/** Words in front of an action that say nothing about it. */
+export const FILLERS = words(
+  "a an the then now finally next first second third lastly please also just auto automatically automated quickly simply bulk batch ai ml llm step node task action let lets us we you i must always again try smart custom my your our new re and workflow manual manually",
+);
+
+/** Verb-like openers of a yes-or-no question or of a predicate. */
+export const AUXILIARIES = words("is are was were has have had does do did can could should would will am isnt arent doesnt hasnt wasnt didnt be contains");
+
+/** Middle words of a statement that is true or false ("status is done"). */
+export const PREDICATES = words("is are was were has isnt arent exists exist contains contain equals includes matches starts ends exceeds");
+
+/** Last words of such a statement ("user found"). */
+export const STATES = words(
+  "found exists exist empty missing present enabled disabled valid invalid failed success successful succeeded error true false ready available changed due already expired completed complete done finished active online offline paid approved rejected null undefined set received existing allowed open closed different equal same reached exceeded passed ok matched used seen processed available",
+);
+
+/** Openers of questions that want an answer, not a decision. */
+export const QUESTION_WORDS = words("what how why which who whom whose when where");
+
+/** Names of data formats. */
+export const FORMATS = words(
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency vcf geojson ascii utf8 utf unicode plaintext blocks boolean integer number float zip epub latex",
+);
+
+/** Files and pages that data is taken out of. */
+export const CONTAINERS = words(
+  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message",
+);
+
+/** Shapes of data that a step makes out of other data. */
+export const STRUCTURES = words(
+  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format",
+);
+
+/** Marks and other text that is cleaned away, not filtered. */
+export const MARKUP = words(
+  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark",
+);
+
+/** Services and media that carry messages. */
+export const CHANNELS = words(
+  "slack telegram gmail email emails mail discord teams msteams mattermost whatsapp sms twilio line signal outlook sendgrid mailchimp mailgun mailjet messenger twitter x linkedin facebook instagram reddit pushover pushbullet matrix rocketchat zulip wechat smtp inbox channel chat chatroom dm viber threads bluesky mastodon youtube wordpress webhook pagerduty opsgenie intercom brevo resend sns ntfy vonage",
+);
+
+/** Things that are sent; last in a step's name, they name the sending ("welcome email"). */
+export const MESSAGES = words(
+  "notification notifications alert alerts reminder reminders message messages email emails mail newsletter confirmation confirmations reply invitation invite announcement ping sms dm notice warning acknowledgement acknowledgment greeting broadcast response tweet",
+);
+
+/** Who receives them. */
+export const RECIPIENTS = words(
+  "user users customer customers client clients team teams manager admin admins administrator owner channel chat subscriber subscribers sender caller webhook me everyone group recipient recipients employee employees staff teacher student students parent attendees attendee participants participant lead leads candidate candidates sales support finance hr boss patient visitor guest member members mailing inbox requester author assignee",
+);
+
+/** Things that are written, drawn or said anew. */
+export const CONTENT = words(
+  "image images picture pictures photo video videos audio speech music song voiceover caption captions story stories article articles blog script scripts title titles headline headlines letter proposal essay poem ideas idea description descriptions copy content tweet thread slogan outline hashtags prompt prompts quiz questionnaire questions joke lyrics logo thumbnail illustration ad ads tutorial guide documentation readme code function tests response answer plan recipe persona brief contract bio tagline podcast narration avatar lesson course itinerary review",
+);
+
+/** The short version of something. */
+export const SUMMARIES = words("summary summaries recap digest overview synopsis tldr gist roundup takeaways highlights wrapup minutes keypoints bullets");
+
+/** What the word before "points" is in a summary. */
+export const KEY_ADJECTIVES = words("key main major important core principal essential central bullet salient");
+export const POINTS = words("points point takeaways takeaway ideas idea facts findings highlights insights messages themes moments learnings bullets");
+
+/** Models and their makers: a step named after one alone lets it write. */
+export const MODELS = words("gpt chatgpt openai dall dalle claude gemini deepseek llm ai mistral llama ollama perplexity anthropic midjourney flux groq copilot grok qwen agent assistant chatbot bot copywriter gpt4 gpt3 gpt4o elevenlabs");
+
+/** Words behind a doer or a deed that only say what kind of machine does it ("summarizer agent"). */
+export const CARRIERS = words("agent node step api workflow tool chain model service bot assistant function task job module action logic process processor engine system stage block subworkflow");
+
+/** Ordering words that, with a number, cut a list. */
+export const RANKS = words("top first last latest newest oldest bottom recent past best most max maximum");
+
+/** Tests of quality and form, as the object of "check". */
+export const QUALITIES = words(
+  "valid validity format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure types type consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields",
+);
+
+/** What a look-up in another source yields. */
+export const FACTS = words(
+  "info information details detail profile profiles data company companies person contact contacts customer location weather user users record records account domain price prices rate rates ip geo history metadata address stats context documents organization organisation lead product products order orders",
+);
+
+/** Nouns that name a look-up by themselves. */
+export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks clearbit apollo hunter zoominfo dropcontact datagma virustotal greynoise shodan crunchbase fullcontact lusha rocketreach abuseipdb urlscan serpapi openweathermap wikipedia");
+
+/** Parts of a text or a page that can be taken out of it. */
+export const PARTS = words(
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables address addresses email emails",
+);
+
+/** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */
+export const LINKS = words("for of about on in to when that which with via from by at after before if per using based because and as into");
+
+/** Openers of a phrase that stands before the order ("from the list below, keep …"). */
+export const LEAD_INS = words("from for given using in with after before once when as based on within among out of using at");

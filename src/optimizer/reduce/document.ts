@@ -1,0 +1,66 @@
+import { measureTokens } from "../tokens.ts";
+
+/** What a text is; decides the methods. */
+export type ContentKind = "prose" | "documents" | "transcript" | "trajectory" | "log" | "json" | "code";
+
+/**
+ * - `label`: says what follows (a heading, a document's title, a speaker, an opening bracket); kept with what needs it
+ * - `sentence`, `item`, `line`: running text, a list item or list, a line
+ * - `code`, `table`: whole blocks
+ * - `record`: a JSON value
+ */
+export type UnitRole = "label" | "sentence" | "item" | "line" | "code" | "table" | "record";
+
+/** The smallest part of a text that is kept or dropped, never cut. */
+export interface Unit {
+  text: string;
+  /** Whitespace between this unit and the next one, if both are kept. */
+  gap: string;
+  role: UnitRole;
+  /** Source lines that begin in this unit or its gap, for the omission marks. */
+  lines: number;
+  /** Units of one section are about one thing: a document, a message, a paragraph. */
+  section: number;
+  /** Index of the unit that must be kept with this one, or -1. */
+  needs: number;
+  /** For a JSON container: its closing bracket and the index after its last descendant. */
+  close: string;
+  until: number;
+  /** Holds a string that the caller wants kept. */
+  locked: boolean;
+  /** What it says is told elsewhere (a collapsed log line), so dropping it needs no mark. */
+  covered: boolean;
+  /** Taken out by a method before the selection. */
+  dropped: boolean;
+  /** Estimated tokens of text and gap. */
+  tokens: number;
+  /** Characters of text and gap. */
+  chars: number;
+}
+
+export interface ContextDocument {
+  kind: ContentKind;
+  units: Unit[];
+}
+
+/** The budget of a reduction. A share to remove binds characters too, so that it holds however tokens are counted. */
+export interface ReductionBudget {
+  maxTokens: number;
+  maxChars: number;
+}
+
+/** A run of text that must stay byte for byte. */
+export interface TextRange {
+  start: number;
+  end: number;
+}
+
+export function createUnit(text: string, role: UnitRole, section: number, needs = -1): Unit {
+  return { text, gap: "", role, lines: 0, section, needs, close: "", until: -1, locked: false, covered: false, dropped: false, tokens: 0, chars: 0 };
+}
+
+/** Counts tokens and characters anew, after the text or the gap of a unit was changed. */
+export function weighUnit(unit: Unit): void {
+  unit.tokens = measureTokens(unit.text) + (unit.gap === "" || unit.gap === " " ? 0 : measureTokens(unit.gap)) + (unit.close === "" ? 0 : 0.5);
+  unit.chars = unit.text.length + unit.gap.length + unit.close.length;
+}

@@ -1,0 +1,173 @@
+import { createUnit, type Unit } from "./document.ts";
+import { isSpaceCode } from "./lines.ts";
+import { openSection, type UnitSink } from "./unit-sink.ts";
+
+/** A JSON value of up to this many characters stays whole; larger containers are opened and their members chosen. */
+const MAX_RECORD_CHARS = 240;
+/** Short scalars of an array are taken together up to this many characters. */
+const MIN_GROUP_CHARS = 48;
+/** Deeper nesting is treated as text: no real document needs it. */
+const MAX_DEPTH = 512;
+
+/** Whether `text` is one JSON object or array. Linear; deep nesting is refused. */
+export function isJsonContainer(text: string): boolean {
+  let start = 0;
+  while (start < text.length && isSpaceCode(text.charCodeAt(start))) start += 1;
+  let end = text.length;
+  while (end > start && isSpaceCode(text.charCodeAt(end - 1))) end -= 1;
+  const [first, last] = [text.charAt(start), text.charAt(end - 1)];
+  if (!((first === "{" && last === "}") || (first === "[" && last === "]"))) return false;
+  try {
+    JSON.parse(text);
+    return nestingDepth(text) <= MAX_DEPTH;
+  } catch {
+    return false;
+  }
+}
+
+function nestingDepth(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let index = 0; index < json.length; index += 1) {
+    const code = json.charCodeAt(index);
+    if (code === 34) index = stringEnd(json, index) - 1;
+    else if (code === 123 || code === 91) deepest = Math.max(deepest, ++depth);
+    else if (code === 125 || code === 93) depth -= 1;
+  }
+  return deepest;
+}
+
+/** Index after the string that opens at `start`. */
+function stringEnd(json: string, start: number): number {
+  let index = start + 1;
+  while (index < json.length) {
+    const code = json.charCodeAt(index);
+    if (code === 92) index += 2;
+    else if (code === 34) return index + 1;
+    else index += 1;
+  }
+  return json.length;
+}
+
+/** The same JSON without whitespace between its tokens; scalars keep their spelling, so numbers lose no digit. */
+export function minifyJson(json: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  let index = 0;
+  while (index < json.length) {
+    const code = json.charCodeAt(index);
+    if (code === 34) {
+      index = stringEnd(json, index);
+    } else if (isSpaceCode(code)) {
+      if (from < index) parts.push(json.slice(from, index));
+      while (index < json.length && isSpaceCode(json.charCodeAt(index))) index += 1;
+      from = index;
+    } else {
+      index += 1;
+    }
+  }
+  if (from < json.length) parts.push(json.slice(from));
+  return parts.join("");
+}
+
+interface Frame {
+  unit: number;
+  isArray: boolean;
+}
+
+/**
+ * Adds the JSON in `[start, end)` of the sink's text: a unit per small value, and for a larger container a label with its bracket,
+ * whose `until` and `close` tell the writer where it ends.
+ */
+export function appendJson(sink: UnitSink, start: number, end: number, label: number): void {
+  const raw = sink.text.slice(start, end);
+  const json = minifyJson(raw);
+  const firstUnit = sink.units.length;
+  const ends = containerEnds(json);
+  // Positions inside minified text are not source positions: all units of this JSON stand at its start.
+  const open: Frame[] = [];
+  let index = 0;
+  while (index < json.length) {
+    const code = json.charCodeAt(index);
+    if (code === 125 || code === 93) {
+      const frame = open.pop();
+      if (frame !== undefined) (sink.units[frame.unit] as Unit).until = sink.units.length;
+      index += 1;
+    } else if (code === 44) {
+      index += 1;
+    } else {
+      index = readMember(sink, json, ends, index, open, start, end, label);
+    }
+  }
+  if (!lockKeptRecords(sink, raw, firstUnit)) {
+    // A kept string runs across values, so the JSON cannot be opened.
+    sink.units.length = sink.starts.length = sink.ends.length = firstUnit;
+    pushJsonUnit(sink, start, end, raw, label).locked = true;
+  }
+}
+
+/** Locks the units that hold a kept string. False if one of those in `raw` is in no single unit. */
+function lockKeptRecords(sink: UnitSink, raw: string, firstUnit: number): boolean {
+  for (const keep of sink.keep) {
+    if (!raw.includes(keep)) continue;
+    const holder = sink.units.findIndex((unit, index) => index >= firstUnit && unit.text.includes(keep));
+    if (holder === -1) return false;
+    (sink.units[holder] as Unit).locked = true;
+  }
+  return true;
+}
+
+/** Adds the member at `index`, or the opening of it if it is large. Returns where to read on. */
+function readMember(sink: UnitSink, json: string, ends: Map<number, number>, index: number, open: Frame[], start: number, end: number, label: number): number {
+  const parent = open.at(-1);
+  const needs = parent === undefined ? label : parent.unit;
+  const valueAt = parent !== undefined && !parent.isArray ? stringEnd(json, index) + 1 : index;
+  const close = ends.get(valueAt);
+  if (parent?.isArray === true && close !== undefined) openSection(sink);
+  if (close !== undefined && close - valueAt > MAX_RECORD_CHARS) {
+    const unit = pushJsonUnit(sink, start, end, json.slice(index, valueAt + 1), needs);
+    unit.role = "label";
+    unit.close = json.charAt(close - 1);
+    open.push({ unit: sink.units.length - 1, isArray: unit.close === "]" });
+    return valueAt + 1;
+  }
+  let stop = close ?? scalarEnd(json, valueAt);
+  if (parent?.isArray === true && close === undefined) {
+    // Numbers and short strings in a row are one unit.
+    while (stop - index < MIN_GROUP_CHARS && json.charCodeAt(stop) === 44 && !ends.has(stop + 1)) stop = scalarEnd(json, stop + 1);
+  }
+  pushJsonUnit(sink, start, end, json.slice(index, stop), needs);
+  return stop;
+}
+
+function pushJsonUnit(sink: UnitSink, start: number, end: number, text: string, needs: number): Unit {
+  const unit = createUnit(text, "record", Math.max(0, sink.sections - 1), needs);
+  sink.units.push(unit);
+  sink.starts.push(start);
+  sink.ends.push(end);
+  return unit;
+}
+
+function scalarEnd(json: string, start: number): number {
+  if (json.charCodeAt(start) === 34) return stringEnd(json, start);
+  let index = start;
+  while (index < json.length) {
+    const code = json.charCodeAt(index);
+    if (code === 44 || code === 93 || code === 125) break;
+    index += 1;
+  }
+  return index;
+}
+
+/** For every container in minified JSON: index of its opening → index after its closing bracket. */
+function containerEnds(json: string): Map<number, number> {
+  const ends = new Map<number, number>();
+  const open: number[] = [];
+  for (let index = 0; index < json.length; index += 1) {
+    const code = json.charCodeAt(index);
+    if (code === 34) index = stringEnd(json, index) - 1;
+    else if (code === 123 || code === 91) open.push(index);
+    else if (code === 125 || code === 93) ends.set(open.pop() ?? 0, index + 1);
+  }
+  return ends;
+}

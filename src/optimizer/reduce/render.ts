@@ -1,0 +1,109 @@
+import type { ContextDocument, Unit } from "./document.ts";
+
+/** Stands for dropped sentences inside a line. */
+export const INLINE_MARK = "[…]";
+
+export function lineMark(lines: number): string {
+  return lines === 1 ? "[… 1 line omitted]" : `[… ${lines} lines omitted]`;
+}
+
+function itemMark(items: number): string {
+  return items === 1 ? '"[… 1 item omitted]"' : `"[… ${items} items omitted]"`;
+}
+
+interface OpenFrame {
+  unit: Unit;
+  /** Members written so far. */
+  written: number;
+  /** Members dropped since the last one that was written. */
+  omitted: number;
+}
+
+/** Writes the kept units in order, with a mark for every run of dropped ones. */
+export function renderDocument(document: ContextDocument, kept: Uint8Array): string {
+  const { units } = document;
+  const parts: string[] = [];
+  const frames: OpenFrame[] = [];
+  let index = 0;
+  while (index < units.length) {
+    closeFrames(units, frames, index, parts);
+    const unit = units[index] as Unit;
+    const frame = frames.at(-1);
+    if (frame !== undefined) {
+      index = writeMember(units, kept, index, frame, frames, parts);
+    } else if (kept[index] === 1) {
+      parts.push(unit.text);
+      if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0 });
+      else parts.push(unit.gap);
+      index += 1;
+    } else {
+      const end = endOfDropped(units, kept, index);
+      parts.push(markRun(units, kept, index, end));
+      index = end;
+    }
+  }
+  closeFrames(units, frames, index, parts);
+  return parts.join("");
+}
+
+function endOfDropped(units: readonly Unit[], kept: Uint8Array, from: number): number {
+  let end = from;
+  while (end < units.length && kept[end] !== 1) end += 1;
+  return end;
+}
+
+/** The mark for the dropped units `[from, to)` with the gap after it; empty if all of them are told of elsewhere. */
+function markRun(units: readonly Unit[], kept: Uint8Array, from: number, to: number): string {
+  let lines = 0;
+  let isTold = true;
+  for (let index = from; index < to; index += 1) {
+    const unit = units[index] as Unit;
+    if (unit.covered) continue;
+    isTold = false;
+    lines += unit.lines;
+  }
+  if (isTold) return "";
+  const gap = (units[to - 1] as Unit).gap;
+  const startsInLine = from > 0 && kept[from - 1] === 1 && !(units[from - 1] as Unit).gap.includes("\n");
+  if (startsInLine && lines <= 1) return INLINE_MARK + gap;
+  if (startsInLine) return `\n${lineMark(lines)}${gap}`;
+  if (!gap.includes("\n") && to < units.length) return lines === 0 ? `${INLINE_MARK}${gap}` : `${lineMark(lines)}\n`;
+  return `${lineMark(Math.max(1, lines))}${gap}`;
+}
+
+function writeMember(units: readonly Unit[], kept: Uint8Array, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
+  const unit = units[index] as Unit;
+  if (kept[index] !== 1) {
+    frame.omitted += 1;
+    return unit.until === -1 ? index + 1 : unit.until;
+  }
+  writeOmitted(frame, parts);
+  if (frame.written > 0) parts.push(",");
+  frame.written += 1;
+  parts.push(unit.text);
+  if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0 });
+  return index + 1;
+}
+
+/** A mark that leaves the JSON valid: an element of an array, a member of an object. */
+function writeOmitted(frame: OpenFrame, parts: string[]): void {
+  // An object gets one mark at its end: a second member of that name would hide the first.
+  if (frame.unit.close !== "}") pushOmitted(frame, parts);
+}
+
+function pushOmitted(frame: OpenFrame, parts: string[]): void {
+  if (frame.omitted === 0) return;
+  if (frame.written > 0) parts.push(",");
+  parts.push(frame.unit.close === "}" ? `"…":"${frame.omitted} omitted"` : itemMark(frame.omitted));
+  frame.omitted = 0;
+  frame.written += 1;
+}
+
+function closeFrames(units: readonly Unit[], frames: OpenFrame[], index: number, parts: string[]): void {
+  for (let frame = frames.at(-1); frame !== undefined && frame.unit.until <= index; frame = frames.at(-1)) {
+    pushOmitted(frame, parts);
+    parts.push(frame.unit.close);
+    frames.pop();
+    if (frames.length === 0) parts.push((units[frame.unit.until - 1] as Unit).gap);
+  }
+}

@@ -1,0 +1,112 @@
+import { createUnit, weighUnit, type TextRange, type Unit, type UnitRole } from "./document.ts";
+
+/** Collects the units of one text in order, with the whitespace between them, and keeps what must stay byte for byte in one piece. */
+export interface UnitSink {
+  text: string;
+  /** The strings that must survive, as given; only those that are in the text. */
+  keep: readonly string[];
+  /** Ranges of kept strings, sorted, not overlapping. */
+  kept: readonly TextRange[];
+  units: Unit[];
+  starts: number[];
+  ends: number[];
+  sections: number;
+  /** Index into `kept` of the first range that ends after the last unit's start. */
+  cursor: number;
+}
+
+export function createSink(text: string, keep: readonly string[]): UnitSink {
+  const present = keep.filter((string) => string !== "" && text.includes(string));
+  return { text, keep: present, kept: findRanges(text, present), units: [], starts: [], ends: [], sections: 0, cursor: 0 };
+}
+
+/** Where each string occurs first, in order, with overlapping ranges joined. */
+function findRanges(text: string, strings: readonly string[]): TextRange[] {
+  const ranges: TextRange[] = [];
+  const found = strings.map((string) => ({ start: text.indexOf(string), end: text.indexOf(string) + string.length }));
+  for (const range of found.sort((a, b) => a.start - b.start)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && range.start < last.end) last.end = Math.max(last.end, range.end);
+    else ranges.push(range);
+  }
+  return ranges;
+}
+
+/** Starts a new section and returns its number. */
+export function openSection(sink: UnitSink): number {
+  sink.sections += 1;
+  return sink.sections - 1;
+}
+
+/** Adds `[start, end)` as a unit and returns its index. A unit that shares a kept string with the one before is joined to it. */
+export function pushUnit(sink: UnitSink, start: number, end: number, role: UnitRole, needs = -1): number {
+  const last = sink.units.length - 1;
+  const section = Math.max(0, sink.sections - 1);
+  if (last >= 0 && isKeptBetween(sink, sink.ends[last] as number, start)) {
+    const unit = sink.units[last] as Unit;
+    sink.ends[last] = end;
+    unit.text = sink.text.slice(sink.starts[last], end);
+    unit.locked = true;
+    if (unit.role === "label") unit.role = role;
+    return last;
+  }
+  const locked = touchesKept(sink, start, end);
+  const raw = sink.text.slice(start, end);
+  const isText = role === "sentence" || role === "item" || role === "label";
+  const unit = createUnit(!locked && isText ? tightenSpaces(raw) : raw, role, section, needs);
+  unit.locked = locked;
+  sink.starts.push(start);
+  sink.ends.push(end);
+  return sink.units.push(unit) - 1;
+}
+
+/** Whether a kept string runs across the gap `[from, to)`. */
+function isKeptBetween(sink: UnitSink, from: number, to: number): boolean {
+  advance(sink, from);
+  const range = sink.kept[sink.cursor];
+  return range !== undefined && range.start < from && range.end > to;
+}
+
+function touchesKept(sink: UnitSink, start: number, end: number): boolean {
+  advance(sink, start);
+  const range = sink.kept[sink.cursor];
+  return range !== undefined && range.start < end && range.end > start;
+}
+
+function advance(sink: UnitSink, position: number): void {
+  while (sink.cursor < sink.kept.length && (sink.kept[sink.cursor] as TextRange).end <= position) sink.cursor += 1;
+}
+
+/** One space for runs of spaces; line breaks stay. */
+function tightenSpaces(text: string): string {
+  return text.includes("  ") || text.includes("\t") ? text.replace(/[ \t]+/g, " ") : text;
+}
+
+/** Fills in gaps, line counts and weights, and returns the units. */
+export function finishUnits(sink: UnitSink): Unit[] {
+  const { units, starts, ends, text } = sink;
+  for (let index = 0; index < units.length; index += 1) {
+    const unit = units[index] as Unit;
+    const next = index + 1 < units.length ? (starts[index + 1] as number) : text.length;
+    // Units of one JSON value share a start; its separators are written with its brackets.
+    if (next !== starts[index]) unit.gap = normalizeGap(text, ends[index] as number, next, index + 1 === units.length);
+    unit.lines = countBreaks(text, starts[index] as number, next);
+    weighUnit(unit);
+  }
+  return units;
+}
+
+/** At most one empty line, no trailing spaces, the indentation of the next unit. */
+function normalizeGap(text: string, from: number, to: number, isLast: boolean): string {
+  const firstBreak = text.indexOf("\n", from);
+  if (firstBreak === -1 || firstBreak >= to) return from < to && !isLast ? " " : "";
+  if (isLast) return "\n";
+  const lastBreak = text.lastIndexOf("\n", to - 1);
+  return (firstBreak === lastBreak ? "\n" : "\n\n") + text.slice(lastBreak + 1, to).replace(/[^ \t].*/s, "");
+}
+
+function countBreaks(text: string, from: number, to: number): number {
+  let breaks = 0;
+  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) breaks += 1;
+  return breaks;
+}
