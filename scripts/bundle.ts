@@ -1,26 +1,17 @@
 /** Bundles the worker as a deployment would, prints its size and exits 1 from 1 MiB gzipped on. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { projectRoot, quietWranglerEnv, wranglerBin } from "./local-worker.ts";
+import { bundleWorker } from "./bundle-worker.ts";
 
 /** The platform allows 3 MiB on the free plan; a third of it keeps cold starts short and leaves room. */
 const MAX_GZIP_BYTES = 1024 * 1024;
 
 const outDir = mkdtempSync(join(tmpdir(), "weft-bundle-"));
 try {
-  const built = spawnSync(process.execPath, [wranglerBin, "deploy", "--dry-run", "--outdir", outDir], {
-    cwd: projectRoot,
-    env: { ...process.env, ...quietWranglerEnv, WRANGLER_LOG_PATH: join(outDir, "logs") },
-    encoding: "utf8",
-  });
-  if (built.status === 0) checkSize();
-  else {
-    console.error(built.stdout + built.stderr);
-    process.exitCode = 1;
-  }
+  bundleWorker(outDir);
+  checkSize();
 } finally {
   rmSync(outDir, { recursive: true, force: true });
 }

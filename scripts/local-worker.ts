@@ -117,7 +117,8 @@ async function isHealthy(origin: string, group: ProcessGroup): Promise<void> {
   throw new Error(`The local worker did not answer GET /healthz within ${READY_DEADLINE_MS / 1_000} s:\n${group.logs()}`);
 }
 
-async function findFreePort(): Promise<number> {
+/** A port of the loopback interface that nobody listens on now. */
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   const address = server.address();
