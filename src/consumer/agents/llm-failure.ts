@@ -1,0 +1,84 @@
+import { APICallError } from "@ai-sdk/provider";
+import type { Failure } from "../../errors.ts";
+
+/** A provider may ask for any wait; longer than an hour is not a wait but an outage (contract). */
+export const MAX_RETRY_AFTER_MS = 3_600_000;
+/** Enough of a provider's message to act on; bodies can be whole pages. */
+export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
+
+/** Statuses that a later call may not meet again, besides all of 500 and above. */
+const TRANSIENT_STATUSES = new Set([408, 409, 425, 429]);
+/** What a refusal inside a stream, without a status, is called by the providers. */
+const REFUSAL = /invalid_request|authentication|permission|not_found|content_?(policy|filter)|moderation|billing|unsupported/i;
+/** Errors of the engine's package before anything was sent: the same call would fail the same way. */
+const LOCAL_REFUSALS = new Set(["AI_InvalidPromptError", "AI_UnsupportedFunctionalityError", "AI_LoadAPIKeyError", "AI_LoadSettingError", "AI_NoSuchModelError", "AI_InvalidArgumentError"]);
+
+export interface ClassifiedFailure {
+  failure: Failure;
+  /** How long the provider asked to wait; null when it did not. */
+  retryAfterMs: number | null;
+}
+
+export interface FailedCall {
+  provider: string;
+  model: string;
+  /** The texts that were sent, to keep them out of messages. */
+  sentTexts: string[];
+  /** Unix ms. */
+  now: number;
+}
+
+/** Decides, once, whether a failed call may be repeated, and says what the provider said. */
+export function classifyError(error: unknown, call: FailedCall): ClassifiedFailure {
+  const { status, message, headers } = readError(error);
+  const rejected = status === null ? isRefusal(error) : status >= 300 && status < 500 && !TRANSIENT_STATUSES.has(status);
+  const said = status === null ? "failed" : status < 300 ? "answered with something unreadable" : `answered ${status}`;
+  const detail = safeDetail(message, call.sentTexts);
+  return {
+    failure: {
+      code: rejected ? "provider_rejected" : "provider_unavailable",
+      message: `${call.provider} (${call.model}) ${said}${detail === "" ? "" : `: ${detail}`}`,
+      retryable: !rejected,
+    },
+    retryAfterMs: rejected ? null : retryAfterMs(headers, call.now),
+  };
+}
+
+function readError(error: unknown): { status: number | null; message: string; headers: Record<string, string> } {
+  if (APICallError.isInstance(error)) {
+    return { status: error.statusCode ?? null, message: error.message || (error.responseBody ?? ""), headers: error.responseHeaders ?? {} };
+  }
+  const record = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
+  const nested = typeof record["error"] === "object" && record["error"] !== null ? (record["error"] as Record<string, unknown>) : record;
+  const message = typeof error === "string" ? error : typeof nested["message"] === "string" ? nested["message"] : "";
+  return { status: typeof record["statusCode"] === "number" ? record["statusCode"] : null, message, headers: {} };
+}
+
+function isRefusal(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const record = error as Record<string, unknown>;
+  const nested = typeof record["error"] === "object" && record["error"] !== null ? (record["error"] as Record<string, unknown>) : record;
+  if (typeof record["name"] === "string" && LOCAL_REFUSALS.has(record["name"])) return true;
+  return [nested["type"], nested["code"]].some((name) => typeof name === "string" && REFUSAL.test(name));
+}
+
+/** `retry-after-ms`, or `Retry-After` in seconds or as a date. */
+function retryAfterMs(headers: Record<string, string>, now: number): number | null {
+  const milliseconds = Number.parseFloat(headers["retry-after-ms"] ?? "");
+  const value = headers["retry-after"] ?? "";
+  const wait = Number.isFinite(milliseconds) ? milliseconds : /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
+  return Number.isFinite(wait) ? Math.min(Math.max(0, Math.ceil(wait)), MAX_RETRY_AFTER_MS) : null;
+}
+
+/** Windows of this length that the provider's message shares with the prompt count as a quotation. */
+const QUOTATION_CHARACTERS = 24;
+
+/** The provider's message, short, without anything that looks like a key, and not at all when it quotes the prompt. */
+function safeDetail(message: string, sentTexts: string[]): string {
+  const cut = message.slice(0, MAX_PROVIDER_MESSAGE_CHARACTERS).replace(/[\uD800-\uDBFF]$/, "").replaceAll(/\s+/g, " ").trim();
+  for (let start = 0; start + QUOTATION_CHARACTERS <= cut.length; start += 8) {
+    const window = cut.slice(start, start + QUOTATION_CHARACTERS);
+    if (sentTexts.some((text) => text.includes(window))) return "its message quotes the prompt and is left out";
+  }
+  return cut.replaceAll(/\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}/g, "•••").replaceAll(/\b(sk|pk|key)-[\w-]{4,}/gi, "•••");
+}

@@ -1,0 +1,54 @@
+import { Validator, type OutputUnit, type Schema, type SchemaDraft } from "@cfworker/json-schema";
+import type { Failure, Json } from "../../errors.ts";
+
+/** Errors that are named in a failure: the first ones say what to change. */
+const NAMED_ERRORS = 3;
+const MAX_MESSAGE_CHARACTERS = 500;
+/** Keywords that only say that something below them is wrong. */
+const WRAPPERS = new Set(["properties", "items", "prefixItems", "additionalProperties", "allOf", "anyOf", "oneOf", "$ref", "if", "then", "else"]);
+
+/** Reads an answer as JSON, with or without a code fence, and checks it against the task's schema. */
+export function readOutput(text: string, schema: Json): { output: Json } | { failure: Failure } {
+  const value = parseAnswer(text);
+  if (value === undefined) return invalid("The answer is not JSON.");
+  try {
+    const { valid, errors } = new Validator(schema as Schema | boolean, draftOf(schema), false).validate(value);
+    return valid ? { output: value } : invalid(`The answer does not satisfy the schema: ${nameErrors(errors)}`);
+  } catch (error) {
+    // A broken reference or pattern shows only when the schema is used; no answer could satisfy it.
+    const reason = error instanceof Error ? error.message : "it cannot be used";
+    return invalid(`The schema itself is wrong: ${reason}`, false);
+  }
+}
+
+function parseAnswer(text: string): Json | undefined {
+  const fenced = /```(?:json)?[ \t]*\n([\s\S]*?)\n?```/i.exec(text)?.[1];
+  for (const candidate of [text, fenced]) {
+    if (candidate === undefined) continue;
+    try {
+      return JSON.parse(candidate) as Json;
+    } catch {
+      // Not this one.
+    }
+  }
+  return undefined;
+}
+
+function draftOf(schema: Json): SchemaDraft {
+  const named = typeof schema === "object" && schema !== null && !Array.isArray(schema) ? String(schema["$schema"] ?? "") : "";
+  if (named.includes("draft-04")) return "4";
+  if (named.includes("draft-07") || named.includes("draft-06")) return "7";
+  return named.includes("2019-09") ? "2019-09" : "2020-12";
+}
+
+function nameErrors(errors: OutputUnit[]): string {
+  const leaves = errors.filter((error) => !WRAPPERS.has(error.keyword));
+  return (leaves.length > 0 ? leaves : errors)
+    .slice(0, NAMED_ERRORS)
+    .map((error) => `${error.instanceLocation.replace(/^#/, "") || "/"}: ${error.error}`)
+    .join(" ");
+}
+
+function invalid(message: string, retryable = true): { failure: Failure } {
+  return { failure: { code: "output_invalid", message: message.slice(0, MAX_MESSAGE_CHARACTERS), retryable } };
+}

@@ -1,0 +1,65 @@
+import type { ModelEntry } from "../../config/tiers.ts";
+import { priceCall, type TokenCounts } from "../../optimizer/price.ts";
+import { estimateTokens } from "../../optimizer/tokens.ts";
+import type { ProviderUsage } from "../../router/language-model.ts";
+import type { CallRecord } from "../work-order.ts";
+import type { Answer } from "./llm-stream.ts";
+
+export interface MadeCall {
+  model: ModelEntry;
+  baseline: ModelEntry | null;
+  answer: Answer;
+  estimatedInputTokens: number;
+  maxOutputTokens: number;
+  /** The attempt's signal ended the call. */
+  aborted: boolean;
+  /** Unix ms. */
+  at: number;
+}
+
+/**
+ * The ledger's line for a call, or null when the provider refused or could not be reached and so bills nothing.
+ * What the provider did not report is estimated: after we hung up at the output cap, because it may go on writing unseen.
+ */
+export function recordCall(call: MadeCall): CallRecord | null {
+  const { answer, model, baseline } = call;
+  if (!answer.began && !call.aborted) return null;
+  const reported = countsOf(answer.usage);
+  const inputTokens = reported.inputTokens ?? call.estimatedInputTokens;
+  const outputTokens = reported.outputTokens ?? (call.aborted ? call.maxOutputTokens : estimateTokens(answer.text));
+  const counts: TokenCounts = { ...reported, inputTokens, outputTokens };
+  return {
+    at: call.at,
+    provider: model.provider,
+    model: model.id,
+    inputTokens,
+    outputTokens,
+    cachedTokens: counts.cachedTokens,
+    costNanoUsd: priceCall(counts, model.price),
+    estimated: reported.inputTokens === null || reported.outputTokens === null,
+    baselineNanoUsd: baseline === null ? 0 : priceCall(counts, baseline.price),
+  };
+}
+
+interface ReportedCounts extends Omit<TokenCounts, "inputTokens" | "outputTokens"> {
+  inputTokens: number | null;
+  outputTokens: number | null;
+}
+
+function countsOf(usage: ProviderUsage | null): ReportedCounts {
+  const cachedTokens = tokens(usage?.inputTokens.cacheRead) ?? 0;
+  const cacheWriteTokens = tokens(usage?.inputTokens.cacheWrite) ?? 0;
+  const fresh = tokens(usage?.inputTokens.noCache);
+  return {
+    inputTokens: tokens(usage?.inputTokens.total) ?? (fresh === null ? null : fresh + cachedTokens + cacheWriteTokens),
+    outputTokens: tokens(usage?.outputTokens.total) ?? tokens(usage?.outputTokens.text),
+    cachedTokens,
+    cacheWriteTokens,
+    reasoningTokens: tokens(usage?.outputTokens.reasoning) ?? 0,
+  };
+}
+
+/** A count as a provider sent it: integers from 0 on are believed, anything else is no count. */
+function tokens(count: number | undefined): number | null {
+  return count !== undefined && Number.isSafeInteger(count) && count >= 0 ? count : null;
+}
