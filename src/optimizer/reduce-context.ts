@@ -5,9 +5,10 @@ import type { ContentKind, ContextDocument, ReductionBudget, Unit } from "./redu
 import { appendJson } from "./reduce/json-tree.ts";
 import { skipSpace, splitLines, trimEnd } from "./reduce/lines.ts";
 import { weighCentralTerms, weighQuery, widenQuery } from "./reduce/query.ts";
-import { countTerms, scoreUnits } from "./reduce/relevance.ts";
+import { collectIdentifiers, findIdentifiers, type Identifier } from "./reduce/identifiers.ts";
+import { countTerms, PK, scoreUnits } from "./reduce/relevance.ts";
 import { renderDocument } from "./reduce/render.ts";
-import { fillSelection, keepUnit, S, startSelection, takeBack } from "./reduce/select.ts";
+import { fillSelection, keepUnit, type Selection, startSelection, takeBack } from "./reduce/select.ts";
 import { appendSourceCode } from "./reduce/source-code.ts";
 import { STOP_WORDS } from "./reduce/stop-words.ts";
 import { indexTerms } from "./reduce/terms.ts";
@@ -23,7 +24,7 @@ export interface ReduceOptions {
 export interface ReductionStep { method: string; tokensBefore: number; tokensAfter: number }
 export interface Reduction { text: string; originalTokens: number; reducedTokens: number; reductionPercent: number; achieved: boolean; steps: ReductionStep[] }
 
-export const R = { first: 0.4, rounds: 2 };
+export const R = { first: 0.2, second: 0.5, idScore: 1, idLate: 0.5 };
 
 export function reduceContext(text: string, options: ReduceOptions): Reduction {
   const originalTokens = estimateTokens(text);
@@ -81,24 +82,54 @@ function selectRelevant(document: ContextDocument, queryText: string, budget: Re
   const selection = startSelection(units, index);
   units.forEach((unit, at) => { if (unit.locked) keepUnit(selection, at, index); });
   const scores = scoreUnits(units, index, statistics, query, document.kind);
-  const first = { maxTokens: budget.maxTokens * R.first, maxChars: budget.maxChars * R.first };
-  fillSelection(selection, rank(units, scores), first, index, S.novelty);
-  const widened = widenQuery(query, units, selection.kept, scores, index, statistics);
-  const wider = scoreUnits(units, index, statistics, widened, document.kind);
-  fillSelection(selection, rank(units, wider), budget, index, S.novelty);
-  fillSelection(selection, rank(units, wider), budget, index, 0);
+  const p = PK[document.kind];
+  const identifiers = p.ids > 0 ? collectIdentifiers(units, scores) : new Map<string, Identifier>();
+  let idTokens = 0;
+  for (const value of identifiers.keys()) idTokens += measureTokens(value) + 1;
+  const forText = 1 - Math.min(p.ids, idTokens / Math.max(1, budget.maxTokens));
+  const part = (share: number): ReductionBudget => ({ maxTokens: budget.maxTokens * share, maxChars: budget.maxChars * share });
+  fillSelection(selection, rank(units, scores), part(R.first * forText), index, p.novelty);
+  let wider = scores;
+  for (const share of p.widen === 0 ? [1] : [R.second, 1]) {
+    if (p.widen > 0) wider = scoreUnits(units, index, statistics, widenQuery(query, units, selection.kept, wider, index, statistics, p.widen), document.kind);
+    fillSelection(selection, rank(units, wider), part(share * forText), index, p.novelty);
+  }
+  if (p.novelty > 0) fillSelection(selection, rank(units, wider), part(forText), index, 0);
+  const named = p.ids > 0 ? nameIdentifiers(selection, identifiers, budget) : new Map<number, string[]>();
+  if (p.ids > 0) fillSelection(selection, rank(units, wider), budget, index, 0);
   for (let round = 0; round < 8; round += 1) {
-    const text = renderDocument(document, selection.kept);
+    const text = renderDocument(document, selection.kept, named);
     const overTokens = estimateTokens(text) - budget.maxTokens;
     const overChars = text.length - budget.maxChars;
     if (overTokens <= 0 && overChars <= 0) return text;
     if (!takeBack(selection, overTokens, overChars)) return text;
   }
-  return renderDocument(document, selection.kept);
+  return renderDocument(document, selection.kept, named);
+}
+
+/** Chooses the identifiers that the marks name, and books them. */
+function nameIdentifiers(selection: Selection, identifiers: ReadonlyMap<string, Identifier>, budget: ReductionBudget): Map<number, string[]> {
+  const { units, kept } = selection;
+  const present = new Set<string>();
+  units.forEach((unit, at) => { if (kept[at] === 1) for (const value of findIdentifiers(unit.text)) present.add(value); });
+  let top = 0;
+  for (const { score } of identifiers.values()) top = Math.max(top, score);
+  const weight = (identifier: Identifier): number => Math.min(3, identifier.sections) + R.idScore * identifier.score / Math.max(1e-9, top) + R.idLate * identifier.lastUnit / units.length;
+  const missing = [...identifiers.values()].filter(({ value }) => !present.has(value)).sort((a, b) => weight(b) - weight(a));
+  const named = new Map<number, string[]>();
+  for (const { value, firstUnit } of missing) {
+    const tokens = measureTokens(value) + 1;
+    if (selection.tokens + tokens > budget.maxTokens || selection.chars + value.length + 2 > budget.maxChars) continue;
+    selection.tokens += tokens;
+    selection.chars += value.length + 2;
+    const list = named.get(firstUnit);
+    if (list === undefined) named.set(firstUnit, [value]);
+    else list.push(value);
+  }
+  return named;
 }
 
 function rank(units: readonly Unit[], scores: Float64Array): number[] {
   const order = Array.from(units.keys()).filter((unit) => (units[unit] as Unit).role !== "label");
   return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }
-void measureTokens;

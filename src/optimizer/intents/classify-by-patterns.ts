@@ -28,7 +28,8 @@ const NAME_WORDS = 14;
 /** Each clause with an action makes the ones behind it count less: the first action is what a step is for. */
 const LATER_CLAUSE_FACTOR = 0.5;
 
-export const NO_EVIDENCE_CONFIDENCE = 0.15;
+/** Of a text without any known word: `generate`, which every model can do, as a guess not to be relied on. */
+export const NO_EVIDENCE_CONFIDENCE = 0.1;
 
 /** Alternatives below this chance are noise. */
 const MIN_ALTERNATIVE_CONFIDENCE = 0.02;
@@ -72,7 +73,8 @@ const LABEL_WORDS = 2;
 function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   const { words, head } = facts;
   const led = facts.action !== undefined;
-  const ends = at === words.length - 1 || (at === words.length - 2 && CARRIERS.has(words[at + 1]!));
+  // In a prompt ("you are a writer", "here is the log") the last noun of a sentence is not its action.
+  const ends = facts.isName && (at === words.length - 1 || (at === words.length - 2 && CARRIERS.has(words[at + 1]!)));
   if (AUXILIARIES.has(words[head]!)) return 0.15;
   switch (action.form) {
     case "base":
@@ -84,7 +86,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
     case "noun":
       if (led) return 0.12;
-      return ends ? 0.95 : at === head ? 0.75 : 0.4;
+      return ends ? 0.95 : at === head ? 0.75 : facts.isName ? 0.4 : 0.2;
     case "ing":
       if (at === head) return 0.95;
       return led ? 0.12 : ends ? 0.8 : 0.3;
@@ -106,7 +108,7 @@ function namesDoerAtEnd(words: readonly string[], at: number, action: Action): b
   if (!action.thing && !action.nounLike) return false;
   for (let end = words.length - 1; end > at && end >= words.length - 2; end -= 1) {
     const word = words[end]!;
-    if (findAction(words, end)?.form === "noun" && (action.thing || /(?:er|or|ing)$/.test(word))) return true;
+    if (findAction(words, end)?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or"))) return true;
     if (action.thing && LOOKUPS.has(word)) return true;
   }
   return false;
@@ -114,14 +116,14 @@ function namesDoerAtEnd(words: readonly string[], at: number, action: Action): b
 
 function rankScores(scores: Scores): IntentRanking {
   const best = Math.max(...INTENTS.map((intent) => scores[intent]));
-  if (best <= 0) return { intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [] };
+  if (best <= 0) return { intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [], known: false };
   const odds = INTENTS.map((intent) => Math.exp((scores[intent] - best) * POINTS_TO_LOG_ODDS));
   // Evidence of one point alone must not look sure: "no intent known" competes with a fixed score.
   const sum = odds.reduce((total, odd) => total + odd, Math.exp(-best * POINTS_TO_LOG_ODDS));
   const guesses: IntentGuess[] = INTENTS.map((intent, index) => ({ intent, confidence: roundChance(odds[index]! / sum) }));
   guesses.sort((left, right) => right.confidence - left.confidence);
   const [first, ...others] = guesses;
-  return { ...first!, alternatives: others.filter((guess) => guess.confidence >= MIN_ALTERNATIVE_CONFIDENCE) };
+  return { ...first!, alternatives: others.filter((guess) => scores[guess.intent] > 0 && guess.confidence >= MIN_ALTERNATIVE_CONFIDENCE), known: true };
 }
 
 function roundChance(chance: number): number {

@@ -127,7 +127,7 @@ function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       else if (PARTS.has(lastWord(facts))) addEvidence(scores, { extract: 0.9 });
       if (hasAny(facts, FACTS, objectAt)) scores.enrich += 0.5;
       if (has(facts, "only", objectAt)) scores.filter += 0.6;
-      if (has(facts, "first", objectAt) || has(facts, "top", objectAt)) scores.filter += 1.8;
+      if (has(facts, "first", objectAt)) scores.filter += 1.8;
       if (has(facts, "out", objectAt) && has(facts, "of", objectAt)) scores.extract += 1.6;
       break;
     case "search":

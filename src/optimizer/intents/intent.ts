@@ -23,6 +23,8 @@ export interface IntentGuess {
 /** The best reading and the others worth knowing, best first. Confidences add up to at most 1. */
 export interface IntentRanking extends IntentGuess {
   alternatives: IntentGuess[];
+  /** False where the text holds no known word and the intent is only the default. */
+  known: boolean;
 }
 
 /** Points for intents, as the word lists state them; negative ones speak against. */

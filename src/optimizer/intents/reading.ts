@@ -13,8 +13,8 @@ export interface Clause {
 /**
  * Of a long text only the beginning and the end are read: instructions stand there, and the time per step stays bounded.
  */
-export const READ_HEAD_CHARS = 1_200;
-export const READ_TAIL_CHARS = 400;
+export const READ_HEAD_CHARS = 900;
+export const READ_TAIL_CHARS = 300;
 
 /** The part of a step's text that decides its intent; the same for the patterns, the model and the cache. */
 export function excerptStep(text: string): string {

@@ -2,7 +2,7 @@ import type { Unit } from "./document.ts";
 import { inverseFrequency, readAnswerKind, type TermStatistics, type WeightedQuery } from "./relevance.ts";
 import { CAPITALISED, NUMERIC, type TermIndex } from "./terms.ts";
 
-export const W = { widenWeight: 0.35, widenMax: 48, pseudo: 24 };
+export const W = { widenMax: 48, pseudo: 24, sharePow: 3, pairs: 1 };
 
 /** The query as weighted terms. The query's text is the last of the indexed texts, at `position`. */
 export function weighQuery(text: string, index: TermIndex, position: number): WeightedQuery {
@@ -41,25 +41,30 @@ export function weighCentralTerms(index: TermIndex, statistics: TermStatistics, 
 }
 
 /** Adds to a query the names and numbers of what was kept so far: the next hop of a question often asks for them. */
-export function widenQuery(query: WeightedQuery, units: readonly Unit[], kept: Uint8Array, scores: Float64Array, index: TermIndex, statistics: TermStatistics): WeightedQuery {
+export function widenQuery(query: WeightedQuery, units: readonly Unit[], kept: Uint8Array, scores: Float64Array, index: TermIndex, statistics: TermStatistics, widen: number): WeightedQuery {
   let best = 0;
   for (let unit = 0; unit < units.length; unit += 1) if (kept[unit] === 1) best = Math.max(best, scores[unit] as number);
   const gains = new Map<number, number>();
+  const pairs = new Map(query.pairs);
   for (let unit = 0; unit < units.length; unit += 1) {
     if (kept[unit] !== 1) continue;
     const from = index.offsets[unit] as number;
+    let previous = -1;
     const share = best > 0 ? (scores[unit] as number) / best : 0;
     for (let at = from; at < (index.offsets[unit + 1] as number); at += 1) {
       const term = index.ids[at] as number;
-      if (((index.flags[at] as number) & (CAPITALISED | NUMERIC)) === 0 || index.isStop[term] === 1 || query.weights[term] !== 0) continue;
+      const isName = ((index.flags[at] as number) & (CAPITALISED | NUMERIC)) !== 0 && index.isStop[term] !== 1;
+      if (isName && previous !== -1 && W.pairs > 0) pairs.set(previous, term);
+      previous = isName ? term : -1;
+      if (!isName || query.weights[term] !== 0) continue;
       if ((statistics.sectionFrequency[term] as number) < 2) continue;
-      const gain = share * share * inverseFrequency(statistics.sectionCount, statistics.sectionFrequency[term] as number);
+      const gain = share ** W.sharePow * inverseFrequency(statistics.sectionCount, statistics.sectionFrequency[term] as number);
       gains.set(term, Math.max(gains.get(term) ?? 0, gain));
     }
   }
   const ranked = [...gains].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, W.widenMax);
   const top = ranked[0]?.[1] ?? 1;
   const weights = query.weights.slice();
-  for (const [term, gain] of ranked) weights[term] = (W.widenWeight * gain) / top;
-  return { ...query, weights, terms: [...query.terms, ...ranked.map(([term]) => term)] };
+  for (const [term, gain] of ranked) weights[term] = (widen * gain) / top;
+  return { ...query, weights, pairs, terms: [...query.terms, ...ranked.map(([term]) => term)] };
 }

@@ -1,10 +1,10 @@
 import type { ContentKind, Unit } from "./document.ts";
+import { countTemplates } from "./log-lines.ts";
 import { CAPITALISED, NUMERIC, type TermIndex } from "./terms.ts";
 
-export const P = {
-  sectionWeight: 1.6, titleBoost: 1.5, pair: 0.5, lead: 0.3, kernel: 0.0, kernelWidth: 3, answer: 0.3, k1: 1.2, bUnit: 0.3, bSection: 0.4, maxSectionTokens: 0, spread: 0.4, unitW: 1, secMax: 0.0,
-};
-export type Params = typeof P;
+const base = {"sectionWeight":0.5,"titleBoost":2,"pair":0.25,"lead":0.8,"kernel":0,"kernelWidth":3,"answer":0.3,"k1":1.2,"bUnit":0.3,"bSection":0.4,"spread":0.4,"unitW":1,"secMax":0,"title":1.5,"titlePow":1,"rarity":0,"severity":0,"user":0,"recency":0,"widen":1.5,"novelty":0.25,"ids":0};
+export const PK: Record<ContentKind, typeof base> = { documents: {...base}, prose: {...base}, transcript: {...base, "titleBoost":0.3,"pair":0.75,kernel: 0.3,kernelWidth:20,spread:0,widen:0.1,novelty:0.12}, trajectory: {...base, widen:0.5, ids:0.3,user:1,recency:1}, log: {...base, sectionWeight: 0, spread: 0.1, title: 0, lead:0, rarity: 0.5, severity: 1,widen:0,novelty:0}, json: {...base}, code: {...base} };
+let P = base;
 
 /** What is asked for: words with weights, and what kind of answer would fit. */
 export interface WeightedQuery {
@@ -16,6 +16,8 @@ export interface WeightedQuery {
   /** The content word that follows a content word in the query. */
   pairs: Map<number, number>;
 }
+
+const SEVERE = /error|fail|fatal|panic|exception|warn|abort|denied|refused|timed? ?out|crash|critical/i;
 
 type AnswerKind = "number" | "time" | "name" | "any";
 
@@ -70,13 +72,14 @@ function saturate(frequency: number, length: number, average: number, lengthShar
 
 /** Relevance of every unit to the query. */
 export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, kind: ContentKind): Float64Array {
+  P = PK[kind];
   const unitScores = scoreSpans(units, index, statistics.unitFrequency, units.length, query, null);
   const sections = sectionSpans(units);
   const sectionScores = scoreSpans(units, index, statistics.sectionFrequency, sections.length, query, sections);
   const scores = new Float64Array(units.length);
   const smooth = P.kernel > 0 ? smoothScores(units, unitScores) : null;
   sections.forEach(([from, to], order) => {
-    const section = sectionScores[order] as number;
+    const section = (sectionScores[order] as number) + P.title * titleScore(units, index, statistics, query, from);
     let best = 0;
     for (let unit = from; unit < to; unit += 1) best = Math.max(best, unitScores[unit] as number);
     for (let unit = from; unit < to; unit += 1) {
@@ -86,8 +89,39 @@ export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics:
       scores[unit] = P.unitW * own + P.spread * around + P.sectionWeight * section * (1 + lead) + P.secMax * best + (smooth === null ? 0 : P.kernel * (smooth[unit] as number)) + answerBonus(index, unit, query) * P.answer * (section + own);
     }
   });
-  void kind;
+  if (P.user > 0) {
+    let top = 0; for (const v of scores) top = Math.max(top, v);
+    units.forEach((unit, at) => {
+      scores[at] = (scores[at] as number) + top * (P.recency * (at / units.length) ** 2 + (isUser(units, unit) ? P.user : 0));
+    });
+  }
+  if (P.rarity > 0) {
+    const { template, count } = countTemplates(units);
+    units.forEach((unit, at) => {
+      scores[at] = (scores[at] as number) + P.rarity * Math.log(units.length / (count.get(template[at] as number) ?? 1)) + (SEVERE.test(unit.text) ? P.severity : 0);
+    });
+  }
   return scores;
+}
+
+function isUser(units: readonly Unit[], unit: Unit): boolean {
+  return unit.needs !== -1 && /^.?(?:user|human)/i.test((units[unit.needs] as Unit).text.slice(0, 12));
+}
+
+/** How fully the words of a section's label are asked for. */
+function titleScore(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, first: number): number {
+  if ((units[first] as Unit).role !== "label") return 0;
+  let asked = 0;
+  let all = 0;
+  for (let at = index.offsets[first] as number; at < (index.offsets[first + 1] as number); at += 1) {
+    const term = index.ids[at] as number;
+    const frequency = statistics.sectionFrequency[term] as number;
+    if (index.isStop[term] === 1 || frequency > statistics.sectionCount * 0.5) continue;
+    const weight = inverseFrequency(statistics.sectionCount, frequency);
+    all += weight;
+    asked += weight * Math.min(1, query.weights[term] as number);
+  }
+  return all === 0 ? 0 : asked * (asked / all) ** P.titlePow;
 }
 
 function answerBonus(index: TermIndex, unit: number, query: WeightedQuery): number {

@@ -3,12 +3,19 @@ import type { ContextDocument, Unit } from "./document.ts";
 /** Stands for dropped sentences inside a line. */
 export const INLINE_MARK = "[…]";
 
-export function lineMark(lines: number): string {
-  return lines === 1 ? "[… 1 line omitted]" : `[… ${lines} lines omitted]`;
+export function lineMark(lines: number, named = ""): string {
+  return lines === 1 ? `[… 1 line omitted${named}]` : `[… ${lines} lines omitted${named}]`;
 }
 
-function itemMark(items: number): string {
-  return items === 1 ? '"[… 1 item omitted]"' : `"[… ${items} items omitted]"`;
+function itemMark(items: number, named: string): string {
+  return items === 1 ? `"[… 1 item omitted${named}]"` : `"[… ${items} items omitted${named}]"`;
+}
+
+/** Identifiers that a mark names because no kept unit has them, by the unit they stood in. */
+export type NamedInMarks = ReadonlyMap<number, readonly string[]>;
+
+function listNamed(names: readonly string[]): string {
+  return names.length === 0 ? "" : `: ${names.join(", ")}`;
 }
 
 interface OpenFrame {
@@ -17,10 +24,11 @@ interface OpenFrame {
   written: number;
   /** Members dropped since the last one that was written. */
   omitted: number;
+  named: string[];
 }
 
 /** Writes the kept units in order, with a mark for every run of dropped ones. */
-export function renderDocument(document: ContextDocument, kept: Uint8Array): string {
+export function renderDocument(document: ContextDocument, kept: Uint8Array, named: NamedInMarks = new Map()): string {
   const { units } = document;
   const parts: string[] = [];
   const frames: OpenFrame[] = [];
@@ -30,15 +38,15 @@ export function renderDocument(document: ContextDocument, kept: Uint8Array): str
     const unit = units[index] as Unit;
     const frame = frames.at(-1);
     if (frame !== undefined) {
-      index = writeMember(units, kept, index, frame, frames, parts);
+      index = writeMember(units, kept, named, index, frame, frames, parts);
     } else if (kept[index] === 1) {
       parts.push(unit.text);
-      if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0 });
+      if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
       else parts.push(unit.gap);
       index += 1;
     } else {
       const end = endOfDropped(units, kept, index);
-      parts.push(markRun(units, kept, index, end));
+      parts.push(markRun(units, kept, named, index, end));
       index = end;
     }
   }
@@ -53,11 +61,13 @@ function endOfDropped(units: readonly Unit[], kept: Uint8Array, from: number): n
 }
 
 /** The mark for the dropped units `[from, to)` with the gap after it; empty if all of them are told of elsewhere. */
-function markRun(units: readonly Unit[], kept: Uint8Array, from: number, to: number): string {
+function markRun(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, from: number, to: number): string {
   let lines = 0;
   let isTold = true;
+  const names: string[] = [];
   for (let index = from; index < to; index += 1) {
     const unit = units[index] as Unit;
+    names.push(...(named.get(index) ?? []));
     if (unit.covered) continue;
     isTold = false;
     lines += unit.lines;
@@ -65,23 +75,27 @@ function markRun(units: readonly Unit[], kept: Uint8Array, from: number, to: num
   if (isTold) return "";
   const gap = (units[to - 1] as Unit).gap;
   const startsInLine = from > 0 && kept[from - 1] === 1 && !(units[from - 1] as Unit).gap.includes("\n");
-  if (startsInLine && lines <= 1) return INLINE_MARK + gap;
-  if (startsInLine) return `\n${lineMark(lines)}${gap}`;
-  if (!gap.includes("\n") && to < units.length) return lines === 0 ? `${INLINE_MARK}${gap}` : `${lineMark(lines)}\n`;
-  return `${lineMark(Math.max(1, lines))}${gap}`;
+  const list = listNamed(names);
+  const inline = list === "" ? INLINE_MARK : `[…${list}]`;
+  if (startsInLine && lines <= 1) return inline + gap;
+  if (startsInLine) return `\n${lineMark(lines, list)}${gap}`;
+  if (!gap.includes("\n") && to < units.length) return lines === 0 ? `${inline}${gap}` : `${lineMark(lines, list)}\n`;
+  return `${lineMark(Math.max(1, lines), list)}${gap}`;
 }
 
-function writeMember(units: readonly Unit[], kept: Uint8Array, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
+function writeMember(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
   const unit = units[index] as Unit;
   if (kept[index] !== 1) {
+    const end = unit.until === -1 ? index + 1 : unit.until;
     frame.omitted += 1;
-    return unit.until === -1 ? index + 1 : unit.until;
+    for (let at = index; at < end; at += 1) frame.named.push(...(named.get(at) ?? []));
+    return end;
   }
   writeOmitted(frame, parts);
   if (frame.written > 0) parts.push(",");
   frame.written += 1;
   parts.push(unit.text);
-  if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0 });
+  if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
   return index + 1;
 }
 
@@ -94,7 +108,8 @@ function writeOmitted(frame: OpenFrame, parts: string[]): void {
 function pushOmitted(frame: OpenFrame, parts: string[]): void {
   if (frame.omitted === 0) return;
   if (frame.written > 0) parts.push(",");
-  parts.push(frame.unit.close === "}" ? `"…":"${frame.omitted} omitted"` : itemMark(frame.omitted));
+  parts.push(frame.unit.close === "}" ? `"…":"${frame.omitted} omitted${listNamed(frame.named)}"` : itemMark(frame.omitted, listNamed(frame.named)));
+  frame.named = [];
   frame.omitted = 0;
   frame.written += 1;
 }

@@ -1,7 +1,7 @@
 import type { ReductionBudget, Unit } from "./document.ts";
 import type { TermIndex } from "./terms.ts";
 
-export const S = { novelty: 0.12 };
+export const S = {};
 
 /** What the omission marks cost, as in render.ts: a line of its own, or a sign inside a line. */
 const LINE_MARK = { tokens: 6.5, chars: 22 };
