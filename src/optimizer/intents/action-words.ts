@@ -40,10 +40,12 @@ const VERBS: readonly ActionGroup[] = [
   { evidence: { generate: 2.2 }, words: "create produce", role: "make" },
   { evidence: { generate: 1.8, transform: 0.5 }, words: "make build construct", role: "make" },
   { evidence: { generate: 2.4 }, words: "design sketch illustrate animate narrate imagine dream render sing suggest propose recommend explain describe advise predict forecast develop implement", role: "write" },
-  { evidence: { generate: 1.8, transform: 1 }, words: "rewrite rephrase reword polish improve personalize humanize expand elaborate" },
+  { evidence: { generate: 1.8, transform: 1 }, words: "rewrite rephrase reword polish improve personalize humanize elaborate" },
   { evidence: { generate: 2.2 }, words: "answer", role: "answer", nounLike: true },
   { evidence: { generate: 1.6 }, words: "code", thing: true },
   { evidence: { generate: 1.2, send: 0.8 }, words: "ask" },
+  { evidence: { send: 0.9, extract: 0.4 }, words: "return", nounLike: true },
+  { evidence: { transform: 1.2 }, words: "output", thing: true },
   { evidence: { send: 1.4 }, words: "request", nounLike: true },
   { evidence: { generate: 1.8, summarize: 0.4 }, words: "outline", nounLike: true },
   { evidence: { generate: 1.4, transform: 0.9 }, words: "fix repair correct", nounLike: true },
@@ -63,7 +65,7 @@ const VERBS: readonly ActionGroup[] = [
   { evidence: { send: 1.9 }, words: "message email mail alert sms dm report", thing: true },
   { evidence: { send: 1, transform: 0.3 }, words: "save store upload upsert persist archive record export sync log", role: "store", nounLike: true },
 
-  { evidence: { transform: 3 }, words: "convert transform translate reformat normalize standardize serialize deserialize stringify encode decode escape unescape resize rename restructure reshape flatten transpose transcode simplify pluralize singularize capitalize lowercase uppercase titlecase slugify sanitize anonymize pseudonymize redact tokenise beautify prettify minify sanitise urlencode unflatten truncate unwrap" },
+  { evidence: { transform: 3 }, words: "convert transform translate reformat normalize standardize serialize deserialize stringify encode decode escape unescape resize rename restructure reshape flatten transpose transcode simplify pluralize singularize capitalize lowercase uppercase titlecase slugify camelcase snakecase expand sanitize anonymize pseudonymize redact tokenise beautify prettify minify sanitise urlencode unflatten truncate unwrap" },
   { evidence: { transform: 2.6 }, words: "clean cleanup tidy trim explode chunk decompose separate seperate compress encrypt decrypt rotate crop pad round sort reorder rearrange reorganize organize structure transliterate localize replace substitute modify adapt adjust change refactor migrate turn move reverse unnest unpivot hash mask scale swap invert shift edit cast coerce rewrap" },
   { evidence: { transform: 2.6 }, words: "format map split process remap shape arrange parametrize template", nounLike: true },
   { evidence: { transform: 2, aggregate: 0.3 }, words: "calculate compute derive increment decrement prepare define initialize assign set declare prep", nounLike: true },
@@ -74,8 +76,10 @@ const VERBS: readonly ActionGroup[] = [
   { evidence: { conditional: 1.5, enrich: 0.7, extract: 0.4 }, words: "classify categorize" },
   { evidence: { conditional: 1, filter: 0.9 }, words: "continue proceed stop abort halt wait", nounLike: true },
 
-  { evidence: { aggregate: 3.2 }, words: "aggregate merge combine concatenate concat consolidate coalesce unify bundle conflate amalgamate" },
-  { evidence: { aggregate: 2.8 }, words: "join append collect gather accumulate compile assemble group regroup zip union pool stitch wrap sum total tally count average cluster collate collapse unite intersect cumulate interleave fuse batch stack glue pivot", nounLike: true },
+  { evidence: { aggregate: 3.2 }, words: "aggregate merge combine concatenate concat consolidate coalesce bundle conflate amalgamate" },
+  { evidence: { aggregate: 2.8 }, words: "join append collect gather accumulate compile assemble group regroup zip union pool stitch sum total tally count average cluster collate collapse unite intersect cumulate interleave fuse batch stack glue pivot", nounLike: true },
+
+  { evidence: { aggregate: 2, transform: 1.5 }, words: "wrap unify link", nounLike: true },
 
   { evidence: { filter: 3.2 }, words: "filter exclude deduplicate dedupe dedup prefilter" },
   { evidence: { filter: 2.8 }, words: "ignore skip discard drop retain omit whitelist blacklist blocklist allowlist prune winnow shortlist subset unsubscribe reject weed sieve screen cull" },
@@ -86,13 +90,13 @@ const VERBS: readonly ActionGroup[] = [
   { evidence: { enrich: 3.2 }, words: "enrich augment lookup geocode geolocate supplement cross-reference hydrate" },
   { evidence: { enrich: 2.3, extract: 0.3 }, words: "search find google research locate investigate", role: "search", nounLike: true },
   { evidence: { enrich: 1.5, extract: 1 }, words: "get fetch retrieve retreive obtain load pull query acquire download list", role: "get" },
-  { evidence: { enrich: 1.6, transform: 1.2 }, words: "add insert inject attach include annotate tag label associate link match correlate resolve", role: "add", nounLike: true },
+  { evidence: { enrich: 1.6, transform: 1.2 }, words: "add insert inject attach include annotate tag label associate match correlate resolve", role: "add", nounLike: true },
   { evidence: { enrich: 1, validate: 0.9, generate: 0.3 }, words: "score rate rank", nounLike: true },
 ];
 
 /** Names of deeds and doers that `inflect` does not give. */
 const NOUNS: readonly ActionGroup[] = [
-  { evidence: { extract: 2.9 }, words: "extraction parsing scraping ocr recognition detection identification entities transcription" },
+  { evidence: { extract: 2.9 }, words: "extraction parsing scraping ocr recognition detection analysis identification entities transcription" },
   { evidence: { summarize: 3 }, words: "summary summarization summarisation summaries recap digest tldr synopsis overview gist takeaways roundup wrapup" },
   { evidence: { generate: 2.6 }, words: "generation writer writing copywriter creation composition generative creator drafting storyteller" },
   { evidence: { validate: 2.8 }, words: "validation verification validator verifier authentication checker linting check-up authorization" },
@@ -112,7 +116,7 @@ const PHRASAL: readonly ActionGroup[] = [
   { evidence: { summarize: 3 }, words: "sum_up,boil_down,tl_dr,wrap_up" },
   { evidence: { transform: 2.8 }, words: "split_out,split_up,clean_up,turn_into,break_up,break_down,break_into,un_nest,re_map,re_format,tidy_up,find_and_replace,set_up,change_to,de_duplicate_spaces,html_decode" },
   { evidence: { aggregate: 3 }, words: "list_of,array_of,wait_for_both,wait_for_all,pull_together,put_together,bring_together,wrap_together,group_by,roll_up,add_up,group_into,sum_of,stitch_together,club_together,back_together" },
-  { evidence: { filter: 3 }, words: "filter_out,de_dupe,de_duplicate,leave_out,weed_out,throw_away,throw_out,rule_out,sort_out,skip_over,narrow_down,sift_out,take_out" },
+  { evidence: { filter: 3 }, words: "get_rid_of,filter_out,de_dupe,de_duplicate,leave_out,weed_out,throw_away,throw_out,rule_out,sort_out,skip_over,narrow_down,sift_out,take_out" },
   { evidence: { conditional: 2.8 }, words: "find_out,see_if,figure_out,if_else" },
   { evidence: { send: 2.8 }, words: "reach_out,send_out,follow_up,let_know,hand_over,hand_off" },
   { evidence: { generate: 2.8 }, words: "write_up,come_up,make_up,text_to_speech,text_to_image,text_to_video,text_to_audio" },

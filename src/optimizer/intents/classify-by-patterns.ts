@@ -1,7 +1,7 @@
 import { type Action, findAction, findMisspelledAction, isActionWord } from "./action-words.ts";
 import { addCues, type ClauseFacts } from "./cues.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, FILLERS, FORMATS, LEAD_INS, LOOKUPS, MODELS } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, FILLERS, FORMATS, LEAD_INS, LINKS, LOOKUPS, MODELS } from "./object-words.ts";
 import { type Clause, readClauses } from "./reading.ts";
 
 /**
@@ -81,6 +81,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (at === head) return namesDoerAtEnd(words, at, action) ? 0.15 : 1;
       if (isLink(words[at - 1]!)) return led ? 0.35 : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
+      if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!)) return 0.2;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;

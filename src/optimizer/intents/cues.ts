@@ -1,7 +1,7 @@
 import { type Action, findAction } from "./action-words.ts";
 import { addEvidence, type Scores } from "./intent.ts";
 import {
-  AUXILIARIES, CHANNELS, CONTAINERS, CONTENT, FACTS, FORMATS, KEY_ADJECTIVES, LOOKUPS, MARKUP, MESSAGES, MODELS, POINTS, PREDICATES,
+  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, FACTS, FORMATS, KEY_ADJECTIVES, LOOKUPS, MARKUP, MESSAGES, MODELS, POINTS, PREDICATES,
   LINKS, PARTS, QUALITIES, QUESTION_WORDS, RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES,
 } from "./object-words.ts";
 import { isDigits } from "./reading.ts";
@@ -66,7 +66,7 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   if (has(facts, "equals")) scores.conditional += 1.4;
   if (has(facts, "condition") || has(facts, "conditions")) scores.conditional += 1.6;
   if (!facts.isName || QUESTION_WORDS.has(first)) return;
-  if (AUXILIARIES.has(first)) scores.conditional += 3.2;
+  if (AUXILIARIES.has(first)) scores.conditional += PRONOUNS.has(facts.words[facts.head - 1] ?? "") ? 0 : 3.2;
   else if (facts.action === undefined) {
     if (hasAny(facts, PREDICATES)) scores.conditional += 1.8;
     if (hasAny(facts, COMPARATIVES)) scores.conditional += 1.2;
@@ -77,17 +77,18 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   }
 }
 
+/** "You are a writer" asks nothing. */
+const PRONOUNS = new Set(["you", "i", "we"]);
+
 function isPast(facts: ClauseFacts, at: number): boolean {
   const action = findAction(facts.words, at);
   return action === undefined ? facts.words[at]!.endsWith("ed") : action.form === "past";
 }
 
-const COMPARATIVES = new Set(["above", "below", "greater", "less", "more", "over", "under", "exceeds", "higher", "lower", "equal"]);
-
 function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   if (has(facts, "only")) scores.filter += facts.isName ? (words[words.length - 1] === "only" && action !== undefined ? 1.2 : 2.8) : 0.4;
-  if (hasAny(facts, DUPLICATES)) scores.filter += 1.5;
+  if (hasAny(facts, DUPLICATES)) scores.filter += action?.evidence.transform === undefined ? 1.5 : 3;
   if (facts.isName && words[0] === "only") scores.filter += 1;
   const rank = words.findIndex((word) => RANKS.has(word));
   const counts = rank >= 0 && words.some(isDigits);
@@ -123,6 +124,7 @@ function addObjectCues(scores: Scores, facts: ClauseFacts): void {
     case "get":
       if (namesSummary(facts)) scores.summarize += 1.8;
       if (has(facts, "from", objectAt) && hasAny(facts, CONTAINERS, words.indexOf("from"))) addEvidence(scores, { extract: 1.8 });
+      else if (PARTS.has(words[objectAt] ?? "") && has(facts, "from", objectAt)) scores.extract += 0.9;
       if (has(facts, "by", objectAt) || has(facts, "for", objectAt)) scores.enrich += 0.9;
       else if (PARTS.has(lastWord(facts))) addEvidence(scores, { extract: 0.9 });
       if (hasAny(facts, FACTS, objectAt)) scores.enrich += 0.5;
@@ -219,15 +221,18 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
 
 function addFormatCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
-  for (let at = 1; at + 1 < words.length; at += 1) {
+  if (facts.isName && STYLES.has(lastWord(facts)) && action?.role !== "check") scores.transform += 1;
+  for (let at = 0; at + 1 < words.length; at += 1) {
     const word = words[at]!;
     if (word !== "to" && word !== "as" && word !== "into" && word !== "2") continue;
     const target = FORMATS.has(words[at + 1]!) || (words[at + 1] === "a" && FORMATS.has(words[at + 2] ?? ""));
     if (!target) continue;
-    scores.transform += FORMATS.has(words[at - 1]!) && action === undefined ? 3.2 : action === undefined ? 2 : 0.4;
+    scores.transform += FORMATS.has(words[at - 1] ?? "") && action === undefined ? 3.2 : action === undefined ? 2 : 0.4;
     return;
   }
 }
+
+const STYLES = new Set(["format", "formats", "encoding", "casing", "style", "structure"]);
 
 function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;

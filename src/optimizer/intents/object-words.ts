@@ -92,7 +92,7 @@ export const LOOKUPS = words("reputation geolocation whois lookup lookups lookal
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
-  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables address addresses email emails",
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails",
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */
@@ -100,3 +100,6 @@ export const LINKS = words("for of about on in to when that which with via from 
 
 /** Openers of a phrase that stands before the order ("from the list below, keep …"). */
 export const LEAD_INS = words("from for given using in with after before once when as based on within among out of using at");
+
+/** Words that set a value against a bound. */
+export const COMPARATIVES = words("above below greater less more over under exceeds higher lower equal");

@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { classifyByPatterns, NO_EVIDENCE_CONFIDENCE } from "../../../src/optimizer/intents/classify-by-patterns.ts";
+import { type Intent, INTENTS } from "../../../src/optimizer/intents/intent.ts";
+
+function intentOf(text: string): Intent {
+  return classifyByPatterns({ id: "step", text }).intent;
+}
+
+const NAMES: Record<Intent, string[]> = {
+  extract: ["Pull serial numbers out of the label", "Receipt parser", "Get text from scanned PDF", "OCR the contract", "Crawl product pages", "Find every amount in the text", "Read sensor log file"],
+  summarize: ["Condense board notes", "Weekly press digest", "Write an executive summary", "Key takeaways", "Extract main points", "Boil down the interview", "Support thread recap"],
+  generate: ["Compose lullaby", "Poem writer", "Draft a reply", "Create cover image", "Come up with a slogan", "Text to speech", "Generate alert wording", "Answer the guest"],
+  validate: ["Verify tax number", "Check IBAN format", "Schema check", "Make sure totals add up", "Barcode validator", "Address verification", "Validate merged row"],
+  send: ["Notify warehouse", "Welcome email", "Post score to Slack", "Telegram: parcel arrived message", "SMS to courier", "Respond to visitor", "Send filtered rows", "Text the plumber and the owner", "Slack alert for late trains"],
+  transform: ["Convert miles to kilometres", "XML to YAML", "Rename columns", "Strip HTML tags", "Split into lines", "Turn table into list", "Build request body", "Decode base64", "Translate to Polish"],
+  conditional: ["Is it raining?", "Train delayed?", "If stock is low", "Weekday router", "Switch on colour", "Parcel was returned", "Decide next stop", "Check if seat is free", "Has ticket", "Temperature above 30"],
+  aggregate: ["Merge both timetables", "Sum of fares", "Count passengers per line", "Put all answers together", "Group by depot", "Create one array", "Items into single list", "Append late rows"],
+  filter: ["Only express trains", "Drop rows without fare", "Remove duplicate tickets", "Keep newest version", "First 3 departures", "Skip Sundays", "Get only delayed buses", "Stations older than 50 years"],
+  enrich: ["Look up depot address", "Find driver by badge", "Add fare details to ticket data", "Search similar complaints", "Get weather by city", "Company lookup", "IP reputation", "Geocode stops"],
+};
+
+describe("the intent of a step's name", () => {
+  for (const intent of INTENTS) {
+    it.each(NAMES[intent])(`${intent}: %s`, (text) => expect(intentOf(text)).toBe(intent));
+  }
+});
+
+describe("the intent of a prompt", () => {
+  it.each<[Intent, string]>([
+    ["summarize", "You are an editor. Here are the minutes of the council. Summarize them in four sentences."],
+    ["filter", "From the timetable below, keep only trains that leave before noon."],
+    ["generate", "Implement a queue with two stacks and write unit tests for it."],
+    ["conditional", "If the passenger has a season ticket let them board, otherwise ask the conductor what the fare is today."],
+    ["enrich", "For each station, look up the number of inhabitants of its town and the nearest airport."],
+  ])("%s: %s", (intent, text) => expect(intentOf(text)).toBe(intent));
+});
+
+describe("where a word stands", () => {
+  it.each<[string, Intent, string]>([
+    ["the verb in front beats verbs and nouns behind it", "send", "Send summary of merged results"],
+    ["a name before a dash is only a label", "extract", "Gmail - Extract parcel number"],
+    ["a format's name may stand before the verb", "extract", "HTML Extract Price"],
+    ["a doer at the end makes the first word its object", "extract", "Message parser"],
+    ["an adjective made of a verb is no action", "send", "Send processed image"],
+    ["a question decides", "conditional", "Filter matched anything?"],
+    ["a name in camel case is read as words", "send", "sendParcelNotice"],
+    ["a single identifier is read as words", "conditional", "IsFragile"],
+    ["snake case is read as words", "transform", "convert_to_metric"],
+    ["a copy's number is passed over", "aggregate", "Merge3"],
+    ["swapped letters are understood", "transform", "Covnert the date"],
+    ["emoji and step numbers are passed over", "summarize", "\u{1F4F0} 2. Summarize news"],
+    ["British spelling is understood", "transform", "Normalise addresses"],
+  ])("%s", (_, intent, text) => expect(intentOf(text)).toBe(intent));
+});
+
+describe("confidence", () => {
+  it("is low and the intent `generate` where no word is known", () => {
+    expect(classifyByPatterns({ id: "a", text: "Qwrt zpl" })).toEqual({ intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [], known: false });
+    expect(classifyByPatterns({ id: "a", text: "" }).known).toBe(false);
+  });
+
+  it("is higher for a plain order than for one that can be read in two ways", () => {
+    const plain = classifyByPatterns({ id: "a", text: "Convert currency to euro" });
+    const unclear = classifyByPatterns({ id: "b", text: "Append customer data" });
+    expect(plain.confidence).toBeGreaterThan(unclear.confidence);
+    expect(classifyByPatterns({ id: "c", text: "Check seat" }).alternatives.map((guess) => guess.intent)).toContain("validate");
+  });
+
+  it("keeps to 0–1, adds up to at most 1 and falls from guess to guess, for any text", () => {
+    const phrase = fc.array(fc.constantFrom("send", "if", "only", "email", "merge", "to", "json", "?", ":", " - ", "check", "summary", "\ud83d", "é", "1", "="), { maxLength: 30 }).map((words) => words.join(" "));
+    fc.assert(
+      fc.property(fc.oneof(phrase, fc.string({ unit: "binary", maxLength: 200 })), (text) => {
+        const ranking = classifyByPatterns({ id: "a", text });
+        const all = [ranking, ...ranking.alternatives];
+        expect(all.reduce((sum, guess) => sum + guess.confidence, 0)).toBeLessThanOrEqual(1.01);
+        expect(all.every((guess, index) => guess.confidence > 0 && (index === 0 || guess.confidence <= all[index - 1]!.confidence))).toBe(true);
+        expect(new Set(all.map((guess) => guess.intent)).size).toBe(all.length);
+        expect(classifyByPatterns({ id: "b", text })).toEqual(ranking);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
