@@ -181,13 +181,13 @@ export class WorkflowStore {
        WHERE s.task >= ? AND (? IS NULL OR s.status = ?) ORDER BY s.task LIMIT ?`,
       query.maxOutputBytes, query.first, query.status, query.status, query.limit,
     );
-    return rows.toArray().map((row) => ({
-      task: Number(row["task"]),
-      state: JSON.parse(String(row["state"])) as TaskState,
-      detail: row["detail"] === null ? null : (JSON.parse(String(row["detail"])) as TaskDetail),
-      outputBytes: row["bytes"] === null ? null : Number(row["bytes"]),
-      outputJson: row["json"] === null ? null : String(row["json"]),
-    }));
+    return rows.toArray().map(mapStoredTask);
+  }
+
+  /** One task, with its output up to what an answer shows; the first state if it never changed. */
+  readStoredTask(task: number, maxOutputBytes: number): StoredTask {
+    const [stored] = this.readStoredTasks({ first: task, limit: 1, status: null, maxOutputBytes });
+    return stored?.task === task ? stored : { task, state: createTaskState(), detail: null, outputBytes: null, outputJson: null };
   }
 
   /** The seq of the newest event; 0 before the first. */
@@ -297,4 +297,14 @@ export class WorkflowStore {
     }
     if (part.length > 0) this.#sql.exec(statement, `[${part.join(",")}]`);
   }
+}
+
+function mapStoredTask(row: Record<string, SqlStorageValue>): StoredTask {
+  return {
+    task: Number(row["task"]),
+    state: JSON.parse(String(row["state"])) as TaskState,
+    detail: row["detail"] === null ? null : (JSON.parse(String(row["detail"])) as TaskDetail),
+    outputBytes: row["bytes"] === null ? null : Number(row["bytes"]),
+    outputJson: row["json"] === null ? null : String(row["json"]),
+  };
 }

@@ -1,0 +1,89 @@
+import type { CreateAnswer, CreateRequest, WorkflowView } from "../api/workflow-port.ts";
+import type { AttemptPort } from "../consumer/attempt-port.ts";
+import type { Problem } from "../errors.ts";
+import { utf8Length } from "../workflow/utf8-length.ts";
+import type { RunState } from "../workflow/run.ts";
+import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
+import type { WorkflowStore } from "./workflow-store.ts";
+import { viewWorkflow } from "./workflow-view.ts";
+
+/** How long an idempotency key stands for its first answer (contract). */
+const IDEMPOTENCY_MS = 86_400_000;
+
+interface CreateDeps extends SessionDeps {
+  workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "readOutputs">;
+}
+
+type RecordedAnswer = { kind: "replayed"; body: string } | { kind: "expired" } | Problem;
+
+/** What the record of an earlier creation says to this key and body; null when the key was not seen here. */
+export function findRecordedAnswer(store: WorkflowStore, idempotency: { key: string; bodyHash: string } | null, now: number): RecordedAnswer | null {
+  const record = store.hasSchema() ? store.read("idempotency") : null;
+  if (record === null || idempotency?.key !== record.key) return null;
+  if (now - record.createdAt >= IDEMPOTENCY_MS) return { kind: "expired" };
+  if (record.bodyHash === idempotency.bodyHash) return { kind: "replayed", body: store.readAnswer(record.parts) };
+  return { problem: "conflict", detail: "this Idempotency-Key was used with another body within the last 24 hours; use a new key" };
+}
+
+/** What an object that was used before answers to another creation; null when it is free. */
+export function findEarlierAnswer(store: WorkflowStore, session: WorkflowSession | null, request: CreateRequest, now: number): CreateAnswer | null {
+  const recorded = findRecordedAnswer(store, request.idempotency, now);
+  if (recorded !== null || session === null) return recorded;
+  return { problem: "conflict", detail: `the id ${request.workflowId} is taken; choose another, or leave it out` };
+}
+
+/** Stores a new workflow and takes its first step, in one transaction (after fetching the outputs that a rerun reuses). */
+export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView }> {
+  const outputs = request.rerunOf === null ? [] : await fetchOutputs(request.tenant, request.rerunOf, deps);
+  return store.transaction(() => {
+    store.migrate();
+    insertWorkflow(store, request, deps.now());
+    const session = WorkflowSession.load(store, deps)!;
+    const reused = outputs.map(({ taskId, json }) => {
+      const task = session.taskNumbers.get(taskId)!;
+      const outputBytes = utf8Length(json);
+      store.writeOutput(task, json, outputBytes);
+      return { task, outputBytes };
+    });
+    const applied = session.apply({ type: "create", reused });
+    const workflow = viewWorkflow(session, true);
+    if (request.idempotency !== null) {
+      store.write("idempotency", { ...request.idempotency, createdAt: deps.now(), parts: store.writeAnswer(JSON.stringify(workflow)) });
+    }
+    return { session, applied, workflow };
+  });
+}
+
+/** Removes a deleted workflow's data; an idempotency record stays until it is 24 h old, then the alarm removes it too. */
+export async function forgetWorkflow(storage: DurableObjectStorage, store: WorkflowStore, now: number): Promise<void> {
+  const record = store.hasSchema() ? store.read("idempotency") : null;
+  if (record === null || now - record.createdAt >= IDEMPOTENCY_MS) {
+    await storage.deleteAlarm();
+    await storage.deleteAll();
+    return;
+  }
+  store.transaction(() => store.removeAllButAnswer());
+  await storage.setAlarm(record.createdAt + IDEMPOTENCY_MS);
+}
+
+function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {
+  const { tasks, input, ...spec } = request.spec;
+  const { tenant, workflowId, origin, requestId } = request;
+  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null };
+  store.write("identity", { tenant, workflowId, origin, requestId, spec });
+  store.write("input", input);
+  store.write("state", state);
+  store.write("totals", { inputTokens: 0, outputTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0 });
+  store.addAgents(request.agents);
+  store.addTasks(tasks);
+}
+
+async function fetchOutputs(tenant: string, source: { workflowId: string; tasks: readonly string[] }, deps: CreateDeps): Promise<{ taskId: string; json: string }[]> {
+  const outputs: { taskId: string; json: string }[] = [];
+  while (outputs.length < source.tasks.length) {
+    const page = await deps.workflow(tenant, source.workflowId).readOutputs(source.tasks.slice(outputs.length));
+    if (page.length === 0) throw new Error(`the workflow ${source.workflowId} vanished while its outputs were read`);
+    outputs.push(...page);
+  }
+  return outputs;
+}

@@ -1,0 +1,24 @@
+import { DurableObject } from "cloudflare:workers";
+import type { AttemptPort, RunnerPort } from "../consumer/attempt-port.ts";
+import { AttemptRunner } from "../consumer/attempt-runner.ts";
+import type { WorkOrder } from "../consumer/work-order.ts";
+import { createObjectDeps, openWorkflow } from "../deps.ts";
+
+/**
+ * Holds the calls of queued attempts. A Worker's `waitUntil` ends 30 s after its answer and a queue batch that waits holds up the
+ * queue; an object with a pending call stays, and it does not die with the workflow's object. It stores nothing: leases bring back what it loses.
+ */
+export class RunnerObject extends DurableObject<Env> implements RunnerPort {
+  readonly #runner: AttemptRunner;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { executor, settings, log } = createObjectDeps(env, ctx.exports);
+    const workflow = (tenant: string, workflowId: string): AttemptPort => openWorkflow(env, tenant, workflowId);
+    this.#runner = new AttemptRunner({ executor, workflow, renewEveryMs: settings.dispatch.renewEveryMs, log });
+  }
+
+  async start(orders: WorkOrder[]): Promise<void> {
+    this.ctx.waitUntil(this.#runner.run(orders));
+  }
+}

@@ -1,0 +1,76 @@
+import sha256 from "fast-sha256";
+import type { AttemptRef, LlmRequest, WorkOrder } from "../consumer/work-order.ts";
+import type { Failure, Json } from "../errors.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+import { renderInput, type ReadScope } from "../workflow/attempt-input.ts";
+import type { TaskSpec } from "../workflow/spec.ts";
+import type { WorkflowSession } from "./workflow-session.ts";
+
+/** Most that the outputs of a task's dependencies may come to, together: an RPC message ends at 32 MiB, an object's memory at 128. */
+export const MAX_DEPENDENCY_BYTES = 8_388_608;
+
+/** Puts together what an attempt needs, from stored values only; or says why its input cannot be made. */
+export function buildOrder(session: WorkflowSession, ref: AttemptRef, readScope: ReadScope, newSecret: () => string): WorkOrder | Failure {
+  const { store, identity, run } = session;
+  const spec = store.readTaskSpec(ref.task);
+  const agent = session.agents[spec.agent]!;
+  const input = renderInput(spec, readScope);
+  if (!input.ok) return { code: "expression_failed", message: input.message, retryable: false };
+  const dependencies = readDependencies(session, spec, agent);
+  if ("code" in dependencies) return dependencies;
+  const state = run.tasks[ref.task]!;
+  const retrySuffix = state.manualRetries > 0 ? `.r${state.manualRetries}` : "";
+  return {
+    ...ref,
+    workflowId: identity.workflowId,
+    tenant: identity.tenant,
+    taskId: spec.id,
+    agentName: spec.agent,
+    agent,
+    input: input.value,
+    dependencies: dependencies.outputs,
+    deadlineAt: state.timeoutAt!,
+    idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
+    callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
+    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType) : null,
+    requestId: identity.requestId,
+  };
+}
+
+function readDependencies(session: WorkflowSession, spec: TaskSpec, agent: AgentDefinition): { outputs: Record<string, Json> } | Failure {
+  if (agent.kind === "llm" && spec.context?.mode === "none") return { outputs: {} };
+  const tasks = spec.dependsOn.map((id) => ({ id, task: session.taskNumbers.get(id)! }));
+  const bytes = tasks.reduce((sum, { task }) => sum + session.store.readOutputBytes(task), 0);
+  if (bytes > MAX_DEPENDENCY_BYTES) {
+    const message = `the outputs of the dependencies come to ${bytes} bytes, more than ${MAX_DEPENDENCY_BYTES}; split the join, or pass references`;
+    return { code: "expression_failed", message, retryable: false };
+  }
+  const outputs = tasks.map(({ id, task }) => [id, JSON.parse(session.store.readOutputJson(task) ?? "null") as Json] as const);
+  return { outputs: Object.fromEntries(outputs) };
+}
+
+function createLlmRequest(spec: TaskSpec, agentTaskType: string | null): LlmRequest {
+  return {
+    taskType: spec.type ?? agentTaskType,
+    tier: spec.tier ?? null,
+    model: spec.model ?? null,
+    maxOutputTokens: spec.maxOutputTokens ?? null,
+    outputSchema: spec.output?.schema ?? null,
+    context: spec.context?.mode ?? "full",
+    stream: spec.stream,
+  };
+}
+
+/** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */
+function createCallback(session: WorkflowSession, ref: AttemptRef, newSecret: () => string): { url: string; token: string } {
+  const { tenant, workflowId, origin } = session.identity;
+  const secret = newSecret();
+  session.store.addCallback(hashSecret(secret), ref.task, ref.attempt);
+  const token = btoa(`${tenant}:${workflowId}:${secret}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return { url: `${origin}/v1/callbacks/${token}`, token };
+}
+
+/** SHA-256 in hex, synchronous: it is needed inside a transaction, where nothing can be awaited. */
+export function hashSecret(secret: string): string {
+  return sha256(new TextEncoder().encode(secret)).reduce((hex, byte) => hex + byte.toString(16).padStart(2, "0"), "");
+}

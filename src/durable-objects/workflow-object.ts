@@ -1,0 +1,319 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
+import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
+import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
+import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
+import { createObjectDeps, type ObjectDeps } from "../deps.ts";
+import type { Json, Problem } from "../errors.ts";
+import { canRetryTask } from "../workflow/commands.ts";
+import type { LoggedEvent } from "../workflow/events.ts";
+import { findDescendants } from "../workflow/graph.ts";
+import { isFinalWorkflow, type TaskStatus, type WorkflowStatus } from "../workflow/run.ts";
+import type { RunInput } from "../workflow/transition.ts";
+import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
+import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
+import { WorkflowOutbox } from "./workflow-outbox.ts";
+import { hashSecret } from "./work-orders.ts";
+import { type Applied, WorkflowSession } from "./workflow-session.ts";
+import { WorkflowStore } from "./workflow-store.ts";
+import { isoTime, MAX_SHOWN_OUTPUT_BYTES, viewStored, viewTask, viewTasks, viewWorkflow } from "./workflow-view.ts";
+
+/** Outputs in one answer to a rerun's new object: well under the 32 MiB of an RPC message. */
+const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
+
+/** One workflow: its DAG, event log and calls. Wiring only: the core decides, the session saves, the outbox sends. */
+export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, AttemptPort {
+  readonly #store: WorkflowStore;
+  readonly #deps: ObjectDeps;
+  readonly #feed: LiveFeed;
+  readonly #outbox: WorkflowOutbox;
+  readonly #waiters = new Set<() => void>();
+  #session: WorkflowSession | null = null;
+  #creating: Promise<unknown> = Promise.resolve();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new WorkflowStore(ctx.storage);
+    this.#deps = createObjectDeps(env, ctx.exports);
+    this.#feed = new LiveFeed({
+      readEvents: (after, limit) => this.#store.readEvents(after, limit),
+      readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
+      sockets: () => ctx.getWebSockets(),
+    });
+    this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
+      session: () => this.#load(),
+      report: (reports) => this.#applyReports(reports),
+      lose: (refs) => this.#apply({ type: "lose", refs }),
+    });
+  }
+
+  async create(request: CreateRequest): Promise<CreateAnswer> {
+    const creation = this.#creating.then(() => this.#create(request));
+    this.#creating = creation.catch(() => undefined);
+    return creation;
+  }
+
+  async findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }> {
+    const answer = findRecordedAnswer(this.#store, idempotency, this.#deps.now());
+    return answer === null || "problem" in answer ? { kind: "unknown" } : answer;
+  }
+
+  async exists(): Promise<boolean> {
+    return this.#load() !== null;
+  }
+
+  async read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem> {
+    if (this.#load() === null) return notFound();
+    if (options.waitMs > 0 && !this.#load()!.isFinal) await this.#waitForEnd(options.waitMs);
+    const session = this.#load();
+    return session === null ? notFound() : viewWorkflow(session, options.withTasks);
+  }
+
+  async readTask(taskId: string): Promise<TaskView | Problem> {
+    const session = this.#load();
+    const task = session?.taskNumbers.get(taskId);
+    if (session === null || task === undefined) return notFound(`there is no task ${taskId} in this workflow`);
+    return viewTask(session, task);
+  }
+
+  async listTasks(options: { status: TaskStatus | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    const { tasks } = session.run;
+    const numbers: number[] = [];
+    for (let task = Number(options.cursor ?? 0); task < tasks.length && numbers.length <= options.limit; task += 1) {
+      if (options.status === null || tasks[task]!.status === options.status) numbers.push(task);
+    }
+    const shown = numbers.slice(0, options.limit);
+    const items = options.status === null ? viewTasks(session, { first: shown[0] ?? 0, limit: shown.length }) : viewStored(session, shown.map((task) => this.#store.readStoredTask(task, MAX_SHOWN_OUTPUT_BYTES)));
+    return { items, nextCursor: numbers.length > options.limit ? String(numbers[options.limit]) : null };
+  }
+
+  async command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    const { status } = session.run.state;
+    if (command === "cancel" && status === "cancelled") return { status };
+    if (isFinalWorkflow(status)) return { problem: "conflict", detail: `the workflow is ${status} already and cannot be ${command === "cancel" ? "cancelled" : `${command}d`}` };
+    this.#apply({ type: command });
+    return { status: session.run.state.status };
+  }
+
+  async retryTask(taskId: string): Promise<{ status: WorkflowStatus } | Problem> {
+    const session = this.#load();
+    const task = session?.taskNumbers.get(taskId);
+    if (session === null || task === undefined) return notFound(`there is no task ${taskId} in this workflow`);
+    if (!canRetryTask(session.run, task)) {
+      return { problem: "conflict", detail: `only a failed task of a failed or running workflow can be retried; this task is ${session.run.tasks[task]!.status}, its workflow ${session.run.state.status}` };
+    }
+    this.#apply({ type: "retryTask", task });
+    return { status: session.run.state.status };
+  }
+
+  async readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
+    const errors = (from ?? []).flatMap((id, index) => (session.taskNumbers.has(id) ? [] : [{ path: `/from/${index}`, message: `there is no task ${id} in this workflow` }]));
+    if (errors.length > 0) return { problem: "invalid", detail: "from names unknown tasks", errors };
+    const { run, identity } = session;
+    const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
+    const again = findDescendants(run.plan.graph, numbers);
+    const reusable = run.plan.tasks.flatMap((task, number) => (run.tasks[number]!.status === "completed" && !again.has(number) ? [task.id] : []));
+    return { spec: { ...identity.spec, tasks: this.#store.readTaskSpecs(), input: this.#store.read("input") }, agents: session.agents, reusable };
+  }
+
+  async readEvents(options: { after: number; limit: number }): Promise<Page<LoggedEvent> | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    const items = this.#store.readEvents(options.after, options.limit);
+    const last = items.at(-1)?.seq ?? options.after;
+    return { items, nextCursor: last < session.lastSeq ? String(last) : null };
+  }
+
+  async readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    const calls = this.#store.readCalls(Number(options.cursor ?? 0), options.limit + 1);
+    const items = calls.slice(0, options.limit).map(({ id: _id, task, attempt, isLate, at, costNanoUsd, baselineNanoUsd: _baseline, ...call }) => ({
+      at: isoTime(at)!,
+      workflowId: session.identity.workflowId,
+      taskId: session.run.plan.tasks[task]!.id,
+      attempt,
+      ...call,
+      costUsd: costNanoUsd / 1_000_000_000,
+      late: isLate,
+    }));
+    return { items, nextCursor: calls.length > options.limit ? String(calls[options.limit - 1]!.id) : null };
+  }
+
+  async acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem> {
+    const session = this.#load();
+    const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
+    if (session === null || ref === null) return notFound("this callback token is unknown");
+    const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: this.#deps.now() });
+    if ("faults" in read) return { problem: "invalid", detail: "the body is not {output, usage?} or {error, usage?}", errors: read.faults };
+    const { accepted } = this.#applyReports([{ ...ref, outcome: read.outcome }]);
+    return accepted.length > 0 ? { accepted: true } : notFound("this callback token was used, superseded or cancelled");
+  }
+
+  async remove(): Promise<{ removed: true } | Problem> {
+    const session = this.#load();
+    if (session === null) return notFound();
+    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it before you delete it` };
+    await this.#forget(session);
+    return { removed: true };
+  }
+
+  async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
+    const session = this.#load();
+    if (session === null) return [];
+    const { orders, applied } = session.claim(refs);
+    this.#send(applied);
+    return orders;
+  }
+
+  async renew(refs: AttemptRef[]): Promise<AttemptRef[]> {
+    return this.#load() === null ? [] : this.#apply({ type: "renew", refs }).accepted;
+  }
+
+  async report(reports: Report[]): Promise<void> {
+    if (this.#load() !== null) this.#applyReports(reports);
+  }
+
+  async deadLetter(refs: AttemptRef[]): Promise<void> {
+    if (this.#load() !== null) this.#apply({ type: "deadLetter", refs });
+  }
+
+  async publishDeltas(deltas: TaskDelta[]): Promise<void> {
+    const session = this.#load();
+    if (session === null || this.#feed.size === 0) return;
+    const at = new Date(this.#deps.now()).toISOString();
+    for (const { task, attempt, text } of deltas) {
+      if (!session.isLive({ task, attempt })) continue;
+      this.#feed.publish({ type: "task.delta", taskId: session.run.plan.tasks[task]!.id, at, data: { text, attempt } });
+    }
+  }
+
+  async readOutputs(taskIds: string[]): Promise<{ taskId: string; json: string }[]> {
+    const session = this.#load();
+    const outputs: { taskId: string; json: string }[] = [];
+    let bytes = 0;
+    for (const taskId of session === null ? [] : taskIds) {
+      const json = this.#store.readOutputJson(session!.taskNumbers.get(taskId) ?? -1) ?? "null";
+      bytes += json.length;
+      if (outputs.length > 0 && bytes > MAX_OUTPUTS_ANSWER_BYTES) break;
+      outputs.push({ taskId, json });
+    }
+    return outputs;
+  }
+
+  async wake(): Promise<void> {
+    await this.alarm();
+  }
+
+  override async alarm(): Promise<void> {
+    const session = this.#load();
+    const now = this.#deps.now();
+    if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
+    if (this.#outbox.isRetentionOver(session, now)) return this.#forget(session);
+    this.#outbox.disarm();
+    if (!session.isFinal) this.#apply({ type: "tick" });
+    await this.#outbox.deliverWebhooks(session);
+    this.#outbox.armForRest(session);
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const after = Number(url.searchParams.get("after") ?? 0);
+    if (this.#load() === null) return new Response(null, { status: 404 });
+    if (this.#feed.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
+    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after);
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    this.ctx.acceptWebSocket(server);
+    server.serializeAttachment({ after });
+    this.#feed.drainSocket(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override async webSocketMessage(): Promise<void> {
+    // Sockets only listen; what a client sends is ignored.
+  }
+
+  async #create(request: CreateRequest): Promise<CreateAnswer> {
+    const earlier = findEarlierAnswer(this.#store, this.#load(), request, this.#deps.now());
+    if (earlier !== null) return earlier;
+    const { session, applied, workflow } = await createWorkflow(this.#store, request, this.#deps);
+    this.#session = session;
+    this.#outbox.disarm();
+    this.#send(applied);
+    return { kind: "created", workflow };
+  }
+
+  /** The workflow in memory; after an eviction it is read again, and calls that died with the former memory are repeated at once. */
+  #load(): WorkflowSession | null {
+    if (this.#session !== null) return this.#session;
+    this.#session = WorkflowSession.load(this.#store, this.#deps);
+    if (this.#session === null || this.#session.isFinal) return this.#session;
+    this.#session.refreshLeases();
+    this.#outbox.armForRest(this.#session);
+    const refs = this.#session.findOrphans();
+    if (refs.length > 0) this.#apply({ type: "lose", refs });
+    return this.#session;
+  }
+
+  #apply(input: RunInput): Applied {
+    return this.#commit((session) => session.apply(input));
+  }
+
+  #applyReports(reports: readonly Report[]): Applied {
+    return this.#commit((session) => session.applyReports(reports));
+  }
+
+  /** A step that could not be saved leaves a run in memory that the store does not know: it is thrown away. */
+  #commit(work: (session: WorkflowSession) => Applied): Applied {
+    const session = this.#load();
+    if (session === null) throw new Error("there is no workflow in this object");
+    try {
+      const applied = work(session);
+      this.#send(applied);
+      return applied;
+    } catch (error) {
+      this.#session = null;
+      throw error;
+    }
+  }
+
+  #send(applied: Applied): void {
+    const session = this.#session!;
+    this.#outbox.send(session, applied);
+    if (applied.events.length === 0) return;
+    if (this.#feed.size > 0) void this.ctx.storage.sync().then(() => this.#feed.notify());
+    if (session.isFinal) for (const wake of this.#waiters) wake();
+  }
+
+  #waitForEnd(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      this.#waiters.add(end);
+    });
+  }
+
+  async #forget(session: WorkflowSession): Promise<void> {
+    await this.#deps.tenant(session.identity.tenant).removeWorkflow(session.identity.workflowId);
+    for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
+    this.#session = null;
+    this.#outbox.disarm();
+    await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
+  }
+}
+
+function notFound(detail = "there is no such workflow"): Problem {
+  return { problem: "not_found", detail };
+}
+

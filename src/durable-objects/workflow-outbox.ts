@@ -1,0 +1,194 @@
+import type { TaskMessage } from "../consumer/attempt-port.ts";
+import { runAttempt } from "../consumer/run-attempt.ts";
+import { splitOrders } from "../consumer/run-orders.ts";
+import { nextWebhookRetryMs, sendWebhook } from "../consumer/webhook.ts";
+import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
+import type { ObjectDeps } from "../deps.ts";
+import type { WorkflowStatus } from "../workflow/run.ts";
+import { nextWakeAt } from "../workflow/timers.ts";
+import type { Applied, WorkflowSession } from "./workflow-session.ts";
+import type { WebhookRow, WorkflowStore } from "./workflow-store.ts";
+import { viewSummary } from "./workflow-view.ts";
+
+/** Messages in one send, and bytes: the platform takes 100 and 256 KB; a reference has under 300 bytes. */
+const MAX_SEND_MESSAGES = 100;
+/** How long changes gather before the tenant's index is told: a workflow that ends within this time costs one call instead of two. */
+const INDEX_DELAY_MS = 50;
+/** When the index is told again after a failure; also how late a lost update can be. */
+const INDEX_RETRY_MS = 10_000;
+/** Webhooks sent in one go; two of an object's six connections are free for them. */
+const WEBHOOK_BATCH = 2;
+/** A delivery's own limit is shorter; this one is for everything around it. */
+const WEBHOOK_TIMEOUT_MS = 30_000;
+/** When a delivery that was cut off is tried again: the row is postponed by this before the call. */
+const WEBHOOK_LEASE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** Back from the outbox into the object. */
+interface OutboxVerbs {
+  session: () => WorkflowSession | null;
+  report: (reports: Report[]) => void;
+  lose: (refs: AttemptRef[]) => void;
+}
+
+/** Sends what steps decided: calls, queue messages, the index, webhooks, the alarm. Everything here may fail; leases and the alarm bring it back. */
+export class WorkflowOutbox {
+  readonly #deps: ObjectDeps;
+  readonly #ctx: DurableObjectState;
+  readonly #store: WorkflowStore;
+  readonly #verbs: OutboxVerbs;
+  readonly #calls = new Map<string, AbortController>();
+  #armedAt = Infinity;
+  #isIndexPlanned = false;
+  #indexedVersion = 0;
+
+  constructor(deps: ObjectDeps, ctx: DurableObjectState, store: WorkflowStore, verbs: OutboxVerbs) {
+    this.#deps = deps;
+    this.#ctx = ctx;
+    this.#store = store;
+    this.#verbs = verbs;
+  }
+
+  send(session: WorkflowSession, applied: Applied): void {
+    this.#deps.logEvents(session.identity, applied.firstSeq, applied.events);
+    this.#armBy(this.#earliestWork(session, applied));
+    for (const order of applied.objectOrders) void this.#callAgent(order);
+    for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
+    if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
+    if (applied.events.some((event) => event.type.startsWith("workflow."))) this.#planIndex();
+    if (this.#calls.size > 0) this.#abandonDeadCalls(session);
+    if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
+  }
+
+  /** Forgets which alarm is armed: it fired, or another workflow lives here now. */
+  disarm(): void {
+    this.#armedAt = Infinity;
+  }
+
+  /** Arms the alarm for whatever comes next, as the stored state says. */
+  armForRest(session: WorkflowSession): void {
+    this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session)));
+  }
+
+  isRetentionOver(session: WorkflowSession, now: number): boolean {
+    return this.#retentionEndsAt(session) <= now;
+  }
+
+  /** Sends the webhooks that are due, oldest first. */
+  async deliverWebhooks(session: WorkflowSession): Promise<void> {
+    const { webhook } = session.identity.spec;
+    if (webhook === undefined) return;
+    const due = this.#store.readDueWebhooks(this.#deps.now(), WEBHOOK_BATCH);
+    // Postponed first, so that a second delivery at the same time does not send it too.
+    for (const row of due) this.#store.postponeWebhook(row.id, row.attempts + 1, this.#deps.now() + WEBHOOK_LEASE_MS);
+    await Promise.all(due.map((row) => this.#deliverWebhook(session, row)));
+    if (this.#verbs.session() !== session) return;
+    this.#armBy(this.#store.readNextWebhookAt());
+    if (due.length === WEBHOOK_BATCH) await this.deliverWebhooks(session);
+  }
+
+  async #deliverWebhook(session: WorkflowSession, row: WebhookRow): Promise<void> {
+    const { identity } = session;
+    const webhook = identity.spec.webhook!;
+    const event = { id: `${identity.workflowId}.${row.id}`, type: row.type, timestamp: new Date(row.at).toISOString(), workflow: { id: identity.workflowId, name: identity.spec.name, status: row.status as WorkflowStatus } };
+    const result = await sendWebhook({ url: webhook.url, secretName: webhook.secretName ?? null, event }, { ...this.#deps, signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS) });
+    if (this.#verbs.session() !== session) return;
+    const attempts = row.attempts + 1;
+    const delayMs = result.status === "retry" ? nextWebhookRetryMs(attempts, this.#deps.random()) : null;
+    if (delayMs === null) this.#store.removeWebhook(row.id);
+    else this.#store.postponeWebhook(row.id, attempts, this.#deps.now() + Math.max(delayMs, result.status === "retry" ? (result.retryAfterMs ?? 0) : 0));
+    const reason = result.status === "delivered" ? null : result.reason;
+    this.#deps.log({ event: "webhook.sent", tenant: identity.tenant, workflowId: identity.workflowId, type: row.type, result: result.status, attempts, reason });
+  }
+
+  /** Calls the agent from the object itself: no hop, but one of its few connections. */
+  async #callAgent(order: WorkOrder): Promise<void> {
+    const abandoned = new AbortController();
+    this.#calls.set(nameOf(order), abandoned);
+    const outcome = await runAttempt(order, this.#deps.attempts, abandoned.signal);
+    this.#calls.delete(nameOf(order));
+    this.#verbs.report([{ task: order.task, attempt: order.attempt, outcome }]);
+  }
+
+  /** Has an executor run the orders while this object waits: the pending call keeps the object alive. */
+  async #callExecutor(orders: WorkOrder[]): Promise<void> {
+    try {
+      this.#verbs.report(await this.#deps.executor().run(orders, async (reports) => this.#verbs.report(reports)));
+    } catch (error) {
+      this.#deps.log({ event: "executor.failed", workflowId: orders[0]!.workflowId, message: String(error) });
+      this.#verbs.lose(orders.map(({ task, attempt }) => ({ task, attempt })));
+    }
+  }
+
+  async #enqueue(session: WorkflowSession, refs: readonly AttemptRef[]): Promise<void> {
+    const { tenant, workflowId } = session.identity;
+    const messages: TaskMessage[] = refs.map((ref) => ({ tenant, workflowId, ...ref, rank: session.run.plan.tasks[ref.task]!.rank }));
+    for (const isUrgent of [true, false]) {
+      const wave = messages.filter((message) => message.rank < 2 === isUrgent);
+      for (let start = 0; start < wave.length; start += MAX_SEND_MESSAGES) {
+        // A send that fails is a lost message: the lease runs out and the attempt is sent again.
+        await this.#deps.sendTasks(wave.slice(start, start + MAX_SEND_MESSAGES), isUrgent).catch((error: unknown) => this.#deps.log({ event: "queue.send_failed", workflowId, message: String(error) }));
+      }
+    }
+  }
+
+  #abandonDeadCalls(session: WorkflowSession): void {
+    for (const [name, call] of this.#calls) {
+      const [task, attempt] = name.split(".").map(Number) as [number, number];
+      if (!session.isLive({ task, attempt })) call.abort(new Error("the attempt was abandoned"));
+    }
+  }
+
+  #planIndex(): void {
+    if (this.#isIndexPlanned) return;
+    this.#isIndexPlanned = true;
+    setTimeout(() => void this.#updateIndex(), INDEX_DELAY_MS);
+  }
+
+  async #updateIndex(): Promise<void> {
+    this.#isIndexPlanned = false;
+    const session = this.#verbs.session();
+    if (session === null) return;
+    const version = session.lastSeq;
+    try {
+      await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version });
+    } catch (error) {
+      this.#deps.log({ event: "index.failed", workflowId: session.identity.workflowId, message: String(error) });
+      this.#armBy(this.#deps.now() + INDEX_RETRY_MS);
+      return;
+    }
+    if (this.#verbs.session() !== session) return;
+    this.#indexedVersion = Math.max(this.#indexedVersion, version);
+    if (session.isFinal && session.lastSeq === version) this.#arm(this.#nextChoreAt(session));
+  }
+
+  /** Earliest thing that a step left to do; until the index knows of a change there is always an alarm behind it. */
+  #earliestWork(session: WorkflowSession, applied: Applied): number {
+    if (applied.events.length === 0) return applied.wakeBy;
+    return session.isFinal && this.#indexedVersion < session.lastSeq ? Math.min(applied.wakeBy, this.#deps.now() + INDEX_RETRY_MS) : applied.wakeBy;
+  }
+
+  #nextChoreAt(session: WorkflowSession): number {
+    return Math.min(this.#retentionEndsAt(session), session.identity.spec.webhook === undefined ? Infinity : this.#store.readNextWebhookAt());
+  }
+
+  #retentionEndsAt(session: WorkflowSession): number {
+    const { finishedAt } = session.run.state;
+    return finishedAt === null ? Infinity : finishedAt + this.#deps.settings.retention.days * DAY_MS;
+  }
+
+  /** An alarm that is earlier than needed does no harm, so it is moved only forward in time: most steps write none. */
+  #armBy(time: number): void {
+    if (time < this.#armedAt) this.#arm(time);
+  }
+
+  #arm(time: number): void {
+    if (!Number.isFinite(time)) return;
+    this.#armedAt = time;
+    void this.#ctx.storage.setAlarm(time);
+  }
+}
+
+function nameOf(ref: AttemptRef): string {
+  return `${ref.task}.${ref.attempt}`;
+}
