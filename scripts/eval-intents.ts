@@ -14,7 +14,6 @@ const { values } = parseArgs({
     data: { type: "string" },
     part: { type: "string", default: "all" },
     errors: { type: "boolean", default: false },
-    "ignore-case": { type: "boolean", default: false },
   },
 });
 
