@@ -167,11 +167,9 @@ function findCharge(node: InternalNode): ((operands: unknown[]) => void) | null 
       return () => {};
     case "==":
     case "!=":
+      return ([left, right]) => chargeDeep([left, right]);
     case "in":
-      return ([left, right]) => {
-        chargeDeep(left);
-        chargeDeep(right);
-      };
+      return ([item, collection]) => (Array.isArray(collection) ? chargeDeep([item, collection]) : undefined);
     case "comprehension":
       return ([items]) => spend(active, items instanceof Map ? items.size : 1);
     default:

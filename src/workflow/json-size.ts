@@ -8,28 +8,50 @@ export const MAX_JSON_DEPTH = 64;
 /** A character takes at most six bytes of JSON: `\u0000`. */
 const MAX_BYTES_PER_CHARACTER = 6;
 
-/** Why a value is refused: too deep or too large; null when it is neither. Reads a small value once, without copying. */
+/** Most bytes of a number, `true`, `false` or `null`. */
+const MAX_BYTES_OF_ATOM = 25;
+
+interface Walk {
+  bytesLeft: number;
+  isTooDeep: boolean;
+}
+
+/**
+ * Why a value is refused: too deep or too large; null when it is neither. Does work up to the limit, however large the value is:
+ * one made by an expression can hold the same part many times over.
+ */
 export function findExcess(value: Json): string | null {
-  const bound = boundBytes(value, 0);
-  if (bound === Infinity) return `is nested deeper than ${MAX_JSON_DEPTH} levels`;
-  if (bound > MAX_VALUE_BYTES && measureBytes(value) > MAX_VALUE_BYTES) return `is larger than ${MAX_VALUE_BYTES} bytes (1 MiB) of JSON`;
-  return null;
+  const bound: Walk = { bytesLeft: MAX_VALUE_BYTES, isTooDeep: false };
+  subtract(bound, value, 0, (text) => text.length * MAX_BYTES_PER_CHARACTER + 2, MAX_BYTES_OF_ATOM);
+  if (bound.bytesLeft >= 0 && !bound.isTooDeep) return null;
+  const exact: Walk = { bytesLeft: MAX_VALUE_BYTES, isTooDeep: false };
+  subtract(exact, value, 0, measureText, null);
+  if (exact.isTooDeep) return `is nested deeper than ${MAX_JSON_DEPTH} levels`;
+  return exact.bytesLeft < 0 ? `is larger than ${MAX_VALUE_BYTES} bytes (1 MiB) of JSON` : null;
 }
 
-/** No more than this many bytes; Infinity when too deep. */
-function boundBytes(value: Json, depth: number): number {
-  if (typeof value === "string") return value.length * MAX_BYTES_PER_CHARACTER + 2;
-  if (typeof value !== "object" || value === null) return 25;
-  if (depth >= MAX_JSON_DEPTH) return Infinity;
-  let bytes = 2;
-  if (Array.isArray(value)) {
-    for (const item of value) bytes += boundBytes(item, depth + 1) + 1;
-    return bytes;
+/** Takes the size of `value` off the walk and stops below zero. */
+function subtract(walk: Walk, value: Json, depth: number, sizeOfText: (text: string) => number, sizeOfAtom: number | null): void {
+  if (typeof value === "string") {
+    walk.bytesLeft -= sizeOfText(value);
+  } else if (typeof value !== "object" || value === null) {
+    walk.bytesLeft -= sizeOfAtom ?? String(value).length;
+  } else if (depth >= MAX_JSON_DEPTH) {
+    walk.isTooDeep = true;
+  } else if (Array.isArray(value)) {
+    walk.bytesLeft -= Math.max(2, value.length + 1);
+    for (let index = 0; index < value.length && walk.bytesLeft >= 0; index += 1) subtract(walk, value[index]!, depth + 1, sizeOfText, sizeOfAtom);
+  } else {
+    const keys = Object.keys(value);
+    walk.bytesLeft -= Math.max(2, 2 * keys.length + 1);
+    for (let index = 0; index < keys.length && walk.bytesLeft >= 0; index += 1) {
+      const key = keys[index]!;
+      walk.bytesLeft -= sizeOfText(key);
+      subtract(walk, value[key]!, depth + 1, sizeOfText, sizeOfAtom);
+    }
   }
-  for (const key in value) bytes += key.length * MAX_BYTES_PER_CHARACTER + boundBytes(value[key]!, depth + 1) + 4;
-  return bytes;
 }
 
-function measureBytes(value: Json): number {
-  return new TextEncoder().encode(JSON.stringify(value)).byteLength;
+function measureText(text: string): number {
+  return text.length > MAX_VALUE_BYTES ? text.length : new TextEncoder().encode(JSON.stringify(text)).byteLength;
 }

@@ -7,6 +7,8 @@ import { MAX_JSON_DEPTH, MAX_VALUE_BYTES, findExcess } from "./json-size.ts";
 export interface CompiledTemplate {
   /** What all its expressions read together. */
   references: References;
+  /** The same for each expression, with the place of its string like that of a fault. */
+  places: readonly { path: string; references: References }[];
   /** The value with every `${…}` replaced. All expressions together have the cost limit of one. Parts without `${…}` are shared with the template, so do not change the result. */
   render: (scope: Scope) => Evaluation;
 }
@@ -30,7 +32,7 @@ interface Rendering {
 interface Compilation {
   allowed: { input: boolean };
   faults: TemplateFault[];
-  expressions: CompiledExpression[];
+  places: { path: string; references: References }[];
 }
 
 /**
@@ -39,12 +41,13 @@ interface Compilation {
  * and what was put in is not read as a template again.
  */
 export function compileTemplate(value: Json, allowed: { input: boolean }): CompiledTemplate | { faults: TemplateFault[] } {
-  const compilation: Compilation = { allowed, faults: [], expressions: [] };
+  const compilation: Compilation = { allowed, faults: [], places: [] };
   const renderer = compileValue(compilation, value, "", 0);
   if (compilation.faults.length > 0) return { faults: compilation.faults };
-  const references = uniteReferences(compilation.expressions);
-  if (renderer === null) return { references, render: () => ({ ok: true, value }) };
-  return { references, render: (scope) => render(renderer, scope) };
+  const { places } = compilation;
+  const references = uniteReferences(places);
+  if (renderer === null) return { references, places, render: () => ({ ok: true, value }) };
+  return { references, places, render: (scope) => render(renderer, scope) };
 }
 
 function render(renderer: Renderer, scope: Scope): Evaluation {
@@ -120,7 +123,7 @@ function compileText(compilation: Compilation, text: string, path: string): Rend
     if ("message" in expression) {
       compilation.faults.push({ path, message: `in \${${quote(part.source)}}: ${expression.message}` });
     } else {
-      compilation.expressions.push(expression);
+      compilation.places.push({ path, references: expression.references });
       compiled.push(expression);
     }
   }
@@ -182,10 +185,10 @@ function quote(source: string): string {
   return source.length > 60 ? `${source.slice(0, 60)}…` : source;
 }
 
-function uniteReferences(expressions: readonly CompiledExpression[]): References {
+function uniteReferences(places: CompiledTemplate["places"]): References {
   const tasks = new Set<string>();
   const roots = new Set<string>();
-  for (const { references } of expressions) {
+  for (const { references } of places) {
     for (const task of references.tasks) tasks.add(task);
     for (const root of references.roots) roots.add(root);
   }

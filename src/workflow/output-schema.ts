@@ -1,0 +1,42 @@
+import { dereference, type Schema } from "@cfworker/json-schema";
+import type { Json } from "../errors.ts";
+import type { FaultList } from "./fault-list.ts";
+import { findExcess } from "./json-size.ts";
+
+/** Checks that a JSON Schema can be used: all references inside it, all patterns regular expressions. `path` is its place in the spec. */
+export function checkOutputSchema(schema: boolean | Record<string, Json>, path: string, faults: FaultList): void {
+  if (typeof schema === "boolean") return;
+  const excess = findExcess(schema);
+  if (excess !== null) return faults.add(path, excess);
+  try {
+    // The library marks the schemas that it reads.
+    const lookup = dereference(structuredClone(schema));
+    for (const [uri, part] of Object.entries(lookup)) if (typeof part === "object") checkPart(part, lookup, `${path}${readPointer(uri)}`, faults);
+  } catch (error) {
+    faults.add(path, `is not a usable JSON Schema: ${(error as Error).message}`);
+  }
+}
+
+function checkPart(part: Schema, lookup: Record<string, Schema | boolean>, path: string, faults: FaultList): void {
+  const reference: unknown = part.$ref;
+  if (typeof reference === "string") {
+    if (!reference.startsWith("#")) faults.add(`${path}/$ref`, `"${reference}" is outside the schema; only references that start with # can be followed`);
+    else if (lookup[part.__absolute_ref__ ?? ""] === undefined) faults.add(`${path}/$ref`, `"${reference}" is not in the schema`);
+  }
+  if (typeof part.pattern === "string") checkPattern(part.pattern, `${path}/pattern`, faults);
+  for (const pattern of Object.keys(part.patternProperties ?? {})) checkPattern(pattern, `${path}/patternProperties`, faults);
+}
+
+function checkPattern(pattern: string, path: string, faults: FaultList): void {
+  try {
+    new RegExp(pattern, "u");
+  } catch (error) {
+    faults.add(path, `is not a regular expression: ${(error as Error).message}`);
+  }
+}
+
+/** The JSON Pointer at the end of the URI that the library gives each part. */
+function readPointer(uri: string): string {
+  const start = uri.indexOf("#");
+  return start === -1 ? "" : uri.slice(start + 1);
+}

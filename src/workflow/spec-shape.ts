@@ -1,0 +1,158 @@
+import type { z } from "zod";
+import type { FaultList } from "./fault-list.ts";
+import { MAX_TASKS, NOT_AVAILABLE_YET, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec } from "./spec.ts";
+import { escapePointer } from "./template.ts";
+
+/** A workflow without its tasks. */
+export type SpecHead = Omit<WorkflowSpec, "tasks">;
+
+/** A task whose shape was checked. Fields of a wrong shape are at their defaults, so that the rest can still be checked. */
+export interface ShapedTask {
+  task: TaskSpec;
+  /** Fields that were wrong or missing: their values here mean nothing. */
+  broken: ReadonlySet<string>;
+}
+
+export interface ShapedSpec {
+  head: SpecHead | null;
+  /** One for each posted task, in order; null for what is no object. */
+  tasks: (ShapedTask | null)[];
+}
+
+type Issue = z.core.$ZodIssue;
+type Shape = Record<string, unknown>;
+
+const Head = WorkflowSpec.omit({ tasks: true });
+
+/** Allowed and promised keys of each object in a spec, by its path there without indexes. */
+const HEAD_KEYS: Record<string, Keys> = {
+  "": { allowed: Object.keys(WorkflowSpec.shape), unavailable: UNAVAILABLE_FIELDS.workflow },
+  webhook: { allowed: Object.keys(Webhook.shape), unavailable: [] },
+};
+const TASK_KEYS: Record<string, Keys> = {
+  "": { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task },
+  retry: { allowed: Object.keys(RetryPolicy.shape), unavailable: [] },
+  context: { allowed: ["mode"], unavailable: UNAVAILABLE_FIELDS.context },
+  output: { allowed: ["schema"], unavailable: [] },
+};
+
+interface Keys {
+  allowed: readonly string[];
+  unavailable: readonly string[];
+}
+
+/** Fields that say what a task does when it has no `agent`, and a workflow when it has no `tasks`. */
+const AGENT_SUBSTITUTES = ["approval", "waitFor", "workflow"];
+const TASKS_SUBSTITUTES = ["goal", "template"];
+
+/** Checks the shape of a posted workflow. One wrong field hides nothing of the others. */
+export function readShape(body: unknown, faults: FaultList): ShapedSpec {
+  if (!isObject(body)) {
+    faults.add("", "must be an object");
+    return { head: null, tasks: [] };
+  }
+  const { tasks, ...head } = body;
+  return { head: readPart(Head, head, HEAD_KEYS, "", faults, {})?.value ?? null, tasks: readTasks(tasks, body, faults) };
+}
+
+function readTasks(tasks: unknown, body: Shape, faults: FaultList): (ShapedTask | null)[] {
+  if (tasks === undefined && TASKS_SUBSTITUTES.some((key) => key in body)) return [];
+  if (!Array.isArray(tasks) || tasks.length === 0) {
+    faults.add("/tasks", tasks === undefined ? "is required" : "must be a list of 1–5,000 tasks");
+    return [];
+  }
+  if (tasks.length > MAX_TASKS) {
+    faults.add("/tasks", `has ${tasks.length} tasks; a workflow has at most ${MAX_TASKS}`);
+    return [];
+  }
+  return tasks.map((task, index) => readTask(task, `/tasks/${index}`, faults));
+}
+
+function readTask(raw: unknown, path: string, faults: FaultList): ShapedTask | null {
+  if (!isObject(raw)) {
+    faults.add(path, "must be an object");
+    return null;
+  }
+  const read = readPart(TaskSpec, raw, TASK_KEYS, path, faults, { id: "-", agent: "-" });
+  return read === null ? null : { task: read.value, broken: read.broken };
+}
+
+const NOTHING_BROKEN: ReadonlySet<string> = new Set();
+
+/** Parses one object; when parts of it are wrong, reports them and parses the rest with `standIns` for what is required. */
+function readPart<T>(
+  schema: z.ZodType<T>,
+  raw: Shape,
+  keys: Record<string, Keys>,
+  path: string,
+  faults: FaultList,
+  standIns: Shape,
+): { value: T; broken: ReadonlySet<string> } | null {
+  const parsed = schema.safeParse(raw, PARSE_OPTIONS);
+  if (parsed.success) return { value: parsed.data, broken: NOTHING_BROKEN };
+  const kept = { ...raw };
+  const broken = new Set<string>();
+  for (const issue of parsed.error.issues) {
+    reportIssue(issue, raw, keys, path, faults);
+    const fields = issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])];
+    for (const field of fields) {
+      delete kept[field];
+      broken.add(field);
+    }
+  }
+  for (const field of broken) if (field in standIns) kept[field] = standIns[field];
+  const rest = schema.safeParse(kept);
+  return rest.success ? { value: rest.data, broken } : null;
+}
+
+function reportIssue(issue: Issue, raw: Shape, keys: Record<string, Keys>, path: string, faults: FaultList): void {
+  const place = `${path}${issue.path.map((key) => `/${escapePointer(String(key))}`).join("")}`;
+  if (issue.code === "unrecognized_keys") {
+    const known = keys[issue.path.join(".")];
+    for (const key of issue.keys) faults.add(`${place}/${escapePointer(key)}`, describeKey(key, known));
+    return;
+  }
+  const isMissingAgent = issue.path.length === 1 && issue.path[0] === "agent" && raw["agent"] === undefined;
+  if (isMissingAgent && AGENT_SUBSTITUTES.some((key) => key in raw)) return;
+  faults.add(place, issue.message);
+}
+
+function describeKey(key: string, known: Keys | undefined): string {
+  if (known?.unavailable.includes(key)) return `${key} ${NOT_AVAILABLE_YET}`;
+  return `unknown key${known === undefined ? "" : `; known are ${known.allowed.join(", ")}`}`;
+}
+
+/** Words for the problems that the schemas have no own words for. */
+const PARSE_OPTIONS = {
+  error: (issue: z.core.$ZodRawIssue): string | undefined => {
+    switch (issue.code) {
+      case "invalid_type":
+        return issue.input === undefined ? "is required" : `must be of type ${issue.expected}`;
+      case "invalid_value":
+        return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+      case "too_small":
+        return `must ${describeBound(issue.origin, "at least")} ${String(issue.minimum)}${describeUnit(issue.origin)}`;
+      case "too_big":
+        return `must ${describeBound(issue.origin, "at most")} ${String(issue.maximum)}${describeUnit(issue.origin)}`;
+      case "invalid_format":
+        return issue.format === "datetime" ? "must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00.000Z" : undefined;
+      case "invalid_key":
+        return "is a key of the wrong length: keys have 1–64 characters";
+      default:
+        return undefined;
+    }
+  },
+};
+
+function describeBound(origin: string, bound: string): string {
+  return origin === "string" || origin === "array" ? `have ${bound}` : `be ${bound}`;
+}
+
+function describeUnit(origin: string): string {
+  if (origin === "string") return " characters";
+  return origin === "array" ? " items" : "";
+}
+
+function isObject(value: unknown): value is Shape {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

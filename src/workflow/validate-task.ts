@@ -1,0 +1,122 @@
+import type { AgentDefinition } from "./agent.ts";
+import { compileExpression, type CompiledExpression } from "./expression.ts";
+import type { FaultList } from "./fault-list.ts";
+import { findExcess } from "./json-size.ts";
+import { checkLlmInput } from "./llm-input.ts";
+import { checkOutputSchema } from "./output-schema.ts";
+import type { Wiring } from "./spec-dependencies.ts";
+import type { ShapedTask } from "./spec-shape.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS, type TaskSpec } from "./spec.ts";
+import { compileTemplate } from "./template.ts";
+
+export interface TaskContext {
+  /** Asked at most once per name. */
+  agents: (name: string) => AgentDefinition | null;
+  /** Configured models; null: not checked. */
+  models: ReadonlySet<string> | null;
+}
+
+/** Fields that only mean something to a language model. */
+const LLM_FIELDS = ["model", "tier", "maxOutputTokens", "context", "output"] as const satisfies (keyof TaskSpec)[];
+
+interface TaskCheck {
+  wiring: Wiring;
+  context: TaskContext;
+  faults: FaultList;
+  agents: Map<string, AgentDefinition | null>;
+  /** Expressions of transform agents, by agent. */
+  expressions: Map<string, CompiledExpression | { message: string }>;
+}
+
+/** A check of one task after the other, which asks for every agent once. `agents` are those found so far. */
+export function createTaskCheck(wiring: Wiring, context: TaskContext, faults: FaultList): { check: (task: ShapedTask, index: number) => void; agents: Map<string, AgentDefinition> } {
+  const found = new Map<string, AgentDefinition>();
+  const run: TaskCheck = { wiring, context, faults, agents: new Map(), expressions: new Map() };
+  return {
+    agents: found,
+    check: (shaped, index) => {
+      const agent = shaped.broken.has("agent") ? null : findAgent(run, shaped.task, index);
+      if (agent !== null) found.set(shaped.task.agent, agent);
+      checkTask(run, shaped, agent, index);
+    },
+  };
+}
+
+function findAgent(run: TaskCheck, task: TaskSpec, index: number): AgentDefinition | null {
+  let agent = run.agents.get(task.agent);
+  if (agent === undefined) run.agents.set(task.agent, (agent = run.context.agents(task.agent)));
+  if (agent === null) run.faults.add(`/tasks/${index}/agent`, `unknown agent "${task.agent}"`);
+  return agent;
+}
+
+function checkTask(run: TaskCheck, { task, broken }: ShapedTask, agent: AgentDefinition | null, index: number): void {
+  const path = `/tasks/${index}`;
+  checkInput(run, task, index);
+  if (task.when !== undefined) checkWhen(run, task.when, index);
+  if (task.output !== undefined) checkOutputSchema(task.output.schema, `${path}/output/schema`, run.faults);
+  if (task.model !== undefined && run.context.models?.has(task.model) === false) run.faults.add(`${path}/model`, `unknown model "${task.model}"`);
+  if (agent === null) return;
+  checkTimeout(run, task, agent, path);
+  if (agent.kind !== "llm") return checkNoLlmFields(run, task, agent, index);
+  if (agent.model !== null && task.model === undefined && run.context.models?.has(agent.model) === false) {
+    run.faults.add(`${path}/agent`, `the agent "${task.agent}" uses the unknown model "${agent.model}"`);
+  }
+  if (broken.has("input")) return;
+  const seesDependencies = task.context?.mode !== "none" && (task.dependsOn.length > 0 || broken.has("dependsOn"));
+  checkLlmInput(task.input, seesDependencies, `${path}/input`, run.faults);
+}
+
+function checkInput(run: TaskCheck, task: TaskSpec, index: number): void {
+  const path = `/tasks/${index}/input`;
+  const excess = findExcess(task.input);
+  if (excess !== null) return run.faults.add(path, excess);
+  const template = compileTemplate(task.input, { input: false });
+  if ("faults" in template) {
+    for (const fault of template.faults) run.faults.add(path + fault.path, fault.message);
+    return;
+  }
+  for (const place of template.places) checkReferences(run, place.references.tasks, index, path + place.path);
+}
+
+/** Types that a condition may have before its values are known. */
+function canBeCondition(type: string): boolean {
+  return type === "bool" || type.startsWith("dyn");
+}
+
+function checkWhen(run: TaskCheck, when: string, index: number): void {
+  const path = `/tasks/${index}/when`;
+  const expression = compileExpression(when, { input: false });
+  if ("message" in expression) return run.faults.add(path, expression.message);
+  if (!canBeCondition(expression.type)) run.faults.add(path, `must give a bool, and gives a ${expression.type}`);
+  checkReferences(run, expression.references.tasks, index, path);
+}
+
+function checkReferences(run: TaskCheck, ids: ReadonlySet<string>, index: number, path: string, subject = ""): void {
+  for (const id of ids) {
+    const position = run.wiring.positionOf(id);
+    if (position === undefined) run.faults.add(path, `${subject}reads the unknown task "${id}"${run.wiring.suggest(id)}`);
+    else if (position === index) run.faults.add(path, `${subject}reads the task itself, which has no output before it ran`);
+    else if (!run.wiring.mayRead(index, position)) run.faults.add(path, `${subject}reads tasks.${id}, which is not a dependency; add "${id}" to dependsOn`);
+  }
+}
+
+function checkTimeout(run: TaskCheck, task: TaskSpec, agent: AgentDefinition, path: string): void {
+  if (task.timeoutMs <= MAX_ATTEMPT_TIMEOUT_MS || (agent.kind === "http" && agent.mode === "callback")) return;
+  run.faults.add(`${path}/timeoutMs`, `must be at most ${MAX_ATTEMPT_TIMEOUT_MS}; only HTTP agents in callback mode can take longer`);
+}
+
+function checkNoLlmFields(run: TaskCheck, task: TaskSpec, agent: AgentDefinition, index: number): void {
+  const path = `/tasks/${index}`;
+  const fields: string[] = LLM_FIELDS.filter((field) => task[field] !== undefined);
+  if (task.stream) fields.push("stream");
+  for (const field of fields) run.faults.add(`${path}/${field}`, `is for language models; the agent "${task.agent}" is of kind ${agent.kind}`);
+  if (agent.kind === "transform") checkTransform(run, task.agent, agent.expression, index);
+}
+
+function checkTransform(run: TaskCheck, name: string, source: string, index: number): void {
+  const path = `/tasks/${index}/agent`;
+  let expression = run.expressions.get(name);
+  if (expression === undefined) run.expressions.set(name, (expression = compileExpression(source, { input: true })));
+  if ("message" in expression) return run.faults.add(path, `the expression of the agent "${name}": ${expression.message}`);
+  checkReferences(run, expression.references.tasks, index, path, `the expression of the agent "${name}" `);
+}
