@@ -28,9 +28,11 @@ export interface Unit {
   until: number;
   /** Holds a string that the caller wants kept. */
   locked: boolean;
+  /** How many lines like this one it stands for. */
+  repeats: number;
   /** What it says is told elsewhere (a collapsed log line), so dropping it needs no mark. */
   covered: boolean;
-  /** Taken out by a method before the selection. */
+  /** Taken out by a method. */
   dropped: boolean;
   /** Estimated tokens of text and gap. */
   tokens: number;
@@ -41,6 +43,8 @@ export interface Unit {
 export interface ContextDocument {
   kind: ContentKind;
   units: Unit[];
+  /** Identifiers of dropped units that the omission marks name, by the unit they stood in. */
+  named: ReadonlyMap<number, readonly string[]>;
 }
 
 /** The budget of a reduction. A share to remove binds characters too, so that it holds however tokens are counted. */
@@ -56,7 +60,7 @@ export interface TextRange {
 }
 
 export function createUnit(text: string, role: UnitRole, section: number, needs = -1): Unit {
-  return { text, gap: "", role, lines: 0, section, needs, close: "", until: -1, locked: false, covered: false, dropped: false, tokens: 0, chars: 0 };
+  return { text, gap: "", role, lines: 0, section, needs, close: "", until: -1, locked: false, repeats: 1, covered: false, dropped: false, tokens: 0, chars: 0 };
 }
 
 /** Counts tokens and characters anew, after the text or the gap of a unit was changed. */

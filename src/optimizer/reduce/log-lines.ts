@@ -1,7 +1,13 @@
-import type { Unit } from "./document.ts";
+import { weighUnit, type ContextDocument, type Unit } from "./document.ts";
+
+/** Fewer lines of one template are left as they are: the note would cost as much. */
+const MIN_COLLAPSED_LINES = 3;
+/** Times are looked for in the head of a line. */
+const TIME_CHARS = 100;
+const TIME = /\d{4}[-/.]\d{2}[-/.]\d{2}[T ,]{1,2}\d{2}:\d{2}:\d{2}|\d{2}[-/]\d{2}(?:[-/]\d{2})? \d{2}:\d{2}:\d{2}|\d{2}:\d{2}:\d{2}|\b\d{10}\b/;
 
 /** A line's template: what stays the same when its numbers, ids and addresses change. */
-export function templateHash(line: string): number {
+function templateHash(line: string): number {
   let hash = 0x811c9dc5;
   let index = 0;
   while (index < line.length) {
@@ -25,18 +31,51 @@ export function templateHash(line: string): number {
   return hash >>> 0;
 }
 
+/** Letters and digits; false past the end of the line, where the code is NaN. */
 function isTokenCode(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code > 127;
 }
 
-/** How many units share each unit's template. */
+/** The template of each unit, and how many units share it. */
 export function countTemplates(units: readonly Unit[]): { template: Uint32Array; count: Map<number, number> } {
   const template = new Uint32Array(units.length);
   const count = new Map<number, number>();
   units.forEach((unit, at) => {
     const hash = templateHash(unit.text);
     template[at] = hash;
-    count.set(hash, (count.get(hash) ?? 0) + 1);
+    count.set(hash, (count.get(hash) ?? 0) + unit.repeats);
   });
   return { template, count };
+}
+
+/**
+ * Leaves of the lines of one template the first, with a note of how many there were and when the last came.
+ * Lines with a number that the query names are left alone.
+ */
+export function collapseTemplates(document: ContextDocument, query: string): ContextDocument {
+  const units = document.units.map((unit) => ({ ...unit }));
+  const { template } = countTemplates(units);
+  const asked = query.match(/[\w.-]*\d[\w.-]*/g)?.slice(0, 50) ?? [];
+  const groups = new Map<number, number[]>();
+  units.forEach((unit, at) => {
+    if (unit.dropped || unit.locked || asked.some((value) => unit.text.includes(value))) return;
+    const group = groups.get(template[at] as number);
+    if (group === undefined) groups.set(template[at] as number, [at]);
+    else group.push(at);
+  });
+  for (const group of groups.values()) if (group.length >= MIN_COLLAPSED_LINES) collapseGroup(units, group);
+  return { ...document, units };
+}
+
+function collapseGroup(units: readonly Unit[], group: readonly number[]): void {
+  const first = units[group[0] as number] as Unit;
+  const last = TIME.exec((units[group.at(-1) as number] as Unit).text.slice(0, TIME_CHARS))?.[0];
+  first.text += last === undefined ? ` [× ${group.length}]` : ` [× ${group.length}, last ${last}]`;
+  first.repeats = group.length;
+  weighUnit(first);
+  for (const at of group.slice(1)) {
+    const unit = units[at] as Unit;
+    unit.dropped = true;
+    unit.covered = true;
+  }
 }

@@ -1,29 +1,46 @@
+import { inverseFrequency, type AnswerKind, type TermStatistics, type WeightedQuery } from "./bm25.ts";
 import type { Unit } from "./document.ts";
-import { inverseFrequency, readAnswerKind, type TermStatistics, type WeightedQuery } from "./relevance.ts";
 import { CAPITALISED, NUMERIC, type TermIndex } from "./terms.ts";
 
-export const W = { widenMax: 48, pseudo: 24, sharePow: 3, pairs: 1 };
+/** Names and numbers that may widen a query: more would blur it. */
+const MAX_WIDENING_TERMS = 48;
+/** Words that stand for a text when nothing is asked. */
+const CENTRAL_TERMS = 24;
+/** A name or a number says more than a common word. */
+const SPECIFIC_WEIGHT = 1.2;
+/** What frames a task rather than its subject. Not stop words: a text may be about them. */
+const FRAMING_WEIGHT = 0.3;
+/** Only the head of a long prompt tells what kind of answer it wants. */
+const QUESTION_CHARS = 2_000;
 
-/** The query as weighted terms. The query's text is the last of the indexed texts, at `position`. */
-export function weighQuery(text: string, index: TermIndex, position: number): WeightedQuery {
-  const query: WeightedQuery = { weights: new Float64Array(index.vocabularySize), terms: [], wants: readAnswerKind(text), pairs: new Map() };
+/** The query as weighted terms. Its text is the one at `position` of the index; `framing` words count little. */
+export function weighQuery(text: string, index: TermIndex, position: number, statistics: TermStatistics): WeightedQuery {
+  const weights = new Float64Array(index.vocabularySize);
+  const pairs = new Map<number, number>();
   const from = index.offsets[position] as number;
   const to = index.offsets[position + 1] as number;
   let previous = -1;
+  let isEmpty = true;
   for (let at = from; at < to; at += 1) {
     const term = index.ids[at] as number;
     if (index.isStop[term] === 1) continue;
-    if (query.weights[term] === 0) query.terms.push(term);
-    // A name or a number says more than a common word.
     const isSpecific = at > from && ((index.flags[at] as number) & (CAPITALISED | NUMERIC)) !== 0;
-    query.weights[term] = Math.max(query.weights[term] as number, isSpecific ? 1.2 : 1);
-    if (previous !== -1) query.pairs.set(previous, term);
+    const weight = index.isFraming[term] === 1 ? FRAMING_WEIGHT : isSpecific ? SPECIFIC_WEIGHT : 1;
+    weights[term] = Math.max(weights[term] as number, weight);
+    if (statistics.unitFrequency[term] !== 0) isEmpty = false;
+    if (previous !== -1) pairs.set(previous, term);
     previous = term;
   }
-  return query;
+  return { weights, pairs, isEmpty, wants: answerKind(text.slice(0, QUESTION_CHARS)) };
 }
 
-/** Without a question: the terms that the text itself is about, those frequent in it but not everywhere. */
+function answerKind(question: string): AnswerKind {
+  if (/\bwhen\b|\b(?:what|which) (?:year|date|day|time|month)\b/i.test(question)) return "number";
+  if (/\bhow (?:many|much|long|far|old|tall|big|large|high|hot|often)\b|\bwhat (?:number|percentage|percent)\b/i.test(question)) return "number";
+  return /\bwho(?:se|m)?\b|\bwhere\b|\bwhich\b|\bwhat (?:is|was) the name\b/i.test(question) ? "name" : "any";
+}
+
+/** Without a question: the terms that the text itself is about, frequent in it but not everywhere. */
 export function weighCentralTerms(index: TermIndex, statistics: TermStatistics, unitCount: number): WeightedQuery {
   const candidates: { term: number; weight: number }[] = [];
   for (let term = 0; term < index.vocabularySize; term += 1) {
@@ -32,39 +49,51 @@ export function weighCentralTerms(index: TermIndex, statistics: TermStatistics, 
     candidates.push({ term, weight: Math.log(1 + frequency) * inverseFrequency(unitCount, frequency) });
   }
   candidates.sort((a, b) => b.weight - a.weight || a.term - b.term);
-  const query: WeightedQuery = { weights: new Float64Array(index.vocabularySize), terms: [], wants: "any", pairs: new Map() };
-  for (const { term, weight } of candidates.slice(0, W.pseudo)) {
-    query.terms.push(term);
-    query.weights[term] = weight / (candidates[0]?.weight ?? 1);
-  }
-  return query;
+  const weights = new Float64Array(index.vocabularySize);
+  for (const { term, weight } of candidates.slice(0, CENTRAL_TERMS)) weights[term] = weight / (candidates[0]?.weight ?? 1);
+  return { weights, pairs: new Map(), isEmpty: candidates.length === 0, wants: "any" };
 }
 
-/** Adds to a query the names and numbers of what was kept so far: the next hop of a question often asks for them. */
-export function widenQuery(query: WeightedQuery, units: readonly Unit[], kept: Uint8Array, scores: Float64Array, index: TermIndex, statistics: TermStatistics, widen: number): WeightedQuery {
+/** What was kept so far, and how well it answers. */
+interface KeptText {
+  units: readonly Unit[];
+  kept: Uint8Array;
+  scores: Float64Array;
+}
+
+/**
+ * Adds to a query the names and numbers of what was kept: the next hop of a question asks for them
+ * ("where was the author of … born" → the author's name). Those of the best units count most.
+ */
+export function widenQuery(query: WeightedQuery, text: KeptText, index: TermIndex, statistics: TermStatistics, widen: number): WeightedQuery {
+  const pairs = new Map(query.pairs);
+  const gains = collectNames(query, text, index, statistics, pairs);
+  const ranked = [...gains].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MAX_WIDENING_TERMS);
+  const best = ranked[0]?.[1] ?? 1;
+  const weights = query.weights.slice();
+  for (const [term, gain] of ranked) weights[term] = (widen * gain) / best;
+  return { ...query, weights, pairs };
+}
+
+function collectNames(query: WeightedQuery, { units, kept, scores }: KeptText, index: TermIndex, statistics: TermStatistics, pairs: Map<number, number>): Map<number, number> {
   let best = 0;
   for (let unit = 0; unit < units.length; unit += 1) if (kept[unit] === 1) best = Math.max(best, scores[unit] as number);
   const gains = new Map<number, number>();
-  const pairs = new Map(query.pairs);
   for (let unit = 0; unit < units.length; unit += 1) {
     if (kept[unit] !== 1) continue;
-    const from = index.offsets[unit] as number;
+    // The cube leaves to middling units little to say.
+    const share = best > 0 ? ((scores[unit] as number) / best) ** 3 : 0;
     let previous = -1;
-    const share = best > 0 ? (scores[unit] as number) / best : 0;
-    for (let at = from; at < (index.offsets[unit + 1] as number); at += 1) {
+    for (let at = index.offsets[unit] as number; at < (index.offsets[unit + 1] as number); at += 1) {
       const term = index.ids[at] as number;
       const isName = ((index.flags[at] as number) & (CAPITALISED | NUMERIC)) !== 0 && index.isStop[term] !== 1;
-      if (isName && previous !== -1 && W.pairs > 0) pairs.set(previous, term);
+      if (isName && previous !== -1) pairs.set(previous, term);
       previous = isName ? term : -1;
-      if (!isName || query.weights[term] !== 0) continue;
-      if ((statistics.sectionFrequency[term] as number) < 2) continue;
-      const gain = share ** W.sharePow * inverseFrequency(statistics.sectionCount, statistics.sectionFrequency[term] as number);
-      gains.set(term, Math.max(gains.get(term) ?? 0, gain));
+      // A word of one section leads nowhere else.
+      if (!isName || query.weights[term] !== 0 || (statistics.sectionFrequency[term] as number) < 2) continue;
+      const gain = share * inverseFrequency(statistics.sections.length, statistics.sectionFrequency[term] as number);
+      if (gain > (gains.get(term) ?? 0)) gains.set(term, gain);
     }
   }
-  const ranked = [...gains].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, W.widenMax);
-  const top = ranked[0]?.[1] ?? 1;
-  const weights = query.weights.slice();
-  for (const [term, gain] of ranked) weights[term] = (widen * gain) / top;
-  return { ...query, weights, pairs, terms: [...query.terms, ...ranked.map(([term]) => term)] };
+  return gains;
 }

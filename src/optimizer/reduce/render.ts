@@ -11,8 +11,7 @@ function itemMark(items: number, named: string): string {
   return items === 1 ? `"[… 1 item omitted${named}]"` : `"[… ${items} items omitted${named}]"`;
 }
 
-/** Identifiers that a mark names because no kept unit has them, by the unit they stood in. */
-export type NamedInMarks = ReadonlyMap<number, readonly string[]>;
+type NamedInMarks = ContextDocument["named"];
 
 function listNamed(names: readonly string[]): string {
   return names.length === 0 ? "" : `: ${names.join(", ")}`;
@@ -27,9 +26,8 @@ interface OpenFrame {
   named: string[];
 }
 
-/** Writes the kept units in order, with a mark for every run of dropped ones. */
-export function renderDocument(document: ContextDocument, kept: Uint8Array, named: NamedInMarks = new Map()): string {
-  const { units } = document;
+/** Writes the units that were not dropped, in order, with a mark for every run of dropped ones. */
+export function renderDocument({ units, named }: ContextDocument): string {
   const parts: string[] = [];
   const frames: OpenFrame[] = [];
   let index = 0;
@@ -38,15 +36,15 @@ export function renderDocument(document: ContextDocument, kept: Uint8Array, name
     const unit = units[index] as Unit;
     const frame = frames.at(-1);
     if (frame !== undefined) {
-      index = writeMember(units, kept, named, index, frame, frames, parts);
-    } else if (kept[index] === 1) {
+      index = writeMember(units, named, index, frame, frames, parts);
+    } else if (!unit.dropped) {
       parts.push(unit.text);
       if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
       else parts.push(unit.gap);
       index += 1;
     } else {
-      const end = endOfDropped(units, kept, index);
-      parts.push(markRun(units, kept, named, index, end));
+      const end = endOfDropped(units, index);
+      parts.push(markRun(units, named, index, end));
       index = end;
     }
   }
@@ -54,14 +52,14 @@ export function renderDocument(document: ContextDocument, kept: Uint8Array, name
   return parts.join("");
 }
 
-function endOfDropped(units: readonly Unit[], kept: Uint8Array, from: number): number {
+function endOfDropped(units: readonly Unit[], from: number): number {
   let end = from;
-  while (end < units.length && kept[end] !== 1) end += 1;
+  while (end < units.length && (units[end] as Unit).dropped) end += 1;
   return end;
 }
 
 /** The mark for the dropped units `[from, to)` with the gap after it; empty if all of them are told of elsewhere. */
-function markRun(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, from: number, to: number): string {
+function markRun(units: readonly Unit[], named: NamedInMarks, from: number, to: number): string {
   let lines = 0;
   let isTold = true;
   const names: string[] = [];
@@ -74,7 +72,7 @@ function markRun(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, 
   }
   if (isTold) return "";
   const gap = (units[to - 1] as Unit).gap;
-  const startsInLine = from > 0 && kept[from - 1] === 1 && !(units[from - 1] as Unit).gap.includes("\n");
+  const startsInLine = from > 0 && !(units[from - 1] as Unit).dropped && !(units[from - 1] as Unit).gap.includes("\n");
   const list = listNamed(names);
   const inline = list === "" ? INLINE_MARK : `[…${list}]`;
   if (startsInLine && lines <= 1) return inline + gap;
@@ -83,9 +81,9 @@ function markRun(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, 
   return `${lineMark(Math.max(1, lines), list)}${gap}`;
 }
 
-function writeMember(units: readonly Unit[], kept: Uint8Array, named: NamedInMarks, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
+function writeMember(units: readonly Unit[], named: NamedInMarks, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
   const unit = units[index] as Unit;
-  if (kept[index] !== 1) {
+  if (unit.dropped) {
     const end = unit.until === -1 ? index + 1 : unit.until;
     frame.omitted += 1;
     for (let at = index; at < end; at += 1) frame.named.push(...(named.get(at) ?? []));

@@ -1,17 +1,16 @@
 import type { ReductionBudget, Unit } from "./document.ts";
 import type { TermIndex } from "./terms.ts";
 
-export const S = {};
-
-/** What the omission marks cost, as in render.ts: a line of its own, or a sign inside a line. */
+/** What the omission marks cost, as render.ts writes them: a line of its own, or a sign inside a line. */
 const LINE_MARK = { tokens: 6.5, chars: 22 };
 const INLINE_MARK = { tokens: 1.8, chars: 4 };
 
 /** A selection in progress. */
 export interface Selection {
   units: readonly Unit[];
+  index: TermIndex;
   kept: Uint8Array;
-  /** Tokens and characters of the kept units and the marks between them, as far as estimated. */
+  /** Tokens and characters of the kept units and the marks between them, as booked. */
   tokens: number;
   chars: number;
   /** Kept units in the order in which they were chosen, for taking back. */
@@ -21,31 +20,32 @@ export interface Selection {
 }
 
 export function startSelection(units: readonly Unit[], index: TermIndex): Selection {
-  return { units, kept: new Uint8Array(units.length), tokens: LINE_MARK.tokens, chars: LINE_MARK.chars, picks: [], seen: new Uint8Array(index.vocabularySize) };
+  return { units, index, kept: new Uint8Array(units.length), tokens: LINE_MARK.tokens, chars: LINE_MARK.chars, picks: [], seen: new Uint8Array(index.vocabularySize) };
 }
 
 /** Keeps a unit and what it needs, whatever it costs. */
-export function keepUnit(selection: Selection, unit: number, index: TermIndex): void {
-  for (let at = unit; at !== -1 && selection.kept[at] !== 1; at = (selection.units[at] as Unit).needs) {
-    const cost = costOf(selection, at);
-    selection.kept[at] = 1;
-    selection.tokens += cost.tokens;
-    selection.chars += cost.chars;
+export function keepUnit(selection: Selection, unit: number): void {
+  const { index, kept, seen } = selection;
+  for (let at = unit; at !== -1 && kept[at] !== 1; at = (selection.units[at] as Unit).needs) {
+    const { tokens, chars } = costOf(selection, at);
+    kept[at] = 1;
+    selection.tokens += tokens;
+    selection.chars += chars;
     selection.picks.push(at);
-    for (let term = index.offsets[at] as number; term < (index.offsets[at + 1] as number); term += 1) selection.seen[index.ids[term] as number] = 1;
+    for (let term = index.offsets[at] as number; term < (index.offsets[at + 1] as number); term += 1) seen[index.ids[term] as number] = 1;
   }
 }
 
-/** Takes units in `order` while they fit. With `novelty`, passes over those that say little new. */
-export function fillSelection(selection: Selection, order: Iterable<number>, budget: ReductionBudget, index: TermIndex, novelty: number): void {
+/** Takes units in `order` while they fit; passes over those of which less than the share `novelty` of the content words is new. */
+export function fillSelection(selection: Selection, order: Iterable<number>, budget: ReductionBudget, novelty: number): void {
   for (const unit of order) {
     const candidate = selection.units[unit] as Unit;
     if (selection.kept[unit] === 1 || candidate.dropped) continue;
-    // Cheap refusal before the chain is walked.
+    // Cheap refusal before the chain of needs is walked.
     if (selection.tokens + candidate.tokens - LINE_MARK.tokens > budget.maxTokens) continue;
     if (!fits(selection, unit, budget)) continue;
-    if (novelty > 0 && noveltyOf(selection, unit, index) < novelty) continue;
-    keepUnit(selection, unit, index);
+    if (novelty > 0 && noveltyOf(selection, unit) < novelty) continue;
+    keepUnit(selection, unit);
   }
 }
 
@@ -63,58 +63,48 @@ function fits(selection: Selection, unit: number, budget: ReductionBudget): bool
 function costOf(selection: Selection, at: number): { tokens: number; chars: number } {
   const { units, kept } = selection;
   const unit = units[at] as Unit;
-  const isDroppedBefore = at > 0 && kept[at - 1] !== 1;
-  const isDroppedAfter = at + 1 < units.length && kept[at + 1] !== 1;
-  const marks = (isDroppedBefore ? 1 : 0) + (isDroppedAfter ? 1 : 0) - 1;
+  const isOpenBefore = at > 0 && kept[at - 1] !== 1;
+  const isOpenAfter = at + 1 < units.length && kept[at + 1] !== 1;
+  const marks = (isOpenBefore ? 1 : 0) + (isOpenAfter ? 1 : 0) - 1;
   if (marks === 0) return unit;
-  const mark = isInline(selection, at, isDroppedBefore, isDroppedAfter) ? INLINE_MARK : LINE_MARK;
+  const isInline = (!isOpenBefore || !(units[at - 1] as Unit).gap.includes("\n")) && (!isOpenAfter || !unit.gap.includes("\n"));
+  const mark = isInline ? INLINE_MARK : LINE_MARK;
   return { tokens: unit.tokens + marks * mark.tokens, chars: unit.chars + marks * mark.chars };
 }
 
-/** Whether the marks beside a unit would stand inside its line. */
-function isInline(selection: Selection, at: number, isDroppedBefore: boolean, isDroppedAfter: boolean): boolean {
-  const { units } = selection;
-  const before = !isDroppedBefore || !(units[at - 1] as Unit).gap.includes("\n");
-  const after = !isDroppedAfter || !(units[at] as Unit).gap.includes("\n");
-  return before && after;
-}
-
 /** Share of a unit's content words that no kept unit has. */
-function noveltyOf(selection: Selection, unit: number, index: TermIndex): number {
-  const from = index.offsets[unit] as number;
-  const to = index.offsets[unit + 1] as number;
+function noveltyOf({ index, seen }: Selection, unit: number): number {
   let content = 0;
   let fresh = 0;
-  for (let at = from; at < to; at += 1) {
+  for (let at = index.offsets[unit] as number; at < (index.offsets[unit + 1] as number); at += 1) {
     const term = index.ids[at] as number;
     if (index.isStop[term] === 1) continue;
     content += 1;
-    if (selection.seen[term] !== 1) fresh += 1;
+    if (seen[term] !== 1) fresh += 1;
   }
   return content === 0 ? 0 : fresh / content;
 }
 
-/** Takes back the latest choices that nothing kept needs, until `tokens` and `chars` are saved. Locked units stay. */
+/** Takes back the latest choices that nothing kept needs, until `tokens` and `chars` are saved. Locked units stay. False if there was none. */
 export function takeBack(selection: Selection, tokens: number, chars: number): boolean {
   const { units, kept, picks } = selection;
   const dependents = new Uint32Array(units.length);
   for (const pick of picks) {
-    const needs = (units[pick] as Unit).needs;
+    const { needs } = units[pick] as Unit;
     if (needs !== -1) dependents[needs] = (dependents[needs] as number) + 1;
   }
   let savedTokens = 0;
   let savedChars = 0;
   const stays: number[] = [];
-  let isChanged = false;
   for (let at = picks.length - 1; at >= 0; at -= 1) {
     const pick = picks[at] as number;
     const unit = units[pick] as Unit;
-    const isDone = savedTokens >= tokens && savedChars >= chars;
-    if (isDone || unit.locked || dependents[pick] !== 0 || kept.length === 0) {
+    const isSaved = savedTokens >= tokens && savedChars >= chars;
+    // The best choice stays even if it is over: an empty context helps nobody.
+    if (isSaved || unit.locked || dependents[pick] !== 0 || (at === 0 && stays.length === 0)) {
       stays.push(pick);
       continue;
     }
-    isChanged = true;
     kept[pick] = 0;
     savedTokens += unit.tokens;
     savedChars += unit.chars;
@@ -123,5 +113,5 @@ export function takeBack(selection: Selection, tokens: number, chars: number): b
   selection.picks = stays.reverse();
   selection.tokens -= savedTokens;
   selection.chars -= savedChars;
-  return isChanged;
+  return savedChars > 0;
 }

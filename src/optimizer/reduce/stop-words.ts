@@ -13,3 +13,9 @@ please tell give find said say says get got go goes going come came let like wel
 one thing things way lot kind sort really actually
 etc eg ie vs
 `;
+
+/** Words that frame a task ("summarise the discussion about …") and count little in a query. */
+export const FRAMING_WORDS = `
+summarize summarise summary describe explain discuss discussion list compare outline analyze analyse extract identify mention meeting
+talk opinion team group conversation speaker question answer information text document context following report detail
+`;

@@ -1,0 +1,48 @@
+import { appendBlocks } from "./blocks.ts";
+import { appendTrajectory, appendTranscript } from "./dialogue.ts";
+import type { ContentKind, ContextDocument } from "./document.ts";
+import { appendJson } from "./json-tree.ts";
+import { skipSpace, splitLines, trimEnd } from "./lines.ts";
+import { appendSourceCode } from "./source-code.ts";
+import { createSink, finishUnits, openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
+
+/**
+ * Takes a text apart into units. This is also the first saving: trailing and repeated whitespace goes, JSON loses its
+ * indentation; code, tables and the strings of `keep` stay as they are.
+ */
+export function readDocument(text: string, kind: ContentKind, keep: readonly string[]): ContextDocument {
+  const sink = createSink(text, keep);
+  openSection(sink);
+  appendContent(sink, kind);
+  return { kind, units: finishUnits(sink), named: new Map() };
+}
+
+function appendContent(sink: UnitSink, kind: ContentKind): void {
+  const { text } = sink;
+  switch (kind) {
+    case "json": {
+      const start = skipSpace(text, 0, text.length);
+      return appendJson(sink, start, trimEnd(text, start, text.length), -1);
+    }
+    case "trajectory":
+      return appendTrajectory(sink);
+    case "transcript":
+      return appendTranscript(sink);
+    case "code":
+      return appendSourceCode(sink);
+    case "log":
+      return appendLines(sink);
+    case "documents":
+    case "prose":
+      return appendBlocks(sink, 0, text.length);
+  }
+}
+
+function appendLines(sink: UnitSink): void {
+  for (const line of splitLines(sink.text)) {
+    const end = trimEnd(sink.text, line.start, line.end);
+    if (end === line.start) continue;
+    openSection(sink);
+    pushUnit(sink, line.start, end, "line");
+  }
+}

@@ -1,0 +1,100 @@
+import { countTerms, type TermStatistics, type WeightedQuery } from "./bm25.ts";
+import type { ContextDocument, ReductionBudget, Unit } from "./document.ts";
+import { collectIdentifiers, type Identifier } from "./identifiers.ts";
+import { nameIdentifiers, reserveForNames } from "./name-identifiers.ts";
+import { weighCentralTerms, weighQuery, widenQuery } from "./query.ts";
+import { scoreUnits } from "./relevance.ts";
+import { renderDocument } from "./render.ts";
+import { fillSelection, keepUnit, startSelection, takeBack, type Selection } from "./select.ts";
+import { indexTerms } from "./terms.ts";
+import { RELEVANCE_WEIGHTS, type RelevanceWeights } from "./weights.ts";
+import { estimateTokens } from "../tokens.ts";
+
+/** Shares of the budget that are filled before the query is widened by what was found: the best first, then more, then all. */
+const HOPS = [0.2, 0.5];
+/** Corrections of the booked cost by the written text. Each one at least halves the error. */
+const MAX_CORRECTIONS = 6;
+/** A budget filled to this share is full. */
+const FULL_SHARE = 0.985;
+
+/**
+ * Keeps the units that say most about the query (without one: about what the text itself is about) and drops the rest.
+ * Meets the budget, marks counted, unless locked units or a single unit alone are over it.
+ */
+export function selectRelevant(document: ContextDocument, queryText: string, budget: ReductionBudget): ContextDocument {
+  const { units } = document;
+  const weights = RELEVANCE_WEIGHTS[document.kind];
+  const index = indexTerms([...units.map((unit) => unit.text), queryText]);
+  const statistics = countTerms(units, index);
+  const asked = weighQuery(queryText, index, units.length, statistics);
+  const query = asked.isEmpty ? weighCentralTerms(index, statistics, units.length) : asked;
+  const selection = startSelection(units, index);
+  units.forEach((unit, at) => {
+    if (unit.locked) keepUnit(selection, at);
+  });
+  const scores = scoreUnits(units, index, statistics, query, weights);
+  const identifiers = weights.identifiers > 0 ? collectIdentifiers(units, scores) : new Map<string, Identifier>();
+  const forText = shareOf(budget, 1 - reserveForNames(identifiers, budget, weights.identifiers));
+  const order = hop(selection, statistics, query, scores, weights, forText);
+  const named = nameIdentifiers(selection, identifiers, budget);
+  return fitWritten(document, selection, order, named, budget);
+}
+
+function shareOf(budget: ReductionBudget, share: number): ReductionBudget {
+  return { maxTokens: budget.maxTokens * share, maxChars: budget.maxChars * share };
+}
+
+/** Fills the selection in steps, each with a query widened by what was kept before. Returns the last ranking. */
+function hop(selection: Selection, statistics: TermStatistics, query: WeightedQuery, firstScores: Float64Array, weights: RelevanceWeights, budget: ReductionBudget): number[] {
+  const { units, index, kept } = selection;
+  let scores = firstScores;
+  let order = rankUnits(units, scores);
+  if (weights.widen > 0) {
+    for (const share of HOPS) {
+      fillSelection(selection, order, shareOf(budget, share), weights.novelty);
+      const widened = widenQuery(query, { units, kept, scores }, index, statistics, weights.widen);
+      scores = scoreUnits(units, index, statistics, widened, weights);
+      order = rankUnits(units, scores);
+    }
+  }
+  fillSelection(selection, order, budget, weights.novelty);
+  if (weights.novelty > 0) fillSelection(selection, order, budget, 0);
+  return order;
+}
+
+/** Units that may be chosen, best first. Labels come with what needs them. */
+function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
+  const order: number[] = [];
+  units.forEach((unit, at) => {
+    if (unit.role !== "label" && !unit.dropped) order.push(at);
+  });
+  return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+}
+
+/** Corrects the booked cost by what the text really costs: takes back what is over, adds where room is left. */
+function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: Map<number, string[]>, budget: ReductionBudget): ContextDocument {
+  if (selection.picks.length === 0 && order[0] !== undefined) keepUnit(selection, order[0]);
+  let best: ContextDocument | undefined;
+  for (let round = 0; round < MAX_CORRECTIONS; round += 1) {
+    const written = applySelection(document, selection, named);
+    const text = renderDocument(written);
+    const tokens = estimateTokens(text);
+    const isOver = tokens > budget.maxTokens || text.length > budget.maxChars;
+    if (!isOver) best = written;
+    if (isOver ? !takeBack(selection, tokens - budget.maxTokens, text.length - budget.maxChars) : isFull(tokens, text.length, budget) || round > 1) return best ?? written;
+    if (isOver) continue;
+    [selection.tokens, selection.chars] = [tokens, text.length];
+    fillSelection(selection, order, budget, 0);
+  }
+  return best ?? applySelection(document, selection, named);
+}
+
+function isFull(tokens: number, chars: number, budget: ReductionBudget): boolean {
+  return tokens >= FULL_SHARE * budget.maxTokens || chars >= FULL_SHARE * budget.maxChars;
+}
+
+function applySelection(document: ContextDocument, { kept }: Selection, named: ReadonlyMap<number, readonly string[]>): ContextDocument {
+  const units = document.units.map((unit, at) => (kept[at] === 1 ? unit : { ...unit, dropped: true }));
+  const stillNamed = new Map([...named].filter(([at]) => kept[at] !== 1));
+  return { ...document, units, named: stillNamed };
+}
