@@ -37,7 +37,7 @@ export function spend(meter: Meter, steps: number): void {
   if (meter.stepsLeft < 0) throw new CostExceeded();
 }
 
-/** The parts of the library's evaluator and nodes that metering hooks into. They are not in its typings, so their absence is checked when an expression is compiled. */
+/** The parts of the library's evaluator and nodes that metering hooks into. They are not in its typings, so their absence is checked. */
 interface Evaluator {
   run: (node: InternalNode, context: unknown) => unknown;
   tryEval: (node: InternalNode, context: unknown) => unknown;
@@ -84,14 +84,16 @@ export function parseMetered(source: string): ParseResult {
   return environment.parse(source);
 }
 
-/** Infers types and arms the meter. Gives the type of the result, or what is wrong. */
+/** Infers types. Gives the type of the result, or what is wrong. */
 export function checkMetered(parsed: ParseResult): { type: string } | { error: Error } {
-  const root = parsed.ast as unknown as InternalNode;
-  visitNodes(root, generalizeLiteral);
+  visitNodes(parsed.ast, generalizeLiteral);
   const { valid, type, error } = parsed.check();
-  if (!valid) return { error: error ?? new Error("does not compile") };
-  visitNodes(root, meterNode);
-  return { type: type ?? "dyn" };
+  return valid ? { type: type ?? "dyn" } : { error: error ?? new Error("does not compile") };
+}
+
+/** Makes the operations of a checked expression charge for their operands. Once, before it is run. */
+export function armMeter(parsed: ParseResult): void {
+  visitNodes(parsed.ast, meterNode);
 }
 
 /** Evaluates with at most what `meter` has left; throws `CostExceeded` beyond. */

@@ -115,7 +115,8 @@ function readPath(node: ASTNode): string[] | null {
   }
 }
 
-function checkPath([root, first, second]: readonly string[], isInputAllowed: boolean): string | null {
+/** Why a path must not be read, or null. */
+export function checkPath([root, first, second]: readonly string[], isInputAllowed: boolean): string | null {
   switch (root) {
     case "workflow":
       return first === "input" ? null : `${first === undefined ? "workflow" : `workflow.${first}`} cannot be read; only workflow.input can`;

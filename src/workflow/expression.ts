@@ -1,7 +1,7 @@
 import type { Json } from "../errors.ts";
 import type { ParseResult } from "@marcbachmann/cel-js";
-import { CostExceeded, MAX_COST, checkMetered, createMeter, isFunctionName, parseMetered, runMetered, type Meter } from "./expression-meter.ts";
-import { findAccess } from "./expression-references.ts";
+import { CostExceeded, MAX_COST, armMeter, checkMetered, createMeter, isFunctionName, parseMetered, runMetered, type Meter } from "./expression-meter.ts";
+import { MAX_EXPRESSION_DEPTH, checkPath, findAccess } from "./expression-references.ts";
 import { findCalls } from "./expression-scan.ts";
 import { Unconvertible, buildPathTree, projectValue, toJson, type PathTree } from "./expression-values.ts";
 import { findExcess } from "./json-size.ts";
@@ -43,6 +43,8 @@ export interface CompiledExpression {
  * CEL's `matches` is left out: the library has only the platform's regular expressions, which can take exponential time.
  */
 export function compileExpression(source: string, allowed: { input: boolean }): CompiledExpression | { message: string } {
+  const plain = readPlainPath(source);
+  if (plain !== null) return compilePath(source, plain, allowed.input);
   const message = checkSource(source);
   if (message !== null) return { message };
   const parsed = parse(source);
@@ -52,12 +54,36 @@ export function compileExpression(source: string, allowed: { input: boolean }): 
   const checked = checkMetered(parsed);
   if ("error" in checked) return { message: describeError(checked.error) };
   const references = collectReferences(access.paths);
-  if (access.isPath) {
-    const path = access.paths[0]!;
-    return { source, references, type: checked.type, evaluate: (scope) => followPath(scope, path) };
-  }
-  const tree = buildPathTree(access.paths);
-  return { source, references, type: checked.type, evaluate: (scope, meter = createMeter()) => evaluateParsed(parsed, tree, scope, meter) };
+  if (access.isPath) return createPathExpression(source, references, access.paths[0]!);
+  // Most expressions of a spec are only checked here, and evaluated by another instance of the object.
+  let tree: PathTree | null = null;
+  const evaluate = (scope: Scope, meter = createMeter()): Evaluation => {
+    if (tree === null) {
+      armMeter(parsed);
+      tree = buildPathTree(access.paths);
+    }
+    return evaluateParsed(parsed, tree, scope, meter);
+  };
+  return { source, references, type: checked.type, evaluate };
+}
+
+/** The commonest expression by far, so it is known without the parser: names with dots between, none of them a word of the language. */
+function readPlainPath(source: string): string[] | null {
+  if (!PLAIN_PATH.test(source)) return null;
+  const path = source.trim().split(".");
+  return path.length <= MAX_EXPRESSION_DEPTH && source.length <= MAX_EXPRESSION_BYTES ? path : null;
+}
+
+const PLAIN_PATH = /^[ \t\r\n]*(?:workflow|tasks|input)(?:\.(?!(?:in|true|false|null)\b)[A-Za-z_][A-Za-z0-9_]*)+[ \t\r\n]*$/;
+
+function compilePath(source: string, path: string[], isInputAllowed: boolean): CompiledExpression | { message: string } {
+  const message = checkPath(path, isInputAllowed);
+  return message === null ? createPathExpression(source, collectReferences([path]), path) : { message };
+}
+
+/** A bare path needs no evaluation, and its value no conversion and no copy. */
+function createPathExpression(source: string, references: References, path: readonly string[]): CompiledExpression {
+  return { source, references, type: "dyn", evaluate: (scope) => followPath(scope, path) };
 }
 
 function checkSource(source: string): string | null {
@@ -94,7 +120,6 @@ function evaluateParsed(parsed: ParseResult, tree: PathTree, scope: Scope, meter
   }
 }
 
-/** A bare path needs no evaluation, and its value no conversion and no copy. */
 function followPath(scope: Scope, path: readonly string[]): Evaluation {
   let value: unknown = scope;
   for (const field of path) {
