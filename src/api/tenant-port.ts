@@ -18,7 +18,8 @@ export interface IndexEntry {
 
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
 export interface TenantPort {
-  putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean }>;
+  /** 409 when the tenant has as many agents, or bytes of them, as it may. */
+  putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem>;
   listAgents(): Promise<RegisteredAgent[]>;
   deleteAgent(name: string): Promise<boolean>;
   listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem>;

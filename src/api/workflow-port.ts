@@ -8,6 +8,8 @@ import type { WorkflowSpec } from "../workflow/spec.ts";
 /** What the API asks of one workflow's object. Refusals come back as values, since thrown classes lose their type over RPC. */
 export interface WorkflowPort {
   create(request: CreateRequest): Promise<CreateAnswer>;
+  /** What a repeated create would be answered, without creating anything: asked when the request alone would be refused by now. `unknown` also for another body. */
+  findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }>;
   exists(): Promise<boolean>;
   /** `waitMs` > 0: answers once the workflow is final, or after that time. */
   read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem>;

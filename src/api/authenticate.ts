@@ -1,0 +1,49 @@
+import type { ApiDeps } from "./api-deps.ts";
+import { refuse } from "./problem.ts";
+import { OPERATOR_TENANT } from "./stored-tiers.ts";
+import { readStreamToken } from "./stream-token.ts";
+
+/** Whom a request acts for. */
+export interface Caller {
+  tenant: string;
+  isRoot: boolean;
+}
+
+/** Checks the credentials of one request. `streamOf`: the workflow whose streams are asked for, which a stream token may open; else null. */
+export type Authenticate = (request: Request, streamOf: string | null) => Promise<Caller>;
+
+/** Keeps the digest of the root key, so that it is made once per isolate. */
+export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">): Authenticate {
+  const { rootKey } = deps;
+  let rootDigest: Uint8Array | null = null;
+  return async (request, streamOf) => {
+    if (rootKey === null || rootKey === "") refuse("not_configured", "No root key is configured: set the secret ROOT_KEY (`wrangler secret put ROOT_KEY`, or ROOT_KEY in .dev.vars for local work).");
+    const key = /^bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (key === undefined) {
+      const token = streamOf === null ? null : new URL(request.url).searchParams.get("token");
+      const tenant = token === null || streamOf === null ? null : await readStreamToken(token, { rootKey, workflowId: streamOf, now: deps.now() });
+      if (tenant !== null) return { tenant, isRoot: false };
+      refuse("unauthorized", token === null ? "Send a key: `Authorization: Bearer <key>`." : "The stream token is over, or is not for this workflow: ask for a new one.");
+    }
+    rootDigest ??= await digest(rootKey);
+    if (!isEqual(await digest(key), rootDigest)) refuse("unauthorized", "The key is not known.");
+    return { tenant: resolveTenant(request.headers.get("x-tenant")), isRoot: true };
+  };
+}
+
+/** The tenant that the root key acts as. There is only the operator's own until tenants can be made. */
+function resolveTenant(header: string | null): string {
+  if (header !== null && header !== OPERATOR_TENANT) refuse("not_found", "X-Tenant names no tenant.");
+  return OPERATOR_TENANT;
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+}
+
+/** Takes as long for digests that differ early as for equal ones. */
+function isEqual(left: Uint8Array, right: Uint8Array): boolean {
+  let difference = left.byteLength ^ right.byteLength;
+  for (let at = 0; at < left.byteLength; at += 1) difference |= left[at]! ^ right[at]!;
+  return difference === 0;
+}

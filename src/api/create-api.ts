@@ -1,0 +1,91 @@
+import { Hono } from "hono";
+import { AGENT_ENDPOINTS } from "./agents.ts";
+import { createAgentCatalog } from "./agent-catalog.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import { createAuthenticate } from "./authenticate.ts";
+import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
+import { documentEndpoints } from "./documents.ts";
+import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
+import { answerProblem, RequestRefused } from "./problem.ts";
+import { TIER_ENDPOINTS } from "./tiers.ts";
+import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
+import { WORKFLOW_STREAM_ENDPOINTS } from "./workflow-streams.ts";
+import { WORKFLOW_ENDPOINTS } from "./workflows.ts";
+
+/** Every operation that is served, in the order of the OpenAPI document. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...WORKFLOW_ENDPOINTS,
+  ...WORKFLOW_COMMAND_ENDPOINTS,
+  ...WORKFLOW_STREAM_ENDPOINTS,
+  ...AGENT_ENDPOINTS,
+  ...TIER_ENDPOINTS,
+  ...CALLBACK_ENDPOINTS,
+  ...documentEndpoints(() => ENDPOINTS),
+];
+
+/** Browsers remember for a year that this host is https only. */
+const STRICT_TRANSPORT_SECURITY = "max-age=31536000";
+
+/** The HTTP surface. Make one per isolate: it keeps copies between requests. */
+export function createApi(deps: ApiDeps): Hono<ApiEnv> {
+  const api: Api = { deps, agents: createAgentCatalog(deps) };
+  const authenticate = createAuthenticate(deps);
+  const app = new Hono<ApiEnv>();
+  for (const endpoint of ENDPOINTS) {
+    app.on(endpoint.method, endpoint.path, (context: ApiContext) =>
+      respond(context, api, endpoint.path, async () => {
+        if (endpoint.access !== "public") {
+          const streamOf = endpoint.acceptsStreamToken === true ? (context.req.param("id") ?? null) : null;
+          context.set("caller", await authenticate(context.req.raw, streamOf));
+        }
+        return handleEndpoint(endpoint, context, api);
+      }),
+    );
+  }
+  // An unknown route, or a known one with another method. Who has no key does not learn which routes there are.
+  app.notFound((context: ApiContext) =>
+    respond(context, api, "*", async () => {
+      await authenticate(context.req.raw, null);
+      throw new RequestRefused({ problem: "not_found", detail: `There is no ${context.req.method} ${context.req.path}; GET /openapi.json lists what there is.` });
+    }),
+  );
+  return app;
+}
+
+/** Runs one request and is the one exit of answers and errors: every answer gets its id, its headers and its line in the log here. */
+async function respond(context: ApiContext, api: Api, route: string, work: () => Promise<Response>): Promise<Response> {
+  const startedAt = api.deps.now();
+  context.set("requestId", readRequestId(context.req.header("request-id")) ?? `req_${api.deps.randomId()}`);
+  context.set("caller", null);
+  context.set("route", route);
+  const response = await work().catch((error: unknown) => answerError(error, context, api));
+  response.headers.set("request-id", context.var.requestId);
+  response.headers.set("x-content-type-options", "nosniff");
+  if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
+  if (new URL(context.req.url).protocol === "https:") response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
+  api.deps.log({ event: "request.answered", ...describeRequest(context), status: response.status, durationMs: api.deps.now() - startedAt });
+  return response;
+}
+
+function answerError(error: unknown, context: ApiContext, api: Api): Response {
+  if (error instanceof RequestRefused) return answerProblem(error.problem, context.req.path);
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  api.deps.log({ event: "request.failed", ...describeRequest(context), message, stack: stack ?? null });
+  if (isOverloaded(error)) return answerProblem({ problem: "rate_limited", detail: "This object has more requests than it can serve: try again in a second." }, context.req.path);
+  return answerProblem({ problem: "internal", detail: `Something failed here. Quote ${context.var.requestId} when you report it.` }, context.req.path);
+}
+
+/** An object refuses what it has no room to queue, and says so by a property on the error. */
+function isOverloaded(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
+}
+
+function describeRequest(context: ApiContext) {
+  const { requestId, caller, route } = context.var;
+  return { requestId, tenant: caller?.tenant ?? null, workflowId: route.startsWith("/v1/workflows/:id") ? (context.req.param("id") ?? null) : null, method: context.req.method, route };
+}
+
+/** A client's own id, when it is one that can stand in a log line. */
+function readRequestId(header: string | undefined): string | null {
+  return header !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(header) ? header : null;
+}

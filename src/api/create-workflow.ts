@@ -1,0 +1,84 @@
+import type { AgentDefinition } from "../workflow/agent.ts";
+import type { WorkflowSpec } from "../workflow/spec.ts";
+import { answerJson } from "./answer-json.ts";
+import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
+import { deriveWorkflowId, hashBytes } from "./idempotency.ts";
+import { RequestRefused, refuse } from "./problem.ts";
+import type { CreateAnswer, WorkflowPort } from "./workflow-port.ts";
+
+/** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
+const MAX_GENERATIONS = 400;
+
+/** What a new workflow is made of. */
+export interface NewWorkflow {
+  spec: WorkflowSpec;
+  agents: Record<string, AgentDefinition>;
+  rerunOf: { workflowId: string; tasks: readonly string[] } | null;
+}
+
+export interface Idempotency {
+  key: string;
+  bodyHash: string;
+}
+
+export async function hashRequest(key: string | null, bytes: Uint8Array): Promise<Idempotency | null> {
+  return key === null ? null : { key, bodyHash: await hashBytes(bytes) };
+}
+
+/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. */
+export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null): Promise<Response> {
+  const { id } = made.spec;
+  const create = (workflowId: string, port: WorkflowPort) =>
+    port.create({
+      tenant: callerOf(context).tenant,
+      workflowId,
+      ...made,
+      origin: api.deps.publicUrl ?? new URL(context.req.url).origin,
+      requestId: context.var.requestId,
+      idempotency,
+    });
+  if (idempotency === null || id !== undefined) {
+    const workflowId = id ?? `wf_${api.deps.randomId()}`;
+    const answer = await create(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId));
+    return answerCreated(workflowId, answer) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
+  }
+  return tryGenerations(context, api, idempotency.key, create);
+}
+
+/** The answer of an earlier request with this key and body, if there is one: it is given again even when the request would be refused by now. */
+export async function findReplay(context: ApiContext, api: Api, id: string | null, idempotency: Idempotency): Promise<Response | null> {
+  const find = async (_workflowId: string, port: WorkflowPort): Promise<CreateAnswer> => {
+    const found = await port.findAnswer(idempotency);
+    return found.kind === "unknown" ? { problem: "not_found", detail: "" } : found;
+  };
+  try {
+    if (id === null) return await tryGenerations(context, api, idempotency.key, find);
+    return answerCreated(id, await find(id, api.deps.workflow(callerOf(context).tenant, id)));
+  } catch (error) {
+    if (error instanceof RequestRefused) return null;
+    throw error;
+  }
+}
+
+async function tryGenerations(context: ApiContext, api: Api, key: string, ask: (workflowId: string, port: WorkflowPort) => Promise<CreateAnswer>): Promise<Response> {
+  for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
+    const workflowId = await deriveWorkflowId(context, key, generation);
+    const response = answerCreated(workflowId, await ask(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId)));
+    if (response !== null) return response;
+  }
+  refuse("conflict", "This Idempotency-Key was used too often: use another.");
+}
+
+/** The answer to the client; null when the key's record is over. Throws refusals. */
+function answerCreated(workflowId: string, answer: CreateAnswer): Response | null {
+  if ("problem" in answer) throw new RequestRefused(answer);
+  const location = `/v1/workflows/${workflowId}`;
+  switch (answer.kind) {
+    case "created":
+      return answerJson(201, answer.workflow, { location });
+    case "replayed":
+      return new Response(answer.body, { status: 201, headers: { "content-type": "application/json", location, "idempotent-replay": "true" } });
+    case "expired":
+      return null;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { Fault } from "../errors.ts";
+import type { AgentCatalog } from "./agent-catalog.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import type { Caller } from "./authenticate.ts";
+import { RequestRefused } from "./problem.ts";
+
+/** What one app holds: its abilities, and the copies that it keeps between requests. */
+export interface Api {
+  deps: ApiDeps;
+  agents: AgentCatalog;
+}
+
+export interface ApiEnv {
+  Variables: Variables;
+}
+
+interface Variables {
+  requestId: string;
+  /** Set once the request was let in; null on public endpoints. */
+  caller: Caller | null;
+  /** Pattern of the endpoint that answers, for the log. */
+  route: string;
+}
+
+export type ApiContext = Context<ApiEnv>;
+
+/** What a key must be good for. `root`: the operator's key only. `public`: no key at all. */
+export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "config:read";
+
+/** One operation: how it is reached and what it does, and everything that the OpenAPI document says about it. */
+export interface Endpoint {
+  method: "GET" | "PUT" | "POST" | "DELETE";
+  /** In Hono's form: `/v1/agents/:name`. */
+  path: string;
+  tag: string;
+  summary: string;
+  access: Access;
+  /** `?token=` with a stream token opens it too. */
+  acceptsStreamToken?: boolean;
+  query?: z.ZodObject;
+  /** Parameters that a schema of fixed names cannot hold. */
+  extraParameters?: { name: string; in: "query" | "header"; description: string }[];
+  body?: { schema: z.ZodType; isOptional?: boolean };
+  answers: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
+  /** Whether the object in the path is there. Asked only when body or query are refused, since its absence is what must be said then. */
+  exists?: (context: ApiContext, api: Api) => Promise<boolean>;
+  handle: (context: ApiContext, api: Api) => Promise<Response>;
+}
+
+/** Whoever is let in; a public endpoint has nobody. */
+export function callerOf(context: ApiContext): Caller {
+  const { caller } = context.var;
+  if (caller === null) throw new Error(`${context.var.route} is public and has no caller`);
+  return caller;
+}
+
+/** Calls the handler, and lets the absence of its object go before what is wrong with the body or query (404 before 413, 400, 422). */
+export async function handleEndpoint(endpoint: Endpoint, context: ApiContext, api: Api): Promise<Response> {
+  try {
+    return await endpoint.handle(context, api);
+  } catch (error) {
+    if (error instanceof RequestRefused && isAboutRequest(error) && endpoint.exists !== undefined && !(await endpoint.exists(context, api))) {
+      throw new RequestRefused({ problem: "not_found", detail: "There is no such object." });
+    }
+    throw error;
+  }
+}
+
+function isAboutRequest({ problem }: RequestRefused): boolean {
+  return problem.problem === "body_too_large" || problem.problem === "malformed_json" || problem.problem === "invalid";
+}
+
+/** A fault of a header, which no pointer into the body can name. */
+export function headerFault(name: string, message: string): Fault {
+  return { path: "", message: `the header ${name} ${message}` };
+}

@@ -1,0 +1,137 @@
+import { z } from "zod";
+import type { Fault } from "../errors.ts";
+import type { ApiContext } from "./endpoint.ts";
+import { refuse, refuseFaults } from "./problem.ts";
+
+/** Largest body, except where an endpoint says otherwise (contract). */
+export const MAX_BODY_BYTES = 1_048_576;
+/** Largest body of a workflow (contract). */
+export const MAX_WORKFLOW_BODY_BYTES = 4_194_304;
+/**
+ * How much of a body that is too large is still read and thrown away. Without it the connection is reset under a client that is
+ * still sending, and it never sees the 413; with no bound, a client could send for ever.
+ */
+const MAX_DISCARDED_BYTES = 16_777_216;
+/** Deepest nesting of a body. What walks over parsed values by recursion, the schema library too, stays far from the end of the stack. */
+const MAX_BODY_DEPTH = 100;
+
+export interface ReadBody {
+  /** `undefined` for an empty body. */
+  json: unknown;
+  bytes: Uint8Array;
+}
+
+/** Reads a body of at most `maxBytes`, counted as they arrive: `Content-Length` may lie or be absent. 413, then 400, then 422 for what is nested too deep. */
+export async function readJson(context: ApiContext, maxBytes: number = MAX_BODY_BYTES): Promise<ReadBody> {
+  const bytes = await readBytes(context.req.raw, maxBytes);
+  if (bytes === null) refuse("body_too_large", `Send at most ${maxBytes} bytes.`);
+  if (bytes.byteLength === 0) return { json: undefined, bytes };
+  if (isDeeperThan(bytes, MAX_BODY_DEPTH)) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
+  return { json: parseJson(bytes), bytes };
+}
+
+/** Reads and checks a body whose schema says all there is to say. An absent body counts as `{}` when `isOptional`. */
+export async function readBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema, options: { isOptional: boolean }): Promise<{ body: z.infer<Schema>; bytes: Uint8Array }> {
+  const { json, bytes } = await readJson(context);
+  const parsed = schema.safeParse(json === undefined && options.isOptional ? {} : json);
+  if (!parsed.success) refuseFaults(describeIssues(parsed.error));
+  return { body: parsed.data, bytes };
+}
+
+/** Checks the query against a schema of strings. Parameters that it does not name are left alone. */
+export function readQuery<Schema extends z.ZodType>(context: ApiContext, schema: Schema): z.infer<Schema> {
+  const parsed = schema.safeParse(context.req.query());
+  if (!parsed.success) refuseFaults(describeIssues(parsed.error).map(({ path, message }) => ({ path: `?${path.slice(1)}`, message })));
+  return parsed.data;
+}
+
+/** An integer in a query: digits only, so that neither an empty value nor `1e3` passes. */
+export function queryInteger(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, `use an integer from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.int().min(min, `use an integer from ${min} to ${max}`).max(max, `use an integer from ${min} to ${max}`));
+}
+
+/** `limit` and `cursor` of a list (contract: 1–200, 50 unless said). */
+export const PAGE_QUERY = {
+  limit: queryInteger(1, 200).default(50),
+  cursor: z.string().min(1).max(1_000).nullable().default(null),
+};
+
+/** Faults of a failed parse as JSON Pointers, one for each unknown key. */
+export function describeIssues(error: z.ZodError): Fault[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map((part) => `/${escapePointer(String(part))}`).join("");
+    if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
+    return issue.keys.map((key) => ({ path: `${path}/${escapePointer(key)}`, message: "this key is not known here" }));
+  });
+}
+
+function escapePointer(part: string): string {
+  return part.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+/** The whole body, or null when it is larger. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+  if (request.body === null) return new Uint8Array();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size <= maxBytes) chunks.push(value);
+    else chunks.length = 0;
+    if (size > maxBytes + MAX_DISCARDED_BYTES) {
+      await reader.cancel().catch(() => undefined);
+      break;
+    }
+  }
+  return size > maxBytes ? null : joinChunks(chunks, size);
+}
+
+function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const joined = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return joined;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch {
+    refuse("malformed_json", "Send one JSON value in UTF-8.");
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+
+/** Counts brackets outside strings; exact for valid JSON, and harmless for what the parser refuses anyway. */
+function isDeeperThan(bytes: Uint8Array, levels: number): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let at = 0; at < bytes.byteLength; at += 1) {
+    const byte = bytes[at]!;
+    if (isInString) {
+      if (byte === BACKSLASH) at += 1;
+      else if (byte === QUOTE) isInString = false;
+    } else if (byte === QUOTE) isInString = true;
+    else if (OPENING.has(byte)) {
+      depth += 1;
+      if (depth > levels) return true;
+    } else if (CLOSING.has(byte)) depth -= 1;
+  }
+  return false;
+}

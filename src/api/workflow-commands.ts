@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { TaskId } from "../workflow/spec.ts";
+import { answerJson } from "./answer-json.ts";
+import { createWorkflow, hashRequest } from "./create-workflow.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { readIdempotencyKey } from "./idempotency.ts";
+import { refuseFaults, valueOf } from "./problem.ts";
+import { readBody } from "./read-request.ts";
+import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
+import { AnsweredStatus, AnsweredWorkflow } from "./workflow-schemas.ts";
+
+const NoOptions = z.strictObject({});
+const CancelOptions = z.strictObject({ compensate: z.boolean().nullish() });
+const RerunOptions = z.strictObject({ from: z.array(TaskId).min(1).max(5_000).nullish() });
+
+const ACCEPTED = { 202: { description: "Taken", schema: AnsweredStatus } };
+
+/** Pause, resume: a command without options. */
+function commandEndpoint(command: "pause" | "resume", summary: string): Endpoint {
+  return {
+    method: "POST",
+    path: `/v1/workflows/:id/${command}`,
+    tag: "Workflows",
+    summary,
+    access: "workflows:write",
+    body: { schema: NoOptions, isOptional: true },
+    answers: ACCEPTED,
+    exists: workflowExists,
+    handle: async (context, api) => {
+      await readBody(context, NoOptions, { isOptional: true });
+      return answerJson(202, valueOf(await workflowOf(context, api).command(command)));
+    },
+  };
+}
+
+export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
+  commandEndpoint("pause", "Start nothing new; running attempts finish"),
+  commandEndpoint("resume", "Go on after a pause"),
+  {
+    method: "POST",
+    path: "/v1/workflows/:id/cancel",
+    tag: "Workflows",
+    summary: "Abandon what runs; late results cost but change nothing",
+    access: "workflows:write",
+    body: { schema: CancelOptions, isOptional: true },
+    answers: ACCEPTED,
+    exists: workflowExists,
+    handle: async (context, api) => {
+      const { body } = await readBody(context, CancelOptions, { isOptional: true });
+      if (body.compensate === true) refuseFaults([{ path: "/compensate", message: "is not available yet: leave it out" }]);
+      return answerJson(202, valueOf(await workflowOf(context, api).command("cancel")));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/workflows/:id/tasks/:task/retry",
+    tag: "Workflows",
+    summary: "Run a failed task again, and the dependents that were skipped for it",
+    access: "workflows:write",
+    body: { schema: NoOptions, isOptional: true },
+    answers: ACCEPTED,
+    exists: workflowExists,
+    handle: async (context, api) => {
+      await readBody(context, NoOptions, { isOptional: true });
+      return answerJson(202, valueOf(await workflowOf(context, api).retryTask(context.req.param("task") ?? "")));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/workflows/:id/rerun",
+    tag: "Workflows",
+    summary: "A new workflow from this one's checkpoint; without `from`, all that was not completed runs again",
+    access: "workflows:write",
+    extraParameters: [{ name: "Idempotency-Key", in: "header", description: "Makes a repetition answer what the first request made" }],
+    body: { schema: RerunOptions, isOptional: true },
+    answers: { 201: { description: "The new workflow", schema: AnsweredWorkflow } },
+    exists: workflowExists,
+    handle: async (context, api) => {
+      const { body, bytes } = await readBody(context, RerunOptions, { isOptional: true });
+      const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
+      const { spec, agents, reusable } = valueOf(await workflowOf(context, api).readCheckpoint(body.from ?? null));
+      const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
+      return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf }, idempotency);
+    },
+  },
+];

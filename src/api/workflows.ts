@@ -1,0 +1,135 @@
+import { z } from "zod";
+import { WorkflowSpec } from "../workflow/spec.ts";
+import { answerJson } from "./answer-json.ts";
+import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
+import { callerOf, type ApiContext, type Endpoint } from "./endpoint.ts";
+import { readIdempotencyKey } from "./idempotency.ts";
+import { refuse, refuseFaults, valueOf } from "./problem.ts";
+import { MAX_WORKFLOW_BODY_BYTES, PAGE_QUERY, queryInteger, readJson, readQuery } from "./read-request.ts";
+import { checkWorkflow, readOwnId } from "./check-workflow.ts";
+import { workflowExists, workflowOf } from "./workflow-path.ts";
+import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./workflow-schemas.ts";
+
+/** Longest `?wait=` (contract): an answer should come before proxies on the way lose patience. */
+const MAX_WAIT_MS = 60_000;
+/** Most `metadata.k=v` filters of one list: each is a lookup per row. */
+const MAX_METADATA_FILTERS = 10;
+const METADATA_PREFIX = "metadata.";
+
+const ListQuery = z.object({
+  ...PAGE_QUERY,
+  status: z.enum(WORKFLOW_STATUSES).nullable().default(null),
+  name: z.string().min(1).max(200).nullable().default(null),
+});
+const ReadQuery = z.object({
+  wait: queryInteger(0, MAX_WAIT_MS).default(0),
+  tasks: z.enum(["none"]).optional(),
+});
+const TasksQuery = z.object({ ...PAGE_QUERY, status: z.enum(TASK_STATUSES).nullable().default(null) });
+const LedgerQuery = z.object(PAGE_QUERY);
+
+export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "POST",
+    path: "/v1/workflows",
+    tag: "Workflows",
+    summary: "Create a workflow and start it",
+    access: "workflows:write",
+    extraParameters: [{ name: "Idempotency-Key", in: "header", description: "Makes a repetition within 24 hours answer what the first request made" }],
+    body: { schema: WorkflowSpec },
+    answers: { 201: { description: "The workflow", schema: AnsweredWorkflow } },
+    handle: async (context, api) => {
+      const { json, bytes } = await readJson(context, MAX_WORKFLOW_BODY_BYTES);
+      const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
+      const checked = await checkWorkflow(context, api, json);
+      if ("faults" in checked) {
+        const replay = idempotency === null ? null : await findReplay(context, api, readOwnId(json), idempotency);
+        return replay ?? refuseFaults(checked.faults);
+      }
+      return createWorkflow(context, api, { spec: checked.spec, agents: checked.agents, rerunOf: null }, idempotency);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/workflows",
+    tag: "Workflows",
+    summary: "The tenant's workflows, newest first; filter also with `metadata.<key>=<value>`",
+    access: "workflows:read",
+    query: ListQuery,
+    answers: { 200: { description: "A page", schema: pageOf(AnsweredSummary) } },
+    handle: async (context, api) => {
+      const query = readQuery(context, ListQuery);
+      const metadata = readMetadataFilters(context);
+      return answerJson(200, valueOf(await api.deps.tenant(callerOf(context).tenant).listWorkflows({ ...query, metadata })));
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/workflows/:id",
+    tag: "Workflows",
+    summary: "One workflow; with `wait`, once it is final or that many milliseconds later",
+    access: "workflows:read",
+    query: ReadQuery,
+    answers: { 200: { description: "The workflow", schema: AnsweredWorkflow } },
+    exists: workflowExists,
+    handle: async (context, api) => {
+      const { wait, tasks } = readQuery(context, ReadQuery);
+      return answerJson(200, valueOf(await workflowOf(context, api).read({ withTasks: tasks !== "none", waitMs: wait })));
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/v1/workflows/:id",
+    tag: "Workflows",
+    summary: "Remove a final workflow and all of its data",
+    access: "workflows:write",
+    answers: { 204: { description: "Removed" } },
+    handle: async (context, api) => {
+      valueOf(await workflowOf(context, api).remove());
+      return answerJson(204, undefined);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/workflows/:id/tasks",
+    tag: "Workflows",
+    summary: "The tasks, in the order of the spec",
+    access: "workflows:read",
+    query: TasksQuery,
+    answers: { 200: { description: "A page", schema: pageOf(AnsweredTask) } },
+    exists: workflowExists,
+    handle: async (context, api) => {
+      const query = readQuery(context, TasksQuery);
+      return answerJson(200, valueOf(await workflowOf(context, api).listTasks(query)));
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/workflows/:id/tasks/:task",
+    tag: "Workflows",
+    summary: "One task whole, whatever the size of its output",
+    access: "workflows:read",
+    answers: { 200: { description: "The task", schema: AnsweredTask } },
+    handle: async (context, api) => answerJson(200, valueOf(await workflowOf(context, api).readTask(context.req.param("task") ?? ""))),
+  },
+  {
+    method: "GET",
+    path: "/v1/workflows/:id/ledger",
+    tag: "Workflows",
+    summary: "Every call that was made, with its tokens and cost",
+    access: "workflows:read",
+    query: LedgerQuery,
+    answers: { 200: { description: "A page", schema: pageOf(AnsweredCall) } },
+    exists: workflowExists,
+    handle: async (context, api) => {
+      const query = readQuery(context, LedgerQuery);
+      return answerJson(200, valueOf(await workflowOf(context, api).readLedger(query)));
+    },
+  },
+];
+
+function readMetadataFilters(context: ApiContext): Record<string, string> {
+  const filters = Object.entries(context.req.query()).filter(([name]) => name.startsWith(METADATA_PREFIX));
+  if (filters.length > MAX_METADATA_FILTERS) refuse("invalid", `Filter by at most ${MAX_METADATA_FILTERS} keys of metadata.`);
+  return Object.fromEntries(filters.map(([name, value]) => [name.slice(METADATA_PREFIX.length), value]));
+}
