@@ -15,6 +15,6 @@ export type Log = (event: LogEvent) => void;
 /** The one exit of telemetry: one JSON line per event. */
 export function logEvent(event: LogEvent): void {
   const line = JSON.stringify(event);
-  if (event.event.endsWith(".failed")) console.error(line);
+  if (event.event.endsWith("failed")) console.error(line);
   else console.log(line);
 }

@@ -33,7 +33,7 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
       tenant: callerOf(context).tenant,
       workflowId,
       ...made,
-      origin: api.deps.publicUrl ?? new URL(context.req.url).origin,
+      origin: readOrigin(context, api),
       requestId: context.var.requestId,
       idempotency,
     });
@@ -81,4 +81,10 @@ function answerCreated(workflowId: string, answer: CreateAnswer): Response | nul
     case "expired":
       return null;
   }
+}
+
+/** Where callbacks of this workflow reach the service: a variable that is empty counts as not set. */
+function readOrigin(context: ApiContext, api: Api): string {
+  const { publicUrl } = api.deps;
+  return publicUrl === null || publicUrl === "" ? new URL(context.req.url).origin : publicUrl.replace(/\/+$/, "");
 }

@@ -1,0 +1,22 @@
+/** Schema of a tenant object. Append-only: change nothing that was deployed, add an entry. */
+export const TENANT_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE agents (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;
+  -- Versions count on when old ones are removed.
+  CREATE TABLE tiers (version INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, json TEXT NOT NULL);
+  -- The index of the tenant's workflows. heard_at: when its object last reported.
+  CREATE TABLE workflows (
+    id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, name TEXT,
+    is_final INTEGER NOT NULL, heard_at INTEGER NOT NULL, summary TEXT NOT NULL
+  );
+  CREATE INDEX workflows_by_time ON workflows (created_at, id);
+  CREATE INDEX workflows_by_status ON workflows (status, created_at, id);
+  CREATE INDEX workflows_by_name ON workflows (name, created_at, id) WHERE name IS NOT NULL;
+  CREATE INDEX workflows_open ON workflows (heard_at) WHERE is_final = 0;
+  -- Metadata never changes after the creation, so a row is written once and leads to its workflow in the list's order.
+  CREATE TABLE workflow_metadata (key TEXT NOT NULL, value TEXT NOT NULL, created_at INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, value, created_at, id)) WITHOUT ROWID;
+  -- Removed workflows, for as long as a late report could bring one back.
+  CREATE TABLE removed_workflows (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX removed_by_time ON removed_workflows (removed_at);
+  `,
+];

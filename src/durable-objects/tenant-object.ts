@@ -1,0 +1,78 @@
+import { DurableObject } from "cloudflare:workers";
+import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
+import type { IndexEntry, RegisteredAgent, TenantPort } from "../api/tenant-port.ts";
+import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
+import type { Problem } from "../errors.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
+
+/** Agents of one tenant: they are read together, into every isolate that serves the tenant. */
+export const MAX_AGENTS = 1_000;
+/** Characters of all of their definitions: well under the 32 MiB of one RPC answer. */
+export const MAX_AGENT_CHARACTERS = 8_388_608;
+
+/** One tenant: its agents, its configuration documents and the index of its workflows. */
+export class TenantObject extends DurableObject<Env> implements TenantPort {
+  readonly #store: TenantStore;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    this.#store = new TenantStore(state.storage);
+  }
+
+  async putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem> {
+    const others = this.#store.measureOtherAgents(name);
+    if (others.count >= MAX_AGENTS) return { problem: "conflict", detail: `There are ${MAX_AGENTS} agents already: remove one first.` };
+    if (others.characters + JSON.stringify(agent).length > MAX_AGENT_CHARACTERS) {
+      return { problem: "conflict", detail: `All agents together may have ${MAX_AGENT_CHARACTERS} characters: shorten or remove some first.` };
+    }
+    return this.#store.transaction(() => this.#store.writeAgent(name, agent, Date.now()));
+  }
+
+  async listAgents(): Promise<RegisteredAgent[]> {
+    return this.#store.readAgents();
+  }
+
+  async deleteAgent(name: string): Promise<boolean> {
+    return this.#store.deleteAgent(name);
+  }
+
+  async listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem> {
+    const after = query.cursor === null ? null : readCursor(query.cursor);
+    if (after === undefined) return { problem: "invalid", detail: "?cursor: is no cursor of this list", errors: [{ path: "?cursor", message: "is no cursor of this list" }] };
+    const { status, name, metadata, limit } = query;
+    const found = this.#store.readWorkflows({ status, name, metadata, limit: limit + 1, after });
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    return { items, nextCursor: found.length > limit && last !== undefined ? writeCursor({ createdAt: Date.parse(last.createdAt), id: last.id }) : null };
+  }
+
+  async indexWorkflow(entry: IndexEntry): Promise<void> {
+    this.#store.transaction(() => this.#store.putWorkflow(entry, Date.now()));
+  }
+
+  async removeWorkflow(workflowId: string): Promise<void> {
+    this.#store.transaction(() => this.#store.removeWorkflow(workflowId, Date.now()));
+  }
+
+  async listStale(before: number, limit: number): Promise<string[]> {
+    return this.#store.transaction(() => this.#store.takeStale(before, limit, Date.now()));
+  }
+
+  async readTiers(): Promise<{ version: number; json: string } | null> {
+    return this.#store.readTiers();
+  }
+
+  async writeTiers(json: string): Promise<{ version: number }> {
+    return { version: this.#store.transaction(() => this.#store.addTiers(json, Date.now())) };
+  }
+}
+
+function writeCursor({ createdAt, id }: WorkflowPosition): string {
+  return encodeBase64Url(new TextEncoder().encode(`${createdAt}:${id}`));
+}
+
+function readCursor(cursor: string): WorkflowPosition | undefined {
+  const match = /^(\d{1,15}):([A-Za-z0-9_-]{1,64})$/.exec(decodeBase64UrlText(cursor) ?? "");
+  return match === null ? undefined : { createdAt: Number(match[1]), id: match[2]! };
+}

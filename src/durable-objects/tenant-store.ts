@@ -1,0 +1,158 @@
+import type { IndexEntry, RegisteredAgent } from "../api/tenant-port.ts";
+import type { WorkflowSummary } from "../api/workflow-port.ts";
+import type { AgentDefinition } from "../workflow/agent.ts";
+import { isFinalWorkflow } from "../workflow/run.ts";
+import { migrate } from "./migrate.ts";
+import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
+
+/** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
+export const MAX_TIERS_VERSIONS = 100;
+/** How long a removed workflow is remembered: far longer than a report can be under way. */
+const REMOVED_MEMORY_MS = 86_400_000;
+
+/** Where a page of workflows begins: behind this one, in the list's order. */
+export interface WorkflowPosition {
+  createdAt: number;
+  id: string;
+}
+
+export interface WorkflowQuery {
+  status: string | null;
+  name: string | null;
+  metadata: Record<string, string>;
+  limit: number;
+  after: WorkflowPosition | null;
+}
+
+/** The SQL of a tenant object, and the only place of it. Every method is synchronous; `transaction` makes several one. Times are Unix milliseconds. */
+export class TenantStore {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+    this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    return this.#storage.transactionSync(work);
+  }
+
+  readAgents(): RegisteredAgent[] {
+    const rows = this.#sql.exec("SELECT name, created_at, updated_at, json FROM agents ORDER BY created_at DESC, name").toArray();
+    return rows.map((row) => ({
+      name: String(row["name"]),
+      agent: JSON.parse(String(row["json"])) as AgentDefinition,
+      createdAt: isoTime(row["created_at"]),
+      updatedAt: isoTime(row["updated_at"]),
+    }));
+  }
+
+  /** How many other agents there are, and the characters of their definitions. */
+  measureOtherAgents(name: string): { count: number; characters: number } {
+    const row = this.#sql.exec("SELECT count(*) AS count, coalesce(sum(length(json)), 0) AS characters FROM agents WHERE name <> ?", name).one();
+    return { count: Number(row["count"]), characters: Number(row["characters"]) };
+  }
+
+  writeAgent(name: string, agent: AgentDefinition, now: number): { agent: RegisteredAgent; isNew: boolean } {
+    const [known] = this.#sql.exec("SELECT created_at FROM agents WHERE name = ?", name).toArray();
+    const createdAt = known === undefined ? now : Number(known["created_at"]);
+    this.#sql.exec("INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?)", name, createdAt, now, JSON.stringify(agent));
+    return { agent: { name, agent, createdAt: isoTime(createdAt), updatedAt: isoTime(now) }, isNew: known === undefined };
+  }
+
+  deleteAgent(name: string): boolean {
+    return this.#sql.exec("DELETE FROM agents WHERE name = ?", name).rowsWritten > 0;
+  }
+
+  readTiers(): { version: number; json: string } | null {
+    const [row] = this.#sql.exec("SELECT version, json FROM tiers ORDER BY version DESC LIMIT 1").toArray();
+    return row === undefined ? null : { version: Number(row["version"]), json: String(row["json"]) };
+  }
+
+  addTiers(json: string, now: number): number {
+    const version = Number(this.#sql.exec("INSERT INTO tiers (at, json) VALUES (?, ?) RETURNING version", now, json).one()["version"]);
+    this.#sql.exec("DELETE FROM tiers WHERE version <= ?", version - MAX_TIERS_VERSIONS);
+    return version;
+  }
+
+  /** Newest first. Filters are led by an index: of the metadata when there are any, else of the name, the status or the time. */
+  readWorkflows(query: WorkflowQuery): WorkflowSummary[] {
+    const { sql, parameters } = buildListQuery(query);
+    return this.#sql.exec(sql, ...parameters).toArray().map((row) => JSON.parse(String(row["summary"])) as WorkflowSummary);
+  }
+
+  /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
+  putWorkflow({ summary, version }: IndexEntry, now: number): void {
+    const { id, name, status, metadata } = summary;
+    const createdAt = Date.parse(summary.createdAt);
+    const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
+    if (removed !== undefined && createdAt <= Number(removed["created_at"])) return;
+    const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
+    const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
+    if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
+    if (known !== undefined && knownCreatedAt < createdAt) this.#deleteMetadata(JSON.parse(String(known["summary"])) as WorkflowSummary);
+    if (knownCreatedAt !== createdAt) {
+      for (const [key, value] of Object.entries(metadata)) this.#sql.exec("INSERT OR IGNORE INTO workflow_metadata VALUES (?, ?, ?, ?)", key, value, createdAt, id);
+    }
+    this.#sql.exec(
+      `INSERT INTO workflows (id, created_at, version, status, name, is_final, heard_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, version = excluded.version, status = excluded.status, name = excluded.name,
+         is_final = excluded.is_final, heard_at = excluded.heard_at, summary = excluded.summary`,
+      id, createdAt, version, status, name, isFinalWorkflow(status) ? 1 : 0, now, JSON.stringify(summary),
+    );
+  }
+
+  removeWorkflow(id: string, now: number): void {
+    this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", now - REMOVED_MEMORY_MS);
+    const [known] = this.#sql.exec("SELECT summary FROM workflows WHERE id = ?", id).toArray();
+    // One that was never heard of may still be reported late: nothing of before now is let in any more.
+    const summary = known === undefined ? null : (JSON.parse(String(known["summary"])) as WorkflowSummary);
+    const createdAt = summary === null ? now : Date.parse(summary.createdAt);
+    this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
+    if (summary === null) return;
+    this.#deleteMetadata(summary);
+    this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
+  }
+
+  /** Ids of open workflows that were not heard of since `before`, the longest silent first. They count as heard of now, so that the next call comes to others. */
+  takeStale(before: number, limit: number, now: number): string[] {
+    const rows = this.#sql.exec("SELECT id FROM workflows WHERE is_final = 0 AND heard_at < ? ORDER BY heard_at LIMIT ?", before, limit).toArray();
+    const ids = rows.map((row) => String(row["id"]));
+    for (const id of ids) this.#sql.exec("UPDATE workflows SET heard_at = ? WHERE id = ?", now, id);
+    return ids;
+  }
+
+  #deleteMetadata({ id, createdAt, metadata }: WorkflowSummary): void {
+    for (const [key, value] of Object.entries(metadata)) {
+      this.#sql.exec("DELETE FROM workflow_metadata WHERE key = ? AND value = ? AND created_at = ? AND id = ?", key, value, Date.parse(createdAt), id);
+    }
+  }
+}
+
+/** The first filter of metadata leads through its table, which is in the list's order; the others are looked up for each row. Exported for the test that holds it to the indexes. */
+export function buildListQuery({ status, name, metadata, limit, after }: WorkflowQuery): { sql: string; parameters: (string | number)[] } {
+  const [lead, ...others] = Object.entries(metadata);
+  const order = lead === undefined ? "w" : "m";
+  // CROSS JOIN keeps SQLite from turning the order of the tables round.
+  const from = lead === undefined ? "workflows w" : "workflow_metadata m CROSS JOIN workflows w ON w.id = m.id";
+  const conditions: string[] = [];
+  const parameters: (string | number)[] = [];
+  const require = (condition: string, ...values: (string | number)[]) => {
+    conditions.push(condition);
+    parameters.push(...values);
+  };
+  if (lead !== undefined) require("m.key = ? AND m.value = ?", ...lead);
+  if (name !== null) require("w.name = ?", name);
+  // Names are told apart better than statuses: the plus sign leaves the status out of the choice of an index.
+  if (status !== null) require(name === null ? "w.status = ?" : "+w.status = ?", status);
+  if (after !== null) require(`(${order}.created_at, ${order}.id) < (?, ?)`, after.createdAt, after.id);
+  for (const entry of others) require(`EXISTS (SELECT 1 FROM workflow_metadata o WHERE o.key = ? AND o.value = ? AND o.created_at = w.created_at AND o.id = w.id)`, ...entry);
+  const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+  return { sql: `SELECT w.summary FROM ${from} ${where} ORDER BY ${order}.created_at DESC, ${order}.id DESC LIMIT ?`, parameters: [...parameters, limit] };
+}
+
+function isoTime(time: SqlStorageValue | undefined): string {
+  return new Date(Number(time)).toISOString();
+}
