@@ -43,6 +43,10 @@ interface ReductionMethod {
   apply: (document: ContextDocument, query: string, budget: ReductionBudget) => ContextDocument;
 }
 
+/** Sums of the units' weights are within a tenth of the text's, and within this many tokens for small texts. */
+const NEAR_BUDGET = 1.1;
+const NEAR_BUDGET_TOKENS = 64;
+
 /**
  * Reduces a text to fewer tokens and keeps what matters for the query. Methods go from harmless to lossy and stop as soon as the
  * target is met. Nothing is cut inside code blocks, tables, list items, sentences or ids; what was dropped is marked. Pure and linear.
@@ -55,18 +59,18 @@ export function reduceContext(text: string, options: ReduceOptions): Reduction {
   const query = options.query ?? "";
   const kind = detectKind(text);
   let document = readDocument(text, kind, options.keep ?? []);
-  let reduced = renderDocument(document);
-  let tokens = estimateTokens(reduced);
-  const steps: ReductionStep[] = [{ method: kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: tokens }];
+  let written = writeDocument(document, budget);
+  const steps: ReductionStep[] = [{ method: kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: written.tokens }];
   for (const method of methodsOf(kind, query !== "")) {
-    if (isWithin(reduced, tokens, budget)) break;
+    if (written.isWithin) break;
     const next = method.apply(document, query, budget);
-    const nextText = renderDocument(next);
-    const nextTokens = estimateTokens(nextText);
-    if (nextTokens >= tokens) continue;
-    steps.push({ method: method.name, tokensBefore: tokens, tokensAfter: nextTokens });
-    [document, reduced, tokens] = [next, nextText, nextTokens];
+    if (next === document) continue;
+    const before = written.tokens;
+    written = writeDocument(next, budget);
+    document = next;
+    steps.push({ method: method.name, tokensBefore: before, tokensAfter: written.tokens });
   }
+  const reduced = written.text ?? renderDocument(document);
   return describeReduction(text, reduced, originalTokens, budget, steps);
 }
 
@@ -79,6 +83,23 @@ function budgetOf(text: string, originalTokens: number, { maxTokens, targetReduc
 
 function isWithin(text: string, tokens: number, budget: ReductionBudget): boolean {
   return tokens <= budget.maxTokens && text.length <= budget.maxChars;
+}
+
+interface Written {
+  /** Absent when the document is far over the budget: then it is not the result. */
+  text?: string;
+  tokens: number;
+  isWithin: boolean;
+}
+
+/** What a document costs. Far from the budget the weights of its units are exact enough, and nothing is written. */
+function writeDocument(document: ContextDocument, budget: ReductionBudget): Written {
+  let tokens = 0;
+  for (const unit of document.units) if (!unit.dropped) tokens += unit.tokens;
+  if (tokens > NEAR_BUDGET * budget.maxTokens + NEAR_BUDGET_TOKENS) return { tokens: Math.ceil(tokens), isWithin: false };
+  const text = renderDocument(document);
+  const exact = estimateTokens(text);
+  return { text, tokens: exact, isWithin: isWithin(text, exact, budget) };
 }
 
 /** The methods for a kind of content, the harmless ones first. */

@@ -54,8 +54,7 @@ interface BlockReader {
 
 /** Adds the units of `[from, to)` of running text or Markdown. With a `label`, everything is one section under it. */
 export function appendBlocks(sink: UnitSink, from: number, to: number, label = -1): void {
-  const lines = splitLines(from === 0 && to === sink.text.length ? sink.text : sink.text.slice(from, to));
-  if (from !== 0) for (const line of lines) [line.start, line.end, line.next] = [line.start + from, line.end + from, line.next + from];
+  const lines = splitLines(sink.text, from, to);
   const kinds = lines.map((line) => lineKind(sink.text, line));
   const reader: BlockReader = { sink, lines, kinds, headings: [], label, lastFence: kinds.lastIndexOf("fence"), sectionPerParagraph: label === -1 };
   let index = 0;

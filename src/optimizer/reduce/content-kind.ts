@@ -18,7 +18,7 @@ export function detectKind(text: string): ContentKind {
   const lines = sampleLines(text);
   if (lines.length === 0) return "prose";
   const share = (test: (line: Line) => boolean): number => lines.filter(test).length / lines.length;
-  if (share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return "log";
+  if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return "log";
   if (isTrajectory(text, lines)) return "trajectory";
   if (share((line) => documentLabelLength(text, line) > 0) > 0.3) return "documents";
   if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return "log";

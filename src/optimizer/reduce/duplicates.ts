@@ -14,37 +14,39 @@ const SAME_SIMILARITY = 0.85;
 
 /** Drops units that were said before: word for word, or nearly and with the same numbers. The first of them stays. */
 export function dropDuplicates(document: ContextDocument): ContextDocument {
-  const units = document.units.map((unit) => ({ ...unit }));
-  dropExact(units);
+  const repeated = findExact(document.units);
   // Near-duplicate lines of a log are its templates, which are counted instead.
-  if (document.kind !== "log") dropNear(units);
-  dropIdleLabels(units);
-  return { ...document, units };
+  if (document.kind !== "log") findNear(document.units, repeated);
+  if (repeated.size === 0) return document;
+  const units = document.units.map((unit, at) => (repeated.has(at) ? { ...unit, dropped: true } : unit));
+  return { ...document, units: dropIdleLabels(units) };
 }
 
-function isCandidate(unit: Unit): boolean {
-  return !unit.dropped && !unit.locked && unit.role !== "label" && unit.role !== "record" && unit.text.length >= MIN_DUPLICATE_CHARS;
+function isComparable(unit: Unit): boolean {
+  return !unit.dropped && unit.role !== "label" && unit.role !== "record" && unit.text.length >= MIN_DUPLICATE_CHARS;
 }
 
-function dropExact(units: readonly Unit[]): void {
+function findExact(units: readonly Unit[]): Set<number> {
   const seen = new Set<string>();
-  for (const unit of units) {
-    if (unit.text.length < MIN_DUPLICATE_CHARS || unit.role === "label" || unit.role === "record") continue;
-    if (seen.has(unit.text)) unit.dropped = !unit.locked;
-    else seen.add(unit.text);
-  }
+  const repeated = new Set<number>();
+  units.forEach((unit, at) => {
+    if (!isComparable(unit)) return;
+    if (!seen.has(unit.text)) seen.add(unit.text);
+    else if (!unit.locked) repeated.add(at);
+  });
+  return repeated;
 }
 
-function dropNear(units: readonly Unit[]): void {
-  const index = indexTerms(units.map((unit) => (unit.dropped ? "" : unit.text)));
+/** Adds the near-duplicates to `repeated`. */
+function findNear(units: readonly Unit[], repeated: Set<number>): void {
+  const index = indexTerms(units.map((unit, at) => (isComparable(unit) && !repeated.has(at) ? unit.text : "")));
   const buckets = new Map<number, number>();
   units.forEach((unit, at) => {
-    const length = (index.offsets[at + 1] as number) - (index.offsets[at] as number);
-    if (unit.role === "label" || unit.role === "record" || unit.dropped || length < MIN_SHINGLED_WORDS) return;
+    if ((index.offsets[at + 1] as number) - (index.offsets[at] as number) < MIN_SHINGLED_WORDS) return;
     const keys = bandKeys(index, at);
     // One earlier unit per band is compared, so the work stays linear.
     const twin = keys.map((key) => buckets.get(key)).find((other) => other !== undefined && saySame(index, other, at));
-    if (twin !== undefined && isCandidate(unit)) unit.dropped = true;
+    if (twin !== undefined && !unit.locked) repeated.add(at);
     else for (const key of keys) buckets.set(key, at);
   });
 }
@@ -98,14 +100,16 @@ function numbersOf(index: TermIndex, unit: number): string {
 }
 
 /** Drops labels of which everything that needed them was dropped. */
-export function dropIdleLabels(units: readonly Unit[]): void {
-  const needed = new Uint8Array(units.length);
+function dropIdleLabels(units: readonly Unit[]): Unit[] {
+  const isNeeded = new Uint8Array(units.length);
   const wasNeeded = new Uint8Array(units.length);
+  const isIdle = new Uint8Array(units.length);
   for (let at = units.length - 1; at >= 0; at -= 1) {
     const unit = units[at] as Unit;
-    if (unit.role === "label" && wasNeeded[at] === 1 && needed[at] === 0 && !unit.locked) unit.dropped = true;
+    if (unit.role === "label" && wasNeeded[at] === 1 && isNeeded[at] === 0 && !unit.locked) isIdle[at] = 1;
     if (unit.needs === -1) continue;
     wasNeeded[unit.needs] = 1;
-    if (!unit.dropped) needed[unit.needs] = 1;
+    if (!unit.dropped && isIdle[at] === 0) isNeeded[unit.needs] = 1;
   }
+  return units.map((unit, at) => (isIdle[at] === 1 ? { ...unit, dropped: true } : unit));
 }

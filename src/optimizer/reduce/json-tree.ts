@@ -1,5 +1,5 @@
 import { createUnit, type Unit } from "./document.ts";
-import { isSpaceCode } from "./lines.ts";
+import { isSpaceCode, leastPartChars } from "./lines.ts";
 import { openSection, type UnitSink } from "./unit-sink.ts";
 
 /** A JSON value of up to this many characters stays whole; larger containers are opened and their members chosen. */
@@ -132,9 +132,12 @@ function readMember(sink: UnitSink, json: string, ends: Map<number, number>, ind
     return valueAt + 1;
   }
   let stop = close ?? scalarEnd(json, valueAt);
-  if (parent?.isArray === true && close === undefined) {
-    // Numbers and short strings in a row are one unit.
-    while (stop - index < MIN_GROUP_CHARS && json.charCodeAt(stop) === 44 && !ends.has(stop + 1)) stop = scalarEnd(json, stop + 1);
+  // Numbers and short strings in a row are one unit; in megabytes of tiny members, any few.
+  const groupChars = parent?.isArray === true && close === undefined ? Math.max(MIN_GROUP_CHARS, leastPartChars(json)) : leastPartChars(json);
+  while (stop - index < groupChars && json.charCodeAt(stop) === 44) {
+    const nextValueAt = parent?.isArray === false ? stringEnd(json, stop + 1) + 1 : stop + 1;
+    if (ends.has(nextValueAt)) break;
+    stop = scalarEnd(json, nextValueAt);
   }
   pushJsonUnit(sink, start, end, json.slice(index, stop), needs);
   return stop;

@@ -5,19 +5,36 @@ export interface Line {
   next: number;
 }
 
-/** The lines of a text, each with its break; the last may have none. */
-export function splitLines(text: string): Line[] {
+/** A text is taken apart into about this many parts at most, so that memory stays bounded: shorter ones go together. */
+const MAX_PARTS = 200_000;
+
+/** Length that a part must have so that there are not too many; below 1 for all but texts of megabytes. */
+export function leastPartChars(text: string): number {
+  return text.length / MAX_PARTS;
+}
+
+/** The lines of a text, each with its break; the last may have none. Megabytes of tiny lines come in lumps. */
+export function splitLines(text: string, from = 0, to: number = text.length): Line[] {
   const lines: Line[] = [];
-  let start = 0;
-  while (start < text.length) {
-    const at = text.indexOf("\n", start);
-    const next = at === -1 ? text.length : at + 1;
-    let end = at === -1 ? text.length : at;
+  const leastChars = countBreaks(text, from, to) > MAX_PARTS ? leastPartChars(text) : 0;
+  let start = from;
+  while (start < to) {
+    let at = text.indexOf("\n", start + leastChars);
+    if (at >= to) at = -1;
+    const next = at === -1 ? to : at + 1;
+    let end = at === -1 ? to : at;
     if (end > start && text.charCodeAt(end - 1) === 13) end -= 1;
     lines.push({ start, end, next });
     start = next;
   }
   return lines;
+}
+
+/** How many line breaks are in `[from, to)`. */
+export function countBreaks(text: string, from: number, to: number): number {
+  let breaks = 0;
+  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) breaks += 1;
+  return breaks;
 }
 
 export function isSpaceCode(code: number): boolean {

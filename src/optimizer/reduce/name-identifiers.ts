@@ -21,6 +21,8 @@ export function reserveForNames(identifiers: ReadonlyMap<string, Identifier>, bu
  */
 export function nameIdentifiers(selection: Selection, identifiers: ReadonlyMap<string, Identifier>, budget: ReductionBudget): Map<number, string[]> {
   const { units, kept } = selection;
+  const named = new Map<number, string[]>();
+  if (identifiers.size === 0) return named;
   const present = new Set<string>();
   units.forEach((unit, at) => {
     if (kept[at] === 1) for (const value of findIdentifiers(unit.text)) present.add(value);
@@ -28,7 +30,6 @@ export function nameIdentifiers(selection: Selection, identifiers: ReadonlyMap<s
   const best = Math.max(1e-9, ...[...identifiers.values()].slice(0, 10_000).map(({ score }) => score));
   const weigh = ({ sections, score, lastUnit }: Identifier): number => Math.min(MAX_COUNTED_SECTIONS, sections) + score / best + (0.5 * lastUnit) / units.length;
   const missing = [...identifiers.values()].filter(({ value }) => !present.has(value)).sort((a, b) => weigh(b) - weigh(a));
-  const named = new Map<number, string[]>();
   for (const { value, firstUnit } of missing) {
     const tokens = selection.tokens + measureTokens(value) + SEPARATOR.tokens;
     const chars = selection.chars + value.length + SEPARATOR.chars;

@@ -3,8 +3,12 @@ import { appendTrajectory, appendTranscript } from "./dialogue.ts";
 import type { ContentKind, ContextDocument } from "./document.ts";
 import { appendJson } from "./json-tree.ts";
 import { skipSpace, splitLines, trimEnd } from "./lines.ts";
+import { splitSentences } from "./sentences.ts";
 import { appendSourceCode } from "./source-code.ts";
 import { createSink, finishUnits, openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
+
+/** A longer line is no log entry but text without line breaks, and is taken apart. */
+const MAX_LOG_LINE_CHARS = 8_000;
 
 /**
  * Takes a text apart into units. This is also the first saving: trailing and repeated whitespace goes, JSON loses its
@@ -43,6 +47,7 @@ function appendLines(sink: UnitSink): void {
     const end = trimEnd(sink.text, line.start, line.end);
     if (end === line.start) continue;
     openSection(sink);
-    pushUnit(sink, line.start, end, "line");
+    if (end - line.start <= MAX_LOG_LINE_CHARS) pushUnit(sink, line.start, end, "line");
+    else for (const sentence of splitSentences(sink.text, line.start, end)) pushUnit(sink, sentence.start, sentence.end, "line");
   }
 }

@@ -62,11 +62,13 @@ function hop(selection: Selection, statistics: TermStatistics, query: WeightedQu
   return order;
 }
 
-/** Units that may be chosen, best first. Labels come with what needs them. */
+/** Units that may be chosen, best first. Labels come with what needs them; a heading with nothing under it stands for itself. */
 function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
+  const isNeeded = new Uint8Array(units.length);
+  for (const { needs } of units) if (needs !== -1) isNeeded[needs] = 1;
   const order: number[] = [];
   units.forEach((unit, at) => {
-    if (unit.role !== "label" && !unit.dropped) order.push(at);
+    if (!unit.dropped && (unit.role !== "label" || isNeeded[at] === 0)) order.push(at);
   });
   return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }

@@ -1,4 +1,4 @@
-import { avoidPair, isSpaceCode, skipSpace, trimEnd } from "./lines.ts";
+import { avoidPair, isSpaceCode, leastPartChars, skipSpace, trimEnd } from "./lines.ts";
 import type { TextRange } from "./document.ts";
 
 /** A sentence longer than this is cut at a space, so that one endless line still has parts to choose from. */
@@ -9,14 +9,15 @@ const ABBREVIATIONS = new Set(["mr", "mrs", "ms", "dr", "st", "vs", "no", "jr", 
 /** Cuts `[from, to)` into sentences, without the whitespace around them. Linear. */
 export function splitSentences(text: string, from: number, to: number): TextRange[] {
   const sentences: TextRange[] = [];
+  const leastChars = Math.floor(leastPartChars(text));
   let start = skipSpace(text, from, to);
-  let index = start;
+  let index = start + leastChars;
   while (index < to) {
     const end = sentenceEnd(text, start, index, to);
     if (end > 0) {
       sentences.push({ start, end: trimEnd(text, start, end) });
       start = skipSpace(text, end, to);
-      index = start;
+      index = start + leastChars;
     } else {
       index += 1;
     }

@@ -1,3 +1,4 @@
+import { countBreaks } from "./lines.ts";
 import { createUnit, weighUnit, type TextRange, type Unit, type UnitRole } from "./document.ts";
 
 /** Collects the units of one text in order, with the whitespace between them, and keeps what must stay byte for byte in one piece. */
@@ -103,10 +104,4 @@ function normalizeGap(text: string, from: number, to: number, isLast: boolean): 
   if (isLast) return "\n";
   const lastBreak = text.lastIndexOf("\n", to - 1);
   return (firstBreak === lastBreak ? "\n" : "\n\n") + text.slice(lastBreak + 1, to).replace(/[^ \t].*/s, "");
-}
-
-function countBreaks(text: string, from: number, to: number): number {
-  let breaks = 0;
-  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) breaks += 1;
-  return breaks;
 }
