@@ -23,6 +23,13 @@ export function buildGraph(dependencies: readonly (readonly number[])[]): Graph 
   return { size: dependencies.length, dependencies, dependents, wave, waves };
 }
 
+/** Tasks in a cycle or behind one; none if the graph is acyclic. */
+export function findUnsortable(dependencies: readonly (readonly number[])[]): Set<number> {
+  const unsorted = new Set(dependencies.keys());
+  for (const task of sortTasks(dependencies, invertDependencies(dependencies)).order) unsorted.delete(task);
+  return unsorted;
+}
+
 /** One cycle for each set of tasks that depend on each other, as paths like `buildGraph` gives them; empty if acyclic. */
 export function findCycles(dependencies: readonly (readonly number[])[]): number[][] {
   const { group, sizes } = findComponents(dependencies);

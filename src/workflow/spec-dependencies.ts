@@ -1,5 +1,5 @@
 import type { FaultList } from "./fault-list.ts";
-import { buildGraph, createAncestry, findCycles, type Graph } from "./graph.ts";
+import { buildGraph, createAncestry, findCycles, findUnsortable, type Graph } from "./graph.ts";
 import { findNearestName } from "./nearest-name.ts";
 import type { ShapedTask } from "./spec-shape.ts";
 
@@ -25,17 +25,17 @@ export function checkDependencies(tasks: readonly (ShapedTask | null)[], faults:
   const suggest = createSuggester(positions);
   const isUnsure: boolean[] = tasks.map((task) => task === null || task.broken.has("dependsOn"));
   const dependencies = tasks.map((task, index) => (task === null ? [] : resolveDependencies(task, index, { positions, suggest, isUnsure, faults })));
-  const cycles = findCyclesOnce(dependencies);
-  for (const cycle of cycles) reportCycle(cycle, tasks, positions, faults);
-  const isWhole = cycles.length === 0 && tasks.length > 0 && !isUnsure.includes(true);
-  const graph = buildGraph(cycles.length === 0 ? dependencies : dependencies.map(() => []));
-  if ("cycle" in graph) throw new Error("a cycle in a graph that has none");
+  const unsortable = findUnsortable(dependencies);
+  if (unsortable.size > 0) for (const cycle of findCycles(dependencies)) reportCycle(cycle, tasks, positions, faults);
+  for (const task of unsortable) isUnsure[task] = true;
+  const graph = buildGraph(dependencies.map((list, task) => (unsortable.has(task) ? [] : list)));
+  if ("cycle" in graph) throw new Error("a cycle among tasks that can be sorted");
   spreadUnsure(graph, isUnsure);
   const dependsOn = createAncestry(graph);
   return {
-    graph: isWhole ? graph : null,
+    graph: isUnsure.includes(true) ? null : graph,
     positionOf: (id) => positions.get(id),
-    mayRead: (task, other) => cycles.length > 0 || isUnsure[task] === true || dependsOn(task, other),
+    mayRead: (task, other) => isUnsure[task] === true || dependsOn(task, other),
     suggest,
   };
 }
@@ -77,11 +77,6 @@ function resolveDependencies({ task, broken }: ShapedTask, index: number, { posi
     }
   }
   return [...found];
-}
-
-/** Components are only searched when the graph does not sort. */
-function findCyclesOnce(dependencies: readonly (readonly number[])[]): number[][] {
-  return "cycle" in buildGraph(dependencies) ? findCycles(dependencies) : [];
 }
 
 function reportCycle(cycle: readonly number[], tasks: readonly (ShapedTask | null)[], positions: ReadonlyMap<string, number>, faults: FaultList): void {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { buildGraph, createAncestry, findCycles, findDescendants, findLastTasks, type Graph } from "../../src/workflow/graph.ts";
+import { buildGraph, createAncestry, findCycles, findDescendants, findLastTasks, findUnsortable, type Graph } from "../../src/workflow/graph.ts";
 
 function build(dependencies: number[][]): Graph {
   const graph = buildGraph(dependencies);
@@ -118,6 +118,16 @@ describe("findCycles", () => {
       }),
     );
   });
+});
+
+test("unsortable are the tasks that reach a cycle", () => {
+  fc.assert(
+    fc.property(anyGraph, (dependencies) => {
+      const cyclic = dependencies.flatMap((_, task) => (reaches(dependencies, task, task) ? [task] : []));
+      const expected = dependencies.flatMap((_, task) => (cyclic.some((other) => task === other || reaches(dependencies, task, other)) ? [task] : []));
+      expect([...findUnsortable(dependencies)]).toEqual(expected);
+    }),
+  );
 });
 
 describe("questions to a graph", () => {
