@@ -8,8 +8,8 @@ import { createWorkflowClient, type WorkflowClient, type WorkflowView } from "./
 /** The example takes seconds; a run that is stuck ends as a failed workflow instead of hanging in a terminal. */
 const WORKFLOW_DEADLINE_MS = 120_000;
 const CLIENT_DEADLINE_MS = 150_000;
-const MAX_RESULT_LINES = 60;
-const MAX_RESULT_CHARS = 4_000;
+/** About a page: the result is shown, not delivered. */
+const MAX_RESULT_CHARS = 5_000;
 
 // Leaving by `exit` stops the worker and removes its folder, also while it is still starting.
 for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) process.on(signal, () => process.exit(exitCode));
@@ -59,8 +59,9 @@ async function readResult(client: WorkflowClient, workflow: WorkflowView): Promi
 }
 
 function shorten(text: string): string {
-  const lines = text.slice(0, MAX_RESULT_CHARS).split("\n").slice(0, MAX_RESULT_LINES).join("\n");
-  return lines.length < text.length ? `${lines}\n… (${text.length.toLocaleString("en")} characters in all)` : lines;
+  if (text.length <= MAX_RESULT_CHARS) return text;
+  const end = text.lastIndexOf("\n", MAX_RESULT_CHARS);
+  return `${text.slice(0, end > 0 ? end : MAX_RESULT_CHARS)}\n… (${text.length.toLocaleString("en")} characters in all)`;
 }
 
 function printFailures(workflow: WorkflowView): void {
