@@ -4,7 +4,7 @@ import type { ASTNode } from "@marcbachmann/cel-js";
 export const MAX_EXPRESSION_DEPTH = 250;
 
 /** What an expression reads: each path from a variable as far as it is written out, as in `["tasks", "plan", "output", "items"]`. */
-export interface Access {
+interface Access {
   paths: string[][];
   /** The expression is nothing but one path. */
   isPath: boolean;

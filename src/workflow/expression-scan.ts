@@ -5,7 +5,7 @@
 
 const IDENTIFIER = /[A-Za-z_][A-Za-z0-9_]*/y;
 
-export interface Call {
+interface Call {
   name: string;
   at: number;
 }

@@ -13,7 +13,7 @@ export interface ShapedTask {
   broken: ReadonlySet<string>;
 }
 
-export interface ShapedSpec {
+interface ShapedSpec {
   head: SpecHead | null;
   /** One for each posted task, in order; null for what is no object. */
   tasks: (ShapedTask | null)[];

@@ -13,7 +13,7 @@ export interface CompiledTemplate {
   render: (scope: Scope) => Evaluation;
 }
 
-export interface TemplateFault {
+interface TemplateFault {
   /** JSON Pointer from the template's root; "" is the root itself. */
   path: string;
   message: string;
