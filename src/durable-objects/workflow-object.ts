@@ -44,6 +44,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       session: () => this.#load(),
       report: (reports) => this.#applyReports(reports),
       lose: (refs) => this.#apply({ type: "lose", refs }),
+      ended: () => this.#waiters.forEach((wake) => wake()),
     });
   }
 
@@ -289,7 +290,6 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.send(session, applied);
     if (applied.events.length === 0) return;
     if (this.#feed.size > 0) void this.ctx.storage.sync().then(() => this.#feed.notify());
-    if (session.isFinal) for (const wake of this.#waiters) wake();
   }
 
   #waitForEnd(waitMs: number): Promise<void> {

@@ -13,9 +13,13 @@ import { viewSummary } from "./workflow-view.ts";
 /** Messages in one send, and bytes: the platform takes 100 and 256 KB; a reference has under 300 bytes. */
 const MAX_SEND_MESSAGES = 100;
 /** How long changes gather before the tenant's index is told: a workflow that ends within this time costs one call instead of two. */
-const INDEX_DELAY_MS = 50;
+const INDEX_DELAY_MS = 25;
+/** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
+const INDEX_PATIENCE_MS = 500;
 /** When the index is told again after a failure; also how late a lost update can be. */
 const INDEX_RETRY_MS = 10_000;
+/** How long an outcome waits for others while calls are out: each transaction costs a disk write, whatever it holds. */
+const GATHER_MS = 1;
 /** Webhooks sent in one go; two of an object's six connections are free for them. */
 const WEBHOOK_BATCH = 2;
 /** A delivery's own limit is shorter; this one is for everything around it. */
@@ -29,6 +33,8 @@ interface OutboxVerbs {
   session: () => WorkflowSession | null;
   report: (reports: Report[]) => void;
   lose: (refs: AttemptRef[]) => void;
+  /** The workflow is final, and the tenant's index knows. */
+  ended: () => void;
 }
 
 /** Sends what steps decided: calls, queue messages, the index, webhooks, the alarm. Everything here may fail; leases and the alarm bring it back. */
@@ -40,7 +46,9 @@ export class WorkflowOutbox {
   readonly #calls = new Map<string, AbortController>();
   #armedAt = Infinity;
   #isIndexPlanned = false;
-  #indexedVersion = 0;
+  /** Outcomes that wait for others, to be saved in one transaction. */
+  #inbox: Report[] = [];
+  #running = 0;
 
   constructor(deps: ObjectDeps, ctx: DurableObjectState, store: WorkflowStore, verbs: OutboxVerbs) {
     this.#deps = deps;
@@ -51,11 +59,12 @@ export class WorkflowOutbox {
 
   send(session: WorkflowSession, applied: Applied): void {
     this.#deps.logEvents(session.identity, applied.firstSeq, applied.events);
-    this.#armBy(this.#earliestWork(session, applied));
+    // A workflow that ends with no alarm armed still has its index entry to send and its retention to end; an armed one stays, since moving it costs a write.
+    this.#armBy(session.isFinal && this.#armedAt === Infinity ? this.#deps.now() + INDEX_RETRY_MS : applied.wakeBy);
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
-    if (applied.events.some((event) => event.type.startsWith("workflow."))) this.#planIndex();
+    if (applied.events.some((event) => event.type.startsWith("workflow."))) this.#planIndex(session);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
   }
@@ -105,19 +114,40 @@ export class WorkflowOutbox {
   async #callAgent(order: WorkOrder): Promise<void> {
     const abandoned = new AbortController();
     this.#calls.set(nameOf(order), abandoned);
+    this.#running += 1;
     const outcome = await runAttempt(order, this.#deps.attempts, abandoned.signal);
     this.#calls.delete(nameOf(order));
-    this.#verbs.report([{ task: order.task, attempt: order.attempt, outcome }]);
+    this.#running -= 1;
+    this.#receive([{ task: order.task, attempt: order.attempt, outcome }]);
   }
 
   /** Has an executor run the orders while this object waits: the pending call keeps the object alive. */
   async #callExecutor(orders: WorkOrder[]): Promise<void> {
+    this.#running += 1;
     try {
-      this.#verbs.report(await this.#deps.executor().run(orders, async (reports) => this.#verbs.report(reports)));
+      const rest = await this.#deps.executor().run(orders, async (reports) => this.#verbs.report(reports));
+      this.#running -= 1;
+      this.#receive(rest);
     } catch (error) {
+      this.#running -= 1;
       this.#deps.log({ event: "executor.failed", workflowId: orders[0]!.workflowId, message: String(error) });
       this.#verbs.lose(orders.map(({ task, attempt }) => ({ task, attempt })));
     }
+  }
+
+  /** Passes outcomes on: at once when nothing else runs, else together with what comes within a moment. */
+  #receive(reports: Report[]): void {
+    const isFirst = this.#inbox.length === 0;
+    this.#inbox.push(...reports);
+    if (this.#running === 0) this.#flushInbox();
+    else if (isFirst) setTimeout(() => this.#flushInbox(), GATHER_MS);
+  }
+
+  #flushInbox(): void {
+    if (this.#inbox.length === 0) return;
+    const reports = this.#inbox;
+    this.#inbox = [];
+    this.#verbs.report(reports);
   }
 
   async #enqueue(session: WorkflowSession, refs: readonly AttemptRef[]): Promise<void> {
@@ -139,10 +169,14 @@ export class WorkflowOutbox {
     }
   }
 
-  #planIndex(): void {
-    if (this.#isIndexPlanned) return;
-    this.#isIndexPlanned = true;
-    setTimeout(() => void this.#updateIndex(), INDEX_DELAY_MS);
+  #planIndex(session: WorkflowSession): void {
+    if (session.isFinal) {
+      const patience = new Promise<void>((resolve) => setTimeout(resolve, INDEX_PATIENCE_MS));
+      void Promise.race([this.#updateIndex(), patience]).then(this.#verbs.ended);
+    } else if (!this.#isIndexPlanned) {
+      this.#isIndexPlanned = true;
+      setTimeout(() => void (this.#isIndexPlanned && this.#updateIndex()), INDEX_DELAY_MS);
+    }
   }
 
   async #updateIndex(): Promise<void> {
@@ -157,15 +191,6 @@ export class WorkflowOutbox {
       this.#armBy(this.#deps.now() + INDEX_RETRY_MS);
       return;
     }
-    if (this.#verbs.session() !== session) return;
-    this.#indexedVersion = Math.max(this.#indexedVersion, version);
-    if (session.isFinal && session.lastSeq === version) this.#arm(this.#nextChoreAt(session));
-  }
-
-  /** Earliest thing that a step left to do; until the index knows of a change there is always an alarm behind it. */
-  #earliestWork(session: WorkflowSession, applied: Applied): number {
-    if (applied.events.length === 0) return applied.wakeBy;
-    return session.isFinal && this.#indexedVersion < session.lastSeq ? Math.min(applied.wakeBy, this.#deps.now() + INDEX_RETRY_MS) : applied.wakeBy;
   }
 
   #nextChoreAt(session: WorkflowSession): number {
