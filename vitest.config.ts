@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // The worker logs a line for each event; show them only for a test that failed.
+    silent: "passed-only",
     coverage: { provider: "istanbul", include: ["src/**/*.ts"] },
     projects: [
       {
