@@ -9,9 +9,10 @@ import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consu
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
+import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
-import { logEvent, type LogEvent } from "./log.ts";
+import { createLog, type Log } from "./log.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { EngineRegistry } from "./router/registry.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
@@ -24,8 +25,8 @@ const RUNNERS = 32;
 
 /** Everything read from the environment, once per isolate. */
 interface Platform {
-  env: Env;
   settings: Settings;
+  log: Log;
   tiers: TiersCache;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
 }
@@ -41,7 +42,7 @@ export interface ObjectDeps extends SessionDeps {
   tenant: (tenant: string) => Pick<TenantPort, "indexWorkflow" | "removeWorkflow">;
   sendTasks: (messages: TaskMessage[], isUrgent: boolean) => Promise<void>;
   logEvents: (identity: Identity, firstSeq: number, events: readonly WorkflowEvent[]) => void;
-  log: (event: LogEvent) => void;
+  log: Log;
 }
 
 const platforms = new WeakMap<Env, Platform>();
@@ -55,13 +56,13 @@ function openPlatform(env: Env): Platform {
     readOrigin: () => readStoredTiers(openTenant(env, "default")),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { env, settings: readSettings(env.SETTINGS), tiers, registries: new WeakMap() };
+  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap() };
   platforms.set(env, platform);
   return platform;
 }
 
 export function createApiDeps(env: Env): ApiDeps {
-  const { tiers } = openPlatform(env);
+  const { tiers, log } = openPlatform(env);
   const allowPrivate = isPrivateAllowed(env);
   return {
     rootKey: env.ROOT_KEY ?? null,
@@ -73,13 +74,13 @@ export function createApiDeps(env: Env): ApiDeps {
     allowPrivateOrigins: allowPrivate,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
-    log: logEvent,
+    log,
   };
 }
 
 /** `exports` is the loopback binding of this worker's own entrypoints. */
 export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
-  const { settings } = openPlatform(env);
+  const { settings, log } = openPlatform(env);
   const attempts = createAttemptDeps(env);
   return {
     attempts,
@@ -101,10 +102,10 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
       events.forEach((event, index) => {
         const attempt = "attempt" in event.data ? event.data.attempt : null;
         const code = "error" in event.data ? (event.data.error?.code ?? null) : null;
-        logEvent({ event: "workflow.event", tenant, workflowId, requestId, seq: firstSeq + index, type: event.type, taskId: event.taskId ?? null, attempt, code });
+        log({ event: "workflow.event", tenant, workflowId, requestId, seq: firstSeq + index, type: event.type, taskId: event.taskId ?? null, attempt, code });
       });
     },
-    log: logEvent,
+    log,
   };
 }
 
@@ -137,10 +138,20 @@ export function createAttemptDeps(env: Env): AttemptDeps {
 }
 
 export function createConsumerDeps(env: Env): ConsumerDeps {
+  const { log } = openPlatform(env);
   return {
     workflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId),
     runner: (workflowId) => env.RUNNER.getByName(`runner-${hashName(workflowId) % RUNNERS}`) as unknown as RunnerPort,
-    log: logEvent,
+    log,
+  };
+}
+
+export function createSweepDeps(env: Env): SweepDeps {
+  return {
+    listStale: (before, limit) => openTenant(env, "default").listStale(before, limit),
+    wake: (workflowId) => openWorkflow(env, "default", workflowId).wake(),
+    now: Date.now(),
+    log: openPlatform(env).log,
   };
 }
 

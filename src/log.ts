@@ -8,9 +8,14 @@ export type LogEvent =
   | { event: "workflow.event"; tenant: string; workflowId: string; requestId: string; seq: number; type: string; taskId: string | null; attempt: number | null; code: string | null }
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
   | { event: "queue.malformed"; message: string }
-  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed"; workflowId?: string; message: string };
+  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed"; workflowId?: string; message: string };
 
 export type Log = (event: LogEvent) => void;
+
+/** The exit for a level: `warn` leaves only failures, everything else all events. */
+export function createLog(level: string | undefined): Log {
+  return level === "warn" ? (event) => event.event.endsWith(".failed") && logEvent(event) : logEvent;
+}
 
 /** The one exit of telemetry: one JSON line per event. */
 export function logEvent(event: LogEvent): void {

@@ -6,8 +6,7 @@ import { runAttempt } from "./consumer/run-attempt.ts";
 import { runOrders } from "./consumer/run-orders.ts";
 import { sweepStale } from "./consumer/sweep-stale.ts";
 import type { Report, WorkOrder } from "./consumer/work-order.ts";
-import { createApiDeps, createAttemptDeps, createConsumerDeps, openTenant, openWorkflow } from "./deps.ts";
-import { logEvent } from "./log.ts";
+import { createApiDeps, createAttemptDeps, createConsumerDeps, createSweepDeps } from "./deps.ts";
 
 export { RunnerObject } from "./durable-objects/runner-object.ts";
 export { TenantObject } from "./durable-objects/tenant-object.ts";
@@ -35,10 +34,5 @@ export default {
     const consume = batch.queue.endsWith("-dead") ? consumeDeadLetters : consumeBatch;
     await consume([...batch.messages], createConsumerDeps(env));
   },
-  scheduled: (_controller, env) => sweepStale({
-    listStale: (before, limit) => openTenant(env, "default").listStale(before, limit),
-    wake: (workflowId) => openWorkflow(env, "default", workflowId).wake(),
-    now: Date.now(),
-    log: logEvent,
-  }),
+  scheduled: (_controller, env) => sweepStale(createSweepDeps(env)),
 } satisfies ExportedHandler<Env>;

@@ -21,6 +21,9 @@ import { isoTime, MAX_SHOWN_OUTPUT_BYTES, viewStored, viewTask, viewTasks, viewW
 /** Outputs in one answer to a rerun's new object: well under the 32 MiB of an RPC message. */
 const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
 
+/** When the alarm comes again after it failed. */
+const ALARM_RETRY_MS = 5_000;
+
 /** One workflow: its DAG, event log and calls. Wiring only: the core decides, the session saves, the outbox sends. */
 export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, AttemptPort {
   readonly #store: WorkflowStore;
@@ -42,7 +45,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     });
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#load(),
-      report: (reports) => this.#applyReports(reports),
+      report: (reports) => void this.report(reports),
       lose: (refs) => this.#apply({ type: "lose", refs }),
       ended: () => this.#waiters.forEach((wake) => wake()),
     });
@@ -213,15 +216,15 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     await this.alarm();
   }
 
+  /** Never throws: the platform gives an alarm up after six failures, and then nobody would come. */
   override async alarm(): Promise<void> {
-    const session = this.#load();
-    const now = this.#deps.now();
-    if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
-    if (this.#outbox.isRetentionOver(session, now)) return this.#forget(session);
-    this.#outbox.disarm();
-    if (!session.isFinal) this.#apply({ type: "tick" });
-    await this.#outbox.deliverWebhooks(session);
-    this.#outbox.armForRest(session);
+    try {
+      await this.#doWhatIsDue();
+    } catch (error) {
+      this.#deps.log({ event: "alarm.failed", message: String(error) });
+      this.#session = null;
+      await this.ctx.storage.setAlarm(this.#deps.now() + ALARM_RETRY_MS);
+    }
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -239,6 +242,18 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   override async webSocketMessage(): Promise<void> {
     // Sockets only listen; what a client sends is ignored.
+  }
+
+  async #doWhatIsDue(): Promise<void> {
+    const session = this.#load();
+    const now = this.#deps.now();
+    if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
+    if (this.#outbox.isRetentionOver(session, now)) return this.#forget(session);
+    this.#outbox.disarm();
+    if (!session.isFinal) this.#apply({ type: "tick" });
+    else await this.#outbox.updateIndex();
+    await this.#outbox.deliverWebhooks(session);
+    this.#outbox.armForRest(session);
   }
 
   async #create(request: CreateRequest): Promise<CreateAnswer> {

@@ -171,15 +171,19 @@ export class WorkflowOutbox {
 
   #planIndex(session: WorkflowSession): void {
     if (session.isFinal) {
-      const patience = new Promise<void>((resolve) => setTimeout(resolve, INDEX_PATIENCE_MS));
-      void Promise.race([this.#updateIndex(), patience]).then(this.#verbs.ended);
+      const patience = setTimeout(this.#verbs.ended, INDEX_PATIENCE_MS);
+      void this.updateIndex().then(() => {
+        clearTimeout(patience);
+        this.#verbs.ended();
+      });
     } else if (!this.#isIndexPlanned) {
       this.#isIndexPlanned = true;
-      setTimeout(() => void (this.#isIndexPlanned && this.#updateIndex()), INDEX_DELAY_MS);
+      setTimeout(() => void (this.#isIndexPlanned && this.updateIndex()), INDEX_DELAY_MS);
     }
   }
 
-  async #updateIndex(): Promise<void> {
+  /** Tells the tenant's index how the workflow stands. A failure is tried again by the alarm. */
+  async updateIndex(): Promise<void> {
     this.#isIndexPlanned = false;
     const session = this.#verbs.session();
     if (session === null) return;
