@@ -44,6 +44,7 @@ export function measureTokens(text: string): number {
     while (index < length && CLASS_OF[text.charCodeAt(index)] === runClass) index += 1;
     // A word after one space is the most common run by far.
     if (runClass === LOWER && (before === 32 || before === 10)) tokens += wordWeight(index - start);
+    else if (runClass === PUNCTUATION && index - start === 1 && CLASS_OF[text.charCodeAt(index)] === LOWER) tokens += 0.55;
     else tokens += weighRun(runClass, index - start, first, before);
     before = runClass === LOWER ? 97 : text.charCodeAt(index - 1);
   }
@@ -55,7 +56,7 @@ function weighRun(runClass: number, length: number, first: number, before: numbe
     case SPACE:
       return length === 1 ? 0.02 : 0.8 + length / 80;
     case NEWLINE:
-      return 0.7 + length / 40;
+      return (before < 128 && CLASS_OF[before] === PUNCTUATION ? 0.2 : 0.85) + length / 40;
     case LOWER: {
       // A capital before it belongs to the same word and was counted there.
       const inWord = before >= 65 && before <= 90;
@@ -97,15 +98,20 @@ export function measureUpperBound(text: string): number {
   const { length } = text;
   let tokens = 0;
   let index = 0;
-  let isAfterCapital = false;
+  let previous: number = SPACE;
   while (index < length) {
     const start = index;
     const first = text.charCodeAt(index);
     const runClass = CLASS_OF[first] as number;
     index += 1;
     while (index < length && CLASS_OF[text.charCodeAt(index)] === runClass) index += 1;
-    tokens += runClass === LOWER ? boundWord(text, start, index, isAfterCapital) : boundRun(runClass, index - start, first);
-    isAfterCapital = runClass === UPPER;
+    if (runClass === LOWER) tokens += boundWord(text, start, index, previous === UPPER);
+    // A sign right before a word is mostly one token with it (`.map`, `(text`).
+    else if (runClass === PUNCTUATION && index - start === 1 && first < 128 && CLASS_OF[text.charCodeAt(index)] === LOWER) tokens += 0.75;
+    // Line breaks belong to the sign before them (`;`, `{`).
+    else if (runClass === NEWLINE && previous === PUNCTUATION) tokens += 0.3 + (index - start) / 16;
+    else tokens += boundRun(runClass, index - start, first);
+    previous = runClass;
   }
   return tokens;
 }
@@ -122,7 +128,7 @@ function boundRun(runClass: number, length: number, first: number): number {
       // Short groups of digits stand in codes and times, where the tokens around them are short too.
       return Math.max(1, length * 0.45) + (length < 3 ? 0.1 : 0);
     case PUNCTUATION:
-      return 0.65 + length * 0.45;
+      return length === 1 ? 1.12 : 0.65 + length * 0.4;
     case WIDE:
       return first >= 0xd800 && first <= 0xdfff ? length * 1.8 : length * 1.5;
     default:
@@ -145,6 +151,6 @@ function boundWord(text: string, start: number, end: number, isAfterCapital: boo
   }
   if (mostConsonants > MAX_CONSONANTS) return length * 0.65;
   // The capital before it was counted; in a code such as base64 short runs after capitals are tokens of their own.
-  if (isAfterCapital) return length <= 2 ? 0.5 * length : Math.max(0, length - 3) * 0.2;
+  if (isAfterCapital) return length <= 2 ? 0.5 * length : (length - 2) * 0.2;
   return length <= 4 ? 1 : 1 + (length - 4) * 0.18;
 }

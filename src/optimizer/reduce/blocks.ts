@@ -12,10 +12,10 @@ const LIST_ITEM = /^[ \t]{0,12}(?:[-*+•]|\d{1,4}[.)])[ \t]/;
 const DOCUMENT_LABEL = /^(?:#{1,4} |\*\*)?(?:Document|Doc|Passage|Source|Article|Context|Excerpt|Result|File)[ \t]{0,2}(?:\[\d{1,6}\]|#?\d{1,6}\b)[ \t]{0,2}(?:\((?:Title|title): [^\n]{0,300}?\)(?=[ \t]|$)|[:.—-])?/;
 const BRACKET_LABEL = /^\[\d{1,4}\][ \t](?:[^\n.:]{1,120}:)?/;
 
-type LineKind = "blank" | "heading" | "fence" | "table" | "item" | "indented" | "document" | "text";
+export type LineKind = "blank" | "heading" | "fence" | "table" | "item" | "indented" | "document" | "text";
 
 /** What the first characters of a line make it. Looks at a bounded head, so that one endless line costs nothing. */
-function lineKind(text: string, line: Line): LineKind {
+export function lineKind(text: string, line: Line): LineKind {
   const start = skipSpace(text, line.start, line.end);
   if (start === line.end) return "blank";
   const first = text.charCodeAt(start);

@@ -19,6 +19,9 @@ export interface TermIndex {
   ids: Uint32Array;
   /** Per occurrence: CAPITALISED, NUMERIC. */
   flags: Uint8Array;
+  /** Per occurrence: where the word stands in its text. */
+  starts: Uint32Array;
+  ends: Uint32Array;
   vocabularySize: number;
   /** 1 for words that carry grammar rather than content, by id. */
   isStop: Uint8Array;
@@ -50,8 +53,10 @@ function wordClass(code: number): number {
   return isIdeograph(code) ? 4 : 0;
 }
 
-/** Calls `visit(hash, flags)` for every word of `text`. Linear, and without allocation. */
-function scanWords(text: string, visit: (hash: number, flags: number) => void): void {
+type WordVisitor = (hash: number, flags: number, start: number, end: number) => void;
+
+/** Visits every word of `text`. Linear, and without allocation. */
+function scanWords(text: string, visit: WordVisitor): void {
   const length = text.length;
   let index = 0;
   while (index < length) {
@@ -61,7 +66,7 @@ function scanWords(text: string, visit: (hash: number, flags: number) => void): 
     } else if (kind === 4) {
       // Two neighbours stand for a word where words are not spaced.
       const next = index + 1 < length ? text.charCodeAt(index + 1) : 0;
-      visit(hashPair(text.charCodeAt(index), isIdeograph(next) ? next : 0), 0);
+      visit(hashPair(text.charCodeAt(index), isIdeograph(next) ? next : 0), 0, index, isIdeograph(next) ? index + 2 : index + 1);
       index += 1;
     } else {
       index = scanWord(text, index, visit);
@@ -75,7 +80,7 @@ function hashPair(first: number, second: number): number {
 
 const word = new Uint16Array(MAX_WORD_LENGTH);
 
-function scanWord(text: string, from: number, visit: (hash: number, flags: number) => void): number {
+function scanWord(text: string, from: number, visit: WordVisitor): number {
   let size = 0;
   let digits = 0;
   let capitals = 0;
@@ -95,7 +100,7 @@ function scanWord(text: string, from: number, visit: (hash: number, flags: numbe
   let hash = 0x811c9dc5;
   for (let at = 0; at < stem; at += 1) hash = Math.imul(hash ^ (word[at] as number), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  visit((hash ^ (hash >>> 13)) >>> 0, (capitals > 0 ? CAPITALISED : 0) | (digits > 0 ? NUMERIC : 0));
+  visit((hash ^ (hash >>> 13)) >>> 0, (capitals > 0 ? CAPITALISED : 0) | (digits > 0 ? NUMERIC : 0), from, index);
   return index;
 }
 
@@ -176,17 +181,16 @@ export function indexTerms(texts: readonly string[]): TermIndex {
   const offsets = new Uint32Array(texts.length + 1);
   let ids: Uint32Array = new Uint32Array(4096);
   let flags: Uint8Array = new Uint8Array(4096);
+  let starts: Uint32Array = new Uint32Array(4096);
+  let ends: Uint32Array = new Uint32Array(4096);
   let count = 0;
-  const push = (hash: number, flag: number): void => {
-    if (count === ids.length) {
-      const [oldIds, oldFlags] = [ids, flags];
-      ids = new Uint32Array(count * 2);
-      ids.set(oldIds);
-      flags = new Uint8Array(count * 2);
-      flags.set(oldFlags);
-    }
+  const push: WordVisitor = (hash, flag, start, end) => {
+    if (count === ids.length) [ids, flags, starts, ends] = [grow(ids), grow(flags), grow(starts), grow(ends)];
     ids[count] = idOf(vocabulary, hash);
-    flags[count++] = flag;
+    flags[count] = flag;
+    starts[count] = start;
+    ends[count] = end;
+    count += 1;
   };
   for (let index = 0; index < texts.length; index += 1) {
     scanWords(texts[index] as string, push);
@@ -196,8 +200,16 @@ export function indexTerms(texts: readonly string[]): TermIndex {
     offsets,
     ids: ids.subarray(0, count),
     flags: flags.subarray(0, count),
+    starts: starts.subarray(0, count),
+    ends: ends.subarray(0, count),
     vocabularySize: vocabulary.size,
     isStop: new Uint8Array(vocabulary.size).fill(1, 0, stopCount),
     isFraming: new Uint8Array(vocabulary.size).fill(1, stopCount, framingEnd),
   };
+}
+
+function grow<Numbers extends Uint8Array | Uint32Array>(numbers: Numbers): Numbers {
+  const larger = numbers instanceof Uint8Array ? new Uint8Array(numbers.length * 2) : new Uint32Array(numbers.length * 2);
+  larger.set(numbers);
+  return larger as Numbers;
 }
