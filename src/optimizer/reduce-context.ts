@@ -59,14 +59,14 @@ export function reduceContext(text: string, options: ReduceOptions): Reduction {
   const query = options.query ?? "";
   const kind = detectKind(text);
   let document = readDocument(text, kind, options.keep ?? []);
-  let written = writeDocument(document, budget);
+  let written = writeDocument(document, budget, originalTokens);
   const steps: ReductionStep[] = [{ method: kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: written.tokens }];
   for (const method of methodsOf(kind, query !== "")) {
     if (written.isWithin) break;
     const next = method.apply(document, query, budget);
     if (next === document) continue;
     const before = written.tokens;
-    written = writeDocument(next, budget);
+    written = writeDocument(next, budget, before);
     document = next;
     steps.push({ method: method.name, tokensBefore: before, tokensAfter: written.tokens });
   }
@@ -93,10 +93,10 @@ interface Written {
 }
 
 /** What a document costs. Far from the budget the weights of its units are exact enough, and nothing is written. */
-function writeDocument(document: ContextDocument, budget: ReductionBudget): Written {
+function writeDocument(document: ContextDocument, budget: ReductionBudget, tokensBefore: number): Written {
   let tokens = 0;
   for (const unit of document.units) if (!unit.dropped) tokens += unit.tokens;
-  if (tokens > NEAR_BUDGET * budget.maxTokens + NEAR_BUDGET_TOKENS) return { tokens: Math.ceil(tokens), isWithin: false };
+  if (tokens > NEAR_BUDGET * budget.maxTokens + NEAR_BUDGET_TOKENS) return { tokens: Math.min(tokensBefore, Math.ceil(tokens)), isWithin: false };
   const text = renderDocument(document);
   const exact = estimateTokens(text);
   return { text, tokens: exact, isWithin: isWithin(text, exact, budget) };

@@ -44,7 +44,9 @@ export function renderDocument({ units, named }: ContextDocument): string {
       index += 1;
     } else {
       const end = endOfDropped(units, index);
-      parts.push(markRun(units, named, index, end));
+      const mark = markRun(units, named, index, end);
+      if (mark.startsWith("\n") && parts.at(-1) === " ") parts.pop();
+      parts.push(mark);
       index = end;
     }
   }

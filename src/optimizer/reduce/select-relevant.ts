@@ -27,7 +27,8 @@ export function selectRelevant(document: ContextDocument, queryText: string, bud
   const index = indexTerms([...units.map((unit) => unit.text), queryText]);
   const statistics = countTerms(units, index);
   const asked = weighQuery(queryText, index, units.length, statistics);
-  const query = asked.isEmpty ? weighCentralTerms(index, statistics, units.length) : asked;
+  // Data has no subject that words would tell; it is sampled evenly instead.
+  const query = asked.isEmpty && document.kind !== "json" ? weighCentralTerms(index, statistics, units.length) : asked;
   const selection = startSelection(units, index);
   units.forEach((unit, at) => {
     if (unit.locked) keepUnit(selection, at);

@@ -101,7 +101,7 @@ export function takeBack(selection: Selection, tokens: number, chars: number): b
     const unit = units[pick] as Unit;
     const isSaved = savedTokens >= tokens && savedChars >= chars;
     // The best choice stays even if it is over: an empty context helps nobody.
-    if (isSaved || unit.locked || dependents[pick] !== 0 || (at === 0 && stays.length === 0)) {
+    if (isSaved || unit.locked || dependents[pick] !== 0 || at === 0) {
       stays.push(pick);
       continue;
     }

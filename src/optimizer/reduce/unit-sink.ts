@@ -17,7 +17,7 @@ export interface UnitSink {
 }
 
 export function createSink(text: string, keep: readonly string[]): UnitSink {
-  const present = keep.filter((string) => string !== "" && text.includes(string));
+  const present = keep.filter((string) => string.trim() !== "" && text.includes(string));
   return { text, keep: present, kept: findRanges(text, present), units: [], starts: [], ends: [], sections: 0, cursor: 0 };
 }
 
@@ -42,40 +42,52 @@ export function openSection(sink: UnitSink): number {
 /** Adds `[start, end)` as a unit and returns its index. A unit that shares a kept string with the one before is joined to it. */
 export function pushUnit(sink: UnitSink, start: number, end: number, role: UnitRole, needs = -1): number {
   const last = sink.units.length - 1;
-  const section = Math.max(0, sink.sections - 1);
-  if (last >= 0 && isKeptBetween(sink, sink.ends[last] as number, start)) {
-    const unit = sink.units[last] as Unit;
-    sink.ends[last] = end;
-    unit.text = sink.text.slice(sink.starts[last], end);
-    unit.locked = true;
-    if (unit.role === "label") unit.role = role;
-    return last;
+  if (last >= 0 && start < (sink.ends[last] as number)) return joinToLast(sink, end, role);
+  const kept = keptWithin(sink, start, end);
+  if (kept === undefined) {
+    const raw = sink.text.slice(start, end);
+    const isProse = role === "sentence" || role === "label";
+    return addUnit(sink, start, end, createUnit(isProse ? tightenSpaces(raw) : raw, role, currentSection(sink), needs));
   }
-  const locked = touchesKept(sink, start, end);
-  const raw = sink.text.slice(start, end);
-  const isText = role === "sentence" || role === "item" || role === "label";
-  const unit = createUnit(!locked && isText ? tightenSpaces(raw) : raw, role, section, needs);
-  unit.locked = locked;
+  // Whitespace at the ends of a kept string belongs to the unit too, and so does all that follows up to its end.
+  const from = Math.max(last < 0 ? 0 : (sink.ends[last] as number), Math.min(start, kept.start));
+  const to = Math.max(end, kept.end);
+  const unit = createUnit(sink.text.slice(from, to), role, currentSection(sink), needs);
+  unit.locked = true;
+  return addUnit(sink, from, to, unit);
+}
+
+function currentSection(sink: UnitSink): number {
+  return Math.max(0, sink.sections - 1);
+}
+
+function addUnit(sink: UnitSink, start: number, end: number, unit: Unit): number {
   sink.starts.push(start);
   sink.ends.push(end);
   return sink.units.push(unit) - 1;
 }
 
-/** Whether a kept string runs across the gap `[from, to)`. */
-function isKeptBetween(sink: UnitSink, from: number, to: number): boolean {
-  advance(sink, from);
-  const range = sink.kept[sink.cursor];
-  return range !== undefined && range.start < from && range.end > to;
+/** The last unit holds a kept string that runs on into what comes now: the rest of that joins it. */
+function joinToLast(sink: UnitSink, end: number, role: UnitRole): number {
+  const last = sink.units.length - 1;
+  const unit = sink.units[last] as Unit;
+  const from = sink.ends[last] as number;
+  const to = Math.max(end, from, keptWithin(sink, from, end)?.end ?? 0);
+  unit.text = sink.text.slice(sink.starts[last], to);
+  if (unit.role === "label") unit.role = role;
+  sink.ends[last] = to;
+  return last;
 }
 
-function touchesKept(sink: UnitSink, start: number, end: number): boolean {
-  advance(sink, start);
-  const range = sink.kept[sink.cursor];
-  return range !== undefined && range.start < end && range.end > start;
-}
-
-function advance(sink: UnitSink, position: number): void {
-  while (sink.cursor < sink.kept.length && (sink.kept[sink.cursor] as TextRange).end <= position) sink.cursor += 1;
+/** The last kept range that begins before `end` and ends after `start`; its end may be beyond `end`. */
+function keptWithin(sink: UnitSink, start: number, end: number): TextRange | undefined {
+  const { kept } = sink;
+  while (sink.cursor < kept.length && (kept[sink.cursor] as TextRange).end <= start) sink.cursor += 1;
+  const first = kept[sink.cursor];
+  if (first === undefined || first.start >= end) return undefined;
+  let last = sink.cursor;
+  while (last + 1 < kept.length && (kept[last + 1] as TextRange).start < end) last += 1;
+  return { start: first.start, end: (kept[last] as TextRange).end };
 }
 
 /** One space for runs of spaces; line breaks stay. */
