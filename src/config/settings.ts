@@ -9,11 +9,13 @@ const Dispatch = z.strictObject({
   /** `llm` tasks go through the queue, so that a paid call outlives a reset of the object; `direct` is for local work. */
   llm: z.enum(["queue", "direct"]).default("queue"),
   /** How long a queued attempt may stay unclaimed before it is sent again. */
-  claimLeaseMs: z.int().min(100).max(300_000).default(10_000),
+  claimLeaseMs: z.int().min(100).max(300_000).default(8_000),
   /** How long a claimed attempt lives without a renewal. */
-  leaseMs: z.int().min(100).max(60_000).default(10_000),
+  leaseMs: z.int().min(100).max(60_000).default(8_000),
   /** How often a runner renews the leases of its attempts. */
-  renewEveryMs: z.int().min(50).max(30_000).default(4_000),
+  renewEveryMs: z.int().min(50).max(30_000).default(3_000),
+  /** How often an object with calls of its own looks after them: so late is it woken if it was killed. */
+  checkMs: z.int().min(100).max(60_000).default(3_000),
   /** How long after its timeout an attempt may still report before it is given up. */
   timeoutGraceMs: z.int().min(0).max(60_000).default(2_000),
 });

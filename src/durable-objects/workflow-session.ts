@@ -17,6 +17,9 @@ import type { Identity, TaskDetail, Totals, WorkflowStore } from "./workflow-sto
 /** Largest output of a task and largest result of a workflow, as UTF-8 JSON (contract). */
 export const MAX_VALUE_BYTES = 1_048_576;
 
+/** How late a renewal may come after an object was restored. */
+const RENEWAL_LATENESS_MS = 1_000;
+
 export interface SessionDeps {
   now: () => number;
   /** In [0, 1). */
@@ -107,12 +110,12 @@ export class WorkflowSession {
     return { orders, applied };
   }
 
-  /** Gives claimed attempts one lease to be heard of again: renewals are not stored. */
+  /** Gives claimed attempts the time in which a living runner renews them: renewals are not stored. */
   refreshLeases(): void {
-    const leaseUntil = this.#deps.now() + this.#deps.settings.dispatch.leaseMs;
+    const leaseUntil = this.#deps.now() + this.#deps.settings.dispatch.renewEveryMs + RENEWAL_LATENESS_MS;
     for (const task of this.run.index.live) {
       const state = this.run.tasks[task]!;
-      if (state.status === "running" && state.leaseUntil !== null) state.leaseUntil = leaseUntil;
+      if (state.status === "running" && state.channel === "queue") state.leaseUntil = leaseUntil;
     }
   }
 

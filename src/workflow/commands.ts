@@ -1,6 +1,7 @@
 import { findDescendants } from "./graph.ts";
 import { createTaskState, deriveIndex, isDone, type Run, type TaskState } from "./run.ts";
 import { beginRun } from "./schedule.ts";
+import { skipTask } from "./settle-task.ts";
 import { endRun } from "./finish.ts";
 import { emit, touch, wakeAt, type Step } from "./step.ts";
 
@@ -54,6 +55,7 @@ export function retryTask(step: Step, task: number): void {
   if (state.deadlineAt !== null) wakeAt(step, state.deadlineAt);
   run.index = deriveIndex(plan, run.tasks);
   emit(step, "workflow.resumed", { taskId: plan.tasks[task]!.id });
+  skipBlockedTasks(step);
 }
 
 function reopenTask(step: Step, task: number): void {
@@ -80,6 +82,18 @@ function findSkippedToReopen(run: Run, task: number): number[] {
     }
   }
   return found;
+}
+
+/** What is below another failed task was still to be closed at the end of a failing run. The run goes on now, so it is closed at once: it would wait for ever. */
+function skipBlockedTasks(step: Step): void {
+  const { plan, tasks, state } = step.run;
+  const message = `not started because ${state.error?.taskId ?? "another task"} failed`;
+  for (const wave of plan.graph.waves) {
+    for (const id of wave) {
+      const isBlocked = tasks[id]!.status === "pending" && plan.graph.dependencies[id]!.some((dependency) => isEnded(tasks[dependency]!) && !isDone(tasks[dependency]!));
+      if (isBlocked) skipTask(step, id, "not_started", { code: "not_started", message, retryable: false });
+    }
+  }
 }
 
 function isEnded(state: TaskState): boolean {

@@ -12,6 +12,8 @@ export interface DispatchSettings {
   claimLeaseMs: number;
   /** How long a claimed attempt lives without a renewal. */
   leaseMs: number;
+  /** How often an object with calls of its own looks after them: so late is it woken if it was killed. */
+  checkMs: number;
   /** How long after its timeout an attempt may still report before the object gives it up. */
   timeoutGraceMs: number;
 }

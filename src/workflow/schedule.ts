@@ -86,15 +86,15 @@ function dispatchTask(step: Step, task: number, readySize: number): void {
   step.dispatches.push({ task, attempt: state.attempt, channel });
 }
 
-/** Marks an attempt as running from now on. A call that the object itself waits for needs no lease: it dies with the object, which then knows. */
+/** Marks an attempt as running from now on. A call that the object itself waits for dies with it; its lease is only there to wake the object, which then knows. */
 export function markStarted(step: Step, task: number): void {
   const { now, abilities, run } = step;
   const state = touch(step, task);
   state.status = "running";
   state.startedAt ??= now;
   state.timeoutAt = now + run.plan.tasks[task]!.timeoutMs;
-  state.leaseUntil = state.channel === "queue" ? now + abilities.settings.leaseMs : null;
-  wakeAt(step, state.leaseUntil ?? state.timeoutAt + abilities.settings.timeoutGraceMs);
+  state.leaseUntil = now + (state.channel === "queue" ? abilities.settings.leaseMs : abilities.settings.checkMs);
+  wakeAt(step, Math.min(state.leaseUntil, state.timeoutAt + abilities.settings.timeoutGraceMs));
   emit(step, "task.started", { attempt: state.attempt }, task);
 }
 

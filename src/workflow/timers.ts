@@ -30,7 +30,9 @@ function fireAttemptTimer(step: Step, task: number): void {
     const message = `no answer within the task's timeoutMs of ${step.run.plan.tasks[task]!.timeoutMs} ms`;
     failAttempt(step, task, { code: "timeout", message, retryable: true }, null);
   } else if (state.leaseUntil !== null && state.leaseUntil <= now) {
-    loseAttempt(step, task);
+    // A call of the object's own is alive as long as the object's memory; after a loss of that it was repeated before any timer fires.
+    if (state.status === "running" && state.channel !== "queue") state.leaseUntil = now + abilities.settings.checkMs;
+    else loseAttempt(step, task);
   }
 }
 
