@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AgentDefinition } from "../../src/workflow/agent.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const SPEC = { name: "notes", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }, { id: "b", agent: "builder", dependsOn: ["a"] }] };
@@ -31,7 +32,7 @@ describe("POST /v1/workflows", () => {
   test("asks the tenant's object before it refuses an agent that it does not know", async () => {
     const { ask, world } = createTestApi();
     await ask("POST", "/v1/workflows", SPEC);
-    const agent = { kind: "transform", description: "", capabilities: [], expression: "1" } as const;
+    const agent: AgentDefinition = { kind: "transform", description: "", capabilities: [], expression: "1" };
     world.agents.set("late", { name: "late", agent, createdAt: "", updatedAt: "" });
     expect((await ask("POST", "/v1/workflows", { tasks: [{ id: "a", agent: "late" }] })).status).toBe(201);
     const unknown = await ask("POST", "/v1/workflows", { tasks: [{ id: "a", agent: "nobody" }] });

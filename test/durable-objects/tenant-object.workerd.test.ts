@@ -1,0 +1,186 @@
+import { env } from "cloudflare:workers";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
+import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
+import { buildListQuery, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
+import type { Problem } from "../../src/errors.ts";
+import type { AgentDefinition } from "../../src/workflow/agent.ts";
+
+const START = Date.now() - 86_400_000;
+const AGENT: AgentDefinition = { kind: "transform", description: "", capabilities: [], expression: "1" };
+const ALL: ListQuery = { status: null, name: null, metadata: {}, limit: 50, cursor: null };
+let tenants = 0;
+
+type ListQuery = Parameters<TenantPort["listWorkflows"]>[0];
+type Tenant = DurableObjectStub & TenantPort;
+
+function openTenant(): Tenant {
+  return env.TENANT.getByName(`tenant-${(tenants += 1)}`) as unknown as Tenant;
+}
+
+function createEntry(id: string, changes: Partial<WorkflowSummary> = {}, version = 1): IndexEntry {
+  const summary: WorkflowSummary = {
+    id, name: null, status: "running", createdAt: new Date(START).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
+    progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
+    ...changes,
+  };
+  return { summary, version };
+}
+
+function at(offsetMs: number): string {
+  return new Date(START + offsetMs).toISOString();
+}
+
+async function listIds(tenant: Tenant, query: Partial<ListQuery> = {}): Promise<string[]> {
+  const page = await tenant.listWorkflows({ ...ALL, ...query });
+  if ("problem" in page) throw new Error(page.detail);
+  return page.items.map(({ id }) => id);
+}
+
+describe("agents", () => {
+  test("are kept over an eviction, newest first, and keep the time of their creation", async () => {
+    const tenant = openTenant();
+    expect(await tenant.listAgents()).toEqual([]);
+    expect(await tenant.putAgent("first", AGENT)).toMatchObject({ isNew: true, agent: { name: "first", agent: AGENT } });
+    expect(await tenant.putAgent("first", { ...AGENT, expression: "2" })).toMatchObject({ isNew: false });
+    await evictDurableObject(tenant);
+    const [agent] = await tenant.listAgents();
+    expect(agent).toMatchObject({ name: "first", agent: { expression: "2" } });
+    expect(Date.parse(agent!.createdAt)).toBeLessThanOrEqual(Date.parse(agent!.updatedAt));
+    expect([await tenant.deleteAgent("first"), await tenant.deleteAgent("first")]).toEqual([true, false]);
+  });
+
+  test("are refused beyond their number, but a known one can still be replaced", async () => {
+    const tenant = openTenant();
+    await runInDurableObject(tenant, (_object, state) => {
+      const names = JSON.stringify(Array.from({ length: MAX_AGENTS - 1 }, (_, index) => `a${index}`));
+      state.storage.sql.exec("INSERT INTO agents SELECT value, 0, 0, ? FROM json_each(?)", JSON.stringify(AGENT), names);
+    });
+    expect(await tenant.putAgent("last", AGENT)).toMatchObject({ isNew: true });
+    expect(await tenant.putAgent("more", AGENT)).toMatchObject({ problem: "conflict" });
+    expect(await tenant.putAgent("last", AGENT)).toMatchObject({ isNew: false });
+  });
+
+  test("are refused beyond their size together", async () => {
+    const tenant = openTenant();
+    const sized = (characters: number): AgentDefinition => ({ ...AGENT, expression: "x".repeat(characters - JSON.stringify(AGENT).length + 1) });
+    const megabyte = 1_048_576;
+    for (let index = 0; index < MAX_AGENT_CHARACTERS / megabyte - 1; index += 1) await tenant.putAgent(`a${index}`, sized(megabyte));
+    expect(await tenant.putAgent("last", sized(megabyte + 1))).toMatchObject({ problem: "conflict" });
+    expect(await tenant.putAgent("last", sized(megabyte))).toMatchObject({ isNew: true });
+    expect(await tenant.putAgent("more", AGENT)).toMatchObject({ problem: "conflict" });
+  });
+});
+
+describe("tiers documents", () => {
+  test("count their versions on, and old ones are removed", async () => {
+    const tenant = openTenant();
+    expect(await tenant.readTiers()).toBeNull();
+    for (let version = 1; version <= MAX_TIERS_VERSIONS + 2; version += 1) expect(await tenant.writeTiers(`{"v":${version}}`)).toEqual({ version });
+    expect(await tenant.readTiers()).toEqual({ version: MAX_TIERS_VERSIONS + 2, json: `{"v":${MAX_TIERS_VERSIONS + 2}}` });
+    const kept = await runInDurableObject(tenant, (_object, state) => state.storage.sql.exec("SELECT count(*) AS count FROM tiers").one()["count"]);
+    expect(kept).toBe(MAX_TIERS_VERSIONS);
+  });
+});
+
+describe("the index", () => {
+  test("lists newest first, in pages that neither repeat nor leave out, also within one millisecond", async () => {
+    const tenant = openTenant();
+    for (let index = 0; index < 25; index += 1) await tenant.indexWorkflow(createEntry(`w${String(index).padStart(2, "0")}`, { createdAt: at(Math.floor(index / 10)) }));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<WorkflowSummary> | Problem = await tenant.listWorkflows({ ...ALL, limit: 7, cursor });
+      if ("problem" in page) throw new Error(page.detail);
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, index) => `w${String(24 - index).padStart(2, "0")}`));
+  });
+
+  test("filters by status, name and metadata, alone and together", async () => {
+    const tenant = openTenant();
+    await tenant.indexWorkflow(createEntry("a", { name: "x", status: "failed", metadata: { team: "red", env: "prod" }, createdAt: at(1) }));
+    await tenant.indexWorkflow(createEntry("b", { name: "x", status: "completed", metadata: { team: "red" }, createdAt: at(2) }));
+    await tenant.indexWorkflow(createEntry("c", { name: "y", status: "failed", metadata: { team: "blue", env: "prod" }, createdAt: at(3) }));
+    const query = (changes: Partial<ListQuery>) => listIds(tenant, changes);
+    expect(await query({ status: "failed" })).toEqual(["c", "a"]);
+    expect(await query({ name: "x" })).toEqual(["b", "a"]);
+    expect(await query({ metadata: { team: "red" } })).toEqual(["b", "a"]);
+    expect(await query({ metadata: { team: "red", env: "prod" } })).toEqual(["a"]);
+    expect(await query({ metadata: { env: "prod" }, status: "failed", name: "y" })).toEqual(["c"]);
+    expect(await query({ metadata: { env: "test" } })).toEqual([]);
+  });
+
+  test("a cursor that is none is refused at its parameter", async () => {
+    for (const cursor of ["x", "MTIz", "Og"]) expect(await openTenant().listWorkflows({ ...ALL, cursor })).toMatchObject({ problem: "invalid", errors: [{ path: "?cursor" }] });
+  });
+
+  test("keeps the newest of two reports, whichever comes last", async () => {
+    const tenant = openTenant();
+    await tenant.indexWorkflow(createEntry("w", { status: "completed" }, 9));
+    await tenant.indexWorkflow(createEntry("w", { status: "running" }, 3));
+    expect(await listIds(tenant, { status: "completed" })).toEqual(["w"]);
+    expect(await listIds(tenant, { status: "running" })).toEqual([]);
+  });
+
+  test("a late report does not bring a removed workflow back; a new one under its id is taken", async () => {
+    const tenant = openTenant();
+    const old = createEntry("w", { metadata: { team: "red" } }, 5);
+    await tenant.indexWorkflow(old);
+    await tenant.removeWorkflow("w");
+    await tenant.indexWorkflow({ ...old, version: 6 });
+    expect(await listIds(tenant)).toEqual([]);
+    expect(await listIds(tenant, { metadata: { team: "red" } })).toEqual([]);
+    await tenant.indexWorkflow(createEntry("w", { createdAt: at(1), metadata: { team: "blue" } }, 1));
+    expect(await listIds(tenant, { metadata: { team: "blue" } })).toEqual(["w"]);
+  });
+
+  test("a workflow that was never heard of can be removed before its first report", async () => {
+    const tenant = openTenant();
+    await tenant.removeWorkflow("w");
+    await tenant.indexWorkflow(createEntry("w"));
+    expect(await listIds(tenant)).toEqual([]);
+  });
+
+  test("a new workflow takes the place of one whose removal was lost, with its metadata", async () => {
+    const tenant = openTenant();
+    await tenant.indexWorkflow(createEntry("w", { metadata: { team: "red" } }, 7));
+    await tenant.indexWorkflow(createEntry("w", { createdAt: at(5), metadata: { team: "blue" } }, 1));
+    expect(await listIds(tenant, { metadata: { team: "red" } })).toEqual([]);
+    expect(await listIds(tenant, { metadata: { team: "blue" } })).toEqual(["w"]);
+  });
+
+  test("tells which open workflows were silent, each once per silence", async () => {
+    const tenant = openTenant();
+    for (const id of ["a", "b", "c"]) await tenant.indexWorkflow(createEntry(id));
+    await tenant.indexWorkflow(createEntry("done", { status: "completed" }));
+    const future = Date.now() + 1_000;
+    expect(await tenant.listStale(Date.now() - 60_000, 10)).toEqual([]);
+    await runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec("UPDATE workflows SET heard_at = CASE id WHEN 'c' THEN 1 WHEN 'b' THEN 2 ELSE 3 END"));
+    expect(await tenant.listStale(future - 30_000, 2)).toEqual(["c", "b"]);
+    expect(await tenant.listStale(future - 30_000, 2)).toEqual(["a"]);
+  });
+
+  const plans: [Partial<WorkflowQuery>, string][] = [
+    [{}, "workflows_by_time"],
+    [{ status: "failed" }, "workflows_by_status"],
+    [{ name: "x" }, "workflows_by_name"],
+    [{ name: "x", status: "failed" }, "workflows_by_name"],
+    [{ metadata: { k: "v" } }, "PRIMARY KEY (key=? AND value=?"],
+    [{ metadata: { k: "v", l: "w" }, status: "failed" }, "PRIMARY KEY (key=? AND value=?"],
+  ];
+  test.each(plans)("the list %o is read from an index in its order, without sorting", async (query, index) => {
+    const tenant = openTenant();
+    for (const after of [null, { createdAt: START, id: "w" }]) {
+      const { sql, parameters } = buildListQuery({ status: null, name: null, metadata: {}, limit: 50, after, ...query });
+      const plan = await runInDurableObject(tenant, (_object, state) => state.storage.sql.exec(`EXPLAIN QUERY PLAN ${sql}`, ...parameters).toArray().map((row) => String(row["detail"])));
+      expect(plan[0]).toContain(index);
+      expect(plan.join("\n")).not.toContain("TEMP B-TREE");
+      if (after !== null) expect(plan[0]).toContain("created_at");
+    }
+  });
+});
