@@ -1,4 +1,4 @@
-import type { StoredTiers } from "./stored-tiers.ts";
+import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { Log } from "../log.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";

@@ -1,15 +1,10 @@
 import { DEFAULT_TIERS } from "../config/default-tiers.ts";
 import type { TierDocument } from "../config/tiers.ts";
+import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { TenantPort } from "./tenant-port.ts";
 
 /** The tenant whose object keeps the operator's documents. */
 export const OPERATOR_TENANT = "default";
-
-/** A tiers document with its version; 0 is the built-in one. */
-export interface StoredTiers {
-  version: number;
-  document: TierDocument;
-}
 
 /** The document as it is now, asked of its object. It was checked when it was written. */
 export async function readStoredTiers(operator: Pick<TenantPort, "readTiers">): Promise<StoredTiers> {

@@ -4,13 +4,23 @@ import type { Failure, Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { renderInput, type ReadScope } from "../workflow/attempt-input.ts";
 import type { TaskSpec } from "../workflow/spec.ts";
-import type { WorkflowSession } from "./workflow-session.ts";
+import type { Run } from "../workflow/run.ts";
+import type { Identity, WorkflowStore } from "./workflow-store.ts";
 
 /** Most that the outputs of a task's dependencies may come to, together: an RPC message ends at 32 MiB, an object's memory at 128. */
 export const MAX_DEPENDENCY_BYTES = 8_388_608;
 
+/** The workflow that orders are made from. */
+interface OrderSource {
+  store: WorkflowStore;
+  identity: Identity;
+  run: Run;
+  agents: Record<string, AgentDefinition>;
+  taskNumbers: ReadonlyMap<string, number>;
+}
+
 /** Puts together what an attempt needs, from stored values only; or says why its input cannot be made. */
-export function buildOrder(session: WorkflowSession, ref: AttemptRef, readScope: ReadScope, newSecret: () => string): WorkOrder | Failure {
+export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: ReadScope, newSecret: () => string): WorkOrder | Failure {
   const { store, identity, run } = session;
   const spec = store.readTaskSpec(ref.task);
   const agent = session.agents[spec.agent]!;
@@ -37,7 +47,7 @@ export function buildOrder(session: WorkflowSession, ref: AttemptRef, readScope:
   };
 }
 
-function readDependencies(session: WorkflowSession, spec: TaskSpec, agent: AgentDefinition): { outputs: Record<string, Json> } | Failure {
+function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefinition): { outputs: Record<string, Json> } | Failure {
   if (agent.kind === "llm" && spec.context?.mode === "none") return { outputs: {} };
   const tasks = spec.dependsOn.map((id) => ({ id, task: session.taskNumbers.get(id)! }));
   const bytes = tasks.reduce((sum, { task }) => sum + session.store.readOutputBytes(task), 0);
@@ -62,7 +72,7 @@ function createLlmRequest(spec: TaskSpec, agentTaskType: string | null): LlmRequ
 }
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */
-function createCallback(session: WorkflowSession, ref: AttemptRef, newSecret: () => string): { url: string; token: string } {
+function createCallback(session: OrderSource, ref: AttemptRef, newSecret: () => string): { url: string; token: string } {
   const { tenant, workflowId, origin } = session.identity;
   const secret = newSecret();
   session.store.addCallback(hashSecret(secret), ref.task, ref.attempt);

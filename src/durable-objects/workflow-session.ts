@@ -6,6 +6,7 @@ import { isLiveAttempt } from "../workflow/attempts.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
 import { buildGraph } from "../workflow/graph.ts";
+import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import { planRun } from "../workflow/plan.ts";
 import { isFinalWorkflow, restoreRun, type Run } from "../workflow/run.ts";
 import type { Abilities, AttemptResult } from "../workflow/step.ts";
@@ -13,9 +14,6 @@ import { transition, type RunInput } from "../workflow/transition.ts";
 import type { Settings } from "../config/settings.ts";
 import { buildOrder } from "./work-orders.ts";
 import type { Identity, TaskDetail, Totals, WorkflowStore } from "./workflow-store.ts";
-
-/** Largest output of a task and largest result of a workflow, as UTF-8 JSON (contract). */
-export const MAX_VALUE_BYTES = 1_048_576;
 
 /** How late a renewal may come after an object was restored. */
 const RENEWAL_LATENESS_MS = 1_000;

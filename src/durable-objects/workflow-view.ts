@@ -2,7 +2,8 @@ import type { TaskView, WorkflowSummary, WorkflowView } from "../api/workflow-po
 import type { Json } from "../errors.ts";
 import { findLastTasks } from "../workflow/graph.ts";
 import { createTaskState } from "../workflow/run.ts";
-import { MAX_VALUE_BYTES, type WorkflowSession } from "./workflow-session.ts";
+import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
+import type { WorkflowSession } from "./workflow-session.ts";
 import type { StoredTask } from "./workflow-store.ts";
 
 /** Larger outputs are left out of a workflow's answer and asked for one by one (contract). */

@@ -1,6 +1,7 @@
 import { createApi } from "../../src/api/create-api.ts";
 import type { ApiDeps } from "../../src/api/api-deps.ts";
-import { readStoredTiers, type StoredTiers } from "../../src/api/stored-tiers.ts";
+import { readStoredTiers } from "../../src/api/stored-tiers.ts";
+import type { StoredTiers } from "../../src/config/tiers-cache.ts";
 import type { RegisteredAgent, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";

@@ -1,19 +1,10 @@
 import type { ModelEntry, ProviderEntry, TierDocument } from "../../config/tiers.ts";
 import type { Fetch, LanguageModel, ReadSecret } from "../language-model.ts";
 import { createEngineRegistry, type Engine, type EngineRegistry } from "../registry.ts";
+import type { EngineSettings } from "./engine-settings.ts";
 import { guardFetch } from "./upstream-fetch.ts";
 
 export interface EngineDeps {
-  secrets: ReadSecret;
-  fetch: Fetch;
-}
-
-/** What a provider's file is given to build one model. `apiKey` is null when the provider needs none. */
-export interface EngineSettings {
-  provider: ProviderEntry;
-  /** The provider's own name of the model. */
-  upstreamModel: string;
-  apiKey: string | null;
   secrets: ReadSecret;
   fetch: Fetch;
 }

@@ -1,6 +1,6 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { LanguageModel } from "../language-model.ts";
-import type { EngineSettings } from "./load-engine.ts";
+import type { EngineSettings } from "./engine-settings.ts";
 
 /** A model behind any server with OpenAI's Chat Completions at `baseUrl`: Ollama, vLLM, OpenRouter, Groq and the like. */
 export function buildOpenAiCompatibleModel({ provider, upstreamModel, apiKey, fetch }: EngineSettings): LanguageModel {

@@ -1,6 +1,6 @@
 import type { LanguageModel } from "../language-model.ts";
 import { ACCOUNT_ID_NAME } from "../registry.ts";
-import type { EngineSettings } from "./load-engine.ts";
+import type { EngineSettings } from "./engine-settings.ts";
 import { buildOpenAiCompatibleModel } from "./openai-compatible.ts";
 
 /** A Workers AI model over REST: the binding would stop local work without an account. */
