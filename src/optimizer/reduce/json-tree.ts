@@ -1,6 +1,6 @@
 import { createUnit, type Unit } from "./document.ts";
 import { isSpaceCode, leastPartChars } from "./lines.ts";
-import { openSection, type UnitSink } from "./unit-sink.ts";
+import { keptWithin, openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
 
 /** A JSON value of up to this many characters stays whole; larger containers are opened and their members chosen. */
 const MAX_RECORD_CHARS = 240;
@@ -80,6 +80,12 @@ interface Frame {
  * whose `until` and `close` tell the writer where it ends.
  */
 export function appendJson(sink: UnitSink, start: number, end: number, label: number): void {
+  const kept = keptWithin(sink, start, end);
+  if (kept !== undefined && (kept.start < start || kept.end > end)) {
+    // A kept string begins before this JSON or ends after it: the JSON joins what it shares that string with.
+    pushUnit(sink, start, end, "record", label);
+    return;
+  }
   const raw = sink.text.slice(start, end);
   const json = minifyJson(raw);
   const firstUnit = sink.units.length;
@@ -99,7 +105,7 @@ export function appendJson(sink: UnitSink, start: number, end: number, label: nu
       index = readMember(sink, json, ends, index, open, start, end, label);
     }
   }
-  if (!lockKeptRecords(sink, raw, firstUnit)) {
+  if (kept !== undefined && !lockKeptRecords(sink, raw, firstUnit)) {
     // A kept string runs across values, so the JSON cannot be opened.
     sink.units.length = sink.starts.length = sink.ends.length = firstUnit;
     pushJsonUnit(sink, start, end, raw, label).locked = true;

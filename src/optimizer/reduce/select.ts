@@ -2,7 +2,7 @@ import type { ReductionBudget, Unit } from "./document.ts";
 import type { TermIndex } from "./terms.ts";
 
 /** What the omission marks cost, as render.ts writes them: a line of its own, or a sign inside a line. */
-const LINE_MARK = { tokens: 6.5, chars: 22 };
+const LINE_MARK = { tokens: 5.8, chars: 22 };
 const INLINE_MARK = { tokens: 1.8, chars: 4 };
 
 /** A selection in progress. */

@@ -79,8 +79,8 @@ function joinToLast(sink: UnitSink, end: number, role: UnitRole): number {
   return last;
 }
 
-/** The last kept range that begins before `end` and ends after `start`; its end may be beyond `end`. */
-function keptWithin(sink: UnitSink, start: number, end: number): TextRange | undefined {
+/** From the first to the last kept string that touches `[start, end)`; may begin before it and end after it. Asked in ascending order. */
+export function keptWithin(sink: UnitSink, start: number, end: number): TextRange | undefined {
   const { kept } = sink;
   while (sink.cursor < kept.length && (kept[sink.cursor] as TextRange).end <= start) sink.cursor += 1;
   const first = kept[sink.cursor];

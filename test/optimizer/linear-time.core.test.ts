@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { reduceContext } from "../../src/optimizer/reduce-context.ts";
+import { splitContext } from "../../src/optimizer/split-context.ts";
+import { estimateTokens, upperBoundTokens } from "../../src/optimizer/tokens.ts";
+
+/** Inputs that make careless readers quadratic or worse, by their length. */
+const HOSTILE: Record<string, (length: number) => string> = {
+  "one line of words": (length) => "the lamp burns until the fog has gone ".repeat(length / 38),
+  "one line of CJK": (length) => "港口主管每天早上走到码头".repeat(length / 12),
+  "one line without a space": (length) => "aGVsbG8gd29ybGQ1".repeat(length / 16),
+  "empty lines": (length) => "\n".repeat(length),
+  "only spaces": (length) => " ".repeat(length),
+  "only emoji": (length) => "😀🎉👩‍🚀".repeat(length / 9),
+  "broken UTF-16": (length) => "\ud800a\udc00 ".repeat(length / 4),
+  "deep JSON": (length) => "[".repeat(length / 2) + "]".repeat(length / 2),
+  "deep objects": (length) => `${'{"a":'.repeat(length / 6)}1${"}".repeat(length / 6)}`,
+  "an array of numbers": (length) => `[${Array.from({ length: length / 6 }, (_, n) => n % 100_000).join(",")}]`,
+  "an object of tiny members": (length) => `{${Array.from({ length: length / 11 }, (_, n) => `"k${n}":1`).join(",")}}`,
+  "open quotes and escapes": (length) => `{"${'\\"'.repeat(length / 2)}`,
+  "unclosed code blocks": (length) => "```\nx\n~~~\n".repeat(length / 10),
+  "headings only": (length) => "# a\n".repeat(length / 4),
+  "table rows": (length) => "| a | b |\n".repeat(length / 10),
+  "list items": (length) => "- a\n".repeat(length / 4),
+  "list items with gaps": (length) => "- a\n\n\n".repeat(length / 6),
+  "labels that do not end": (length) => "Document [1] (Title: ".repeat(length / 21),
+  "speakers only": (length) => "Ada: b\n".repeat(length / 7),
+  "roles only": (length) => "user: {\nassistant: [\n".repeat(length / 21),
+  "log lines of one template": (length) => Array.from({ length: length / 40 }, (_, n) => `2026-01-02 10:00:00 INFO accepted id=${n % 10_000}`).join("\n"),
+  "dots and closing brackets": (length) => '.")]}'.repeat(length / 5),
+  "one-letter sentences": (length) => "a. B. ".repeat(length / 6),
+  "commas and colons": (length) => "A,:".repeat(length / 3),
+  "the same long paragraph": (length) => `${"keeper lamp wick fog boat tea wall wind ".repeat(5)}\n\n`.repeat(length / 202),
+};
+
+const SMALL = 20_000;
+const FACTOR = 8;
+/** Linear work grows eightfold, quadratic work sixty-fourfold; between them there is room for a noisy machine. */
+const MOST_GROWTH = 32;
+/** Added to both times, so that jitter of short runs does not count. */
+const FLOOR_MS = 3;
+
+/** The processor's time, not the clock's: other processes do not count. */
+function fastest(work: () => unknown): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 3; run += 1) {
+    const start = process.cpuUsage();
+    work();
+    best = Math.min(best, process.cpuUsage(start).user / 1_000);
+  }
+  return best + FLOOR_MS;
+}
+
+describe.each(Object.entries(HOSTILE))("time for %s grows with its length", (_what, make) => {
+  const small = make(SMALL);
+  const large = make(SMALL * FACTOR);
+
+  it.each([
+    ["reducing", (text: string) => reduceContext(text, { query: "Which lamp was lit, and when?", targetReduction: 0.75 })],
+    ["splitting", (text: string) => splitContext(text, { maxTokens: 200, overlapTokens: 40 })],
+    ["counting", (text: string) => estimateTokens(text) + upperBoundTokens(text)],
+  ])("%s", (_work, work) => {
+    work(small);
+    expect(fastest(() => work(large)) / fastest(() => work(small))).toBeLessThan(MOST_GROWTH);
+  });
+});
