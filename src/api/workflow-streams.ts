@@ -99,6 +99,7 @@ async function openStream(context: ApiContext, api: Api, pathAndQuery: string, h
   const request = new Request(`https://workflow${pathAndQuery}`, { headers: { ...headers, "request-id": context.var.requestId }, signal: context.req.raw.signal });
   const response = await workflowOf(context, api).fetch(request);
   if (response.status === 404) refuse("not_found", "There is no workflow of this id.");
+  if (response.status === 429) refuse("rate_limited", "This workflow serves as many streams as it can: close one first.");
   // A copy, because the headers of an answer that was fetched cannot be changed; the socket of an upgrade goes with it.
   return new Response(response.body, response);
 }

@@ -52,6 +52,15 @@ describe("events", () => {
   });
 });
 
+test("a workflow with as many streams as it can serve is a 429", async () => {
+  const { ask, world } = await createOne();
+  world.override = { fetch: async () => new Response(null, { status: 429 }) };
+  const response = await ask("GET", "/v1/workflows/w/events", undefined, STREAM);
+  expect(response.status).toBe(429);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(response.headers.get("retry-after")).toBe("1");
+});
+
 describe("socket", () => {
   test("an upgrade is handed to the object, anything else is refused", async () => {
     const { ask, world } = await createOne();
