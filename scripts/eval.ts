@@ -1,0 +1,16 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+/** Prints every table of docs/quality.md. `--data`: a folder with `context/dev/*.jsonl` and `intents/dev/intents.jsonl`. */
+const { values } = parseArgs({ options: { data: { type: "string" } } });
+
+const parts = [
+  { script: "eval-context.ts", data: "context/dev" },
+  { script: "eval-intents.ts", data: "intents/dev/intents.jsonl" },
+];
+for (const { script, data } of parts) {
+  const argumentsOfPart = values.data === undefined ? [] : ["--data", join(values.data, data)];
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, script), ...argumentsOfPart], { stdio: "inherit" });
+  if (status !== 0) process.exitCode = 1;
+}
