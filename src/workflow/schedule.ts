@@ -34,11 +34,13 @@ export function beginRun(step: Step): void {
 
 /** Starts ready tasks while there are slots, most urgent first. Costs O(tasks started or skipped). */
 export function scheduleReady(step: Step): void {
+  const { run } = step;
   const picked = pickReady(step);
+  // Counted before the set: each of its own calls would count twice, as made and as ready.
+  const { inObject } = run.index.counts;
   for (const task of picked) {
-    const { run } = step;
     if (run.state.isFailing) offerTask(step, task);
-    else dispatchTask(step, task, picked.length);
+    else dispatchTask(step, task, picked.length, inObject);
   }
 }
 
@@ -66,11 +68,11 @@ function takeReady(step: Step): number | undefined {
   return undefined;
 }
 
-function dispatchTask(step: Step, task: number, readySize: number): void {
+function dispatchTask(step: Step, task: number, readySize: number, inObject: number): void {
   const { run, now, abilities } = step;
   const plan = run.plan.tasks[task]!;
   const state = touch(step, task);
-  const channel = chooseChannel(plan.kind, readySize, run.index.counts.inObject, abilities.settings);
+  const channel = chooseChannel(plan.kind, readySize, inObject, abilities.settings);
   state.attempt += 1;
   state.channel = channel;
   run.index.live.add(task);
