@@ -4,7 +4,7 @@ import { WorkflowId } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
 import { decodeBase64UrlText } from "./base64url.ts";
 import type { ApiContext, Endpoint } from "./endpoint.ts";
-import { refuse, refuseFaults, valueOf } from "./problem.ts";
+import { refuse, valueOf } from "./problem.ts";
 import { readJson } from "./read-request.ts";
 
 const CallbackToken = z.strictObject({
@@ -45,7 +45,6 @@ export const CALLBACK_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { tenant, workflowId, secret } = readToken(context);
       const { json } = await readJson(context);
-      if (json === undefined) refuseFaults([{ path: "", message: "give output (any JSON, null included) or error: {message}" }]);
       return answerJson(202, valueOf(await api.deps.workflow(tenant, workflowId).acceptCallback(secret, json as Json)));
     },
   },

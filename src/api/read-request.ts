@@ -15,27 +15,23 @@ const MAX_DISCARDED_BYTES = 16_777_216;
 /** Deepest nesting of a body. What walks over parsed values by recursion, the schema library too, stays far from the end of the stack. */
 const MAX_BODY_DEPTH = 100;
 
-export interface ReadBody {
-  /** `undefined` for an empty body. */
+interface ReadBody {
   json: unknown;
   bytes: Uint8Array;
 }
 
 /** Reads a body of at most `maxBytes`, counted as they arrive: `Content-Length` may lie or be absent. 413, then 400, then 422 for what is nested too deep. */
 export async function readJson(context: ApiContext, maxBytes: number = MAX_BODY_BYTES): Promise<ReadBody> {
-  const bytes = await readBytes(context.req.raw, maxBytes);
-  if (bytes === null) refuse("body_too_large", `Send at most ${maxBytes} bytes.`);
-  if (bytes.byteLength === 0) return { json: undefined, bytes };
-  if (isDeeperThan(bytes, MAX_BODY_DEPTH)) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
+  const bytes = await readBytes(context, maxBytes);
   return { json: parseJson(bytes), bytes };
 }
 
-/** Reads and checks a body whose schema says all there is to say. An absent body counts as `{}` when `isOptional`. */
-export async function readBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema, options: { isOptional: boolean }): Promise<{ body: z.infer<Schema>; bytes: Uint8Array }> {
-  const { json, bytes } = await readJson(context);
-  const parsed = schema.safeParse(json === undefined && options.isOptional ? {} : json);
+/** Reads and checks the options of a command; an absent body counts as `{}`. */
+export async function readOptions<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<{ options: z.infer<Schema>; bytes: Uint8Array }> {
+  const bytes = await readBytes(context, MAX_BODY_BYTES);
+  const parsed = schema.safeParse(bytes.byteLength === 0 ? {} : parseJson(bytes));
   if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-  return { body: parsed.data, bytes };
+  return { options: parsed.data, bytes };
 }
 
 /** Checks the query against a schema of strings. Parameters that it does not name are left alone. */
@@ -73,10 +69,10 @@ function escapePointer(part: string): string {
   return part.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
-/** The whole body, or null when it is larger. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
-  if (request.body === null) return new Uint8Array();
-  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+async function readBytes(context: ApiContext, maxBytes: number): Promise<Uint8Array> {
+  const { body } = context.req.raw;
+  if (body === null) return new Uint8Array();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
@@ -90,7 +86,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
       break;
     }
   }
-  return size > maxBytes ? null : joinChunks(chunks, size);
+  if (size > maxBytes) refuse("body_too_large", `Send at most ${maxBytes} bytes.`);
+  return joinChunks(chunks, size);
 }
 
 function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
@@ -105,7 +102,14 @@ function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return joined;
 }
 
+/** The platform's parser does not recurse, so the depth can be judged after it, as the order of checks has it. */
 function parseJson(bytes: Uint8Array): unknown {
+  const json = decodeJson(bytes);
+  if (isDeeperThan(bytes, MAX_BODY_DEPTH)) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
+  return json;
+}
+
+function decodeJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch {
@@ -118,7 +122,7 @@ const BACKSLASH = 0x5c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
-/** Counts brackets outside strings; exact for valid JSON, and harmless for what the parser refuses anyway. */
+/** Counts brackets outside strings. `bytes` is valid JSON. */
 function isDeeperThan(bytes: Uint8Array, levels: number): boolean {
   let depth = 0;
   let isInString = false;

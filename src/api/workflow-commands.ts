@@ -5,7 +5,7 @@ import { createWorkflow, hashRequest } from "./create-workflow.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
 import { refuseFaults, valueOf } from "./problem.ts";
-import { readBody } from "./read-request.ts";
+import { readOptions } from "./read-request.ts";
 import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
 import { AnsweredStatus, AnsweredWorkflow } from "./workflow-schemas.ts";
 
@@ -27,7 +27,7 @@ function commandEndpoint(command: "pause" | "resume", summary: string): Endpoint
     answers: ACCEPTED,
     exists: workflowExists,
     handle: async (context, api) => {
-      await readBody(context, NoOptions, { isOptional: true });
+      await readOptions(context, NoOptions);
       return answerJson(202, valueOf(await workflowOf(context, api).command(command)));
     },
   };
@@ -46,8 +46,8 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
     answers: ACCEPTED,
     exists: workflowExists,
     handle: async (context, api) => {
-      const { body } = await readBody(context, CancelOptions, { isOptional: true });
-      if (body.compensate === true) refuseFaults([{ path: "/compensate", message: "is not available yet: leave it out" }]);
+      const { options } = await readOptions(context, CancelOptions);
+      if (options.compensate === true) refuseFaults([{ path: "/compensate", message: "is not available yet: leave it out" }]);
       return answerJson(202, valueOf(await workflowOf(context, api).command("cancel")));
     },
   },
@@ -61,7 +61,7 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
     answers: ACCEPTED,
     exists: workflowExists,
     handle: async (context, api) => {
-      await readBody(context, NoOptions, { isOptional: true });
+      await readOptions(context, NoOptions);
       return answerJson(202, valueOf(await workflowOf(context, api).retryTask(context.req.param("task") ?? "")));
     },
   },
@@ -76,9 +76,9 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
     answers: { 201: { description: "The new workflow", schema: AnsweredWorkflow } },
     exists: workflowExists,
     handle: async (context, api) => {
-      const { body, bytes } = await readBody(context, RerunOptions, { isOptional: true });
+      const { options, bytes } = await readOptions(context, RerunOptions);
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
-      const { spec, agents, reusable } = valueOf(await workflowOf(context, api).readCheckpoint(body.from ?? null));
+      const { spec, agents, reusable } = valueOf(await workflowOf(context, api).readCheckpoint(options.from ?? null));
       const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
       return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf }, idempotency);
     },

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, headerFault, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
-import { queryInteger, readBody, readQuery } from "./read-request.ts";
+import { queryInteger, readOptions, readQuery } from "./read-request.ts";
 import { createStreamToken, STREAM_TOKEN_LIFE_MS } from "./stream-token.ts";
 import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
 import { AnsweredEvent, pageOf } from "./workflow-schemas.ts";
@@ -69,14 +69,14 @@ export const WORKFLOW_STREAM_ENDPOINTS: readonly Endpoint[] = [
     summary: "A token that opens this workflow's events and socket for five minutes, for browsers",
     access: "workflows:read",
     body: { schema: NoOptions, isOptional: true },
-    answers: { 201: { description: "The token", schema: z.object({ token: z.string(), expiresAt: z.string() }) } },
+    answers: { 200: { description: "The token", schema: z.object({ token: z.string(), expiresAt: z.string() }) } },
     exists: workflowExists,
     handle: async (context, api) => {
-      await readBody(context, NoOptions, { isOptional: true });
+      await readOptions(context, NoOptions);
       if (!(await workflowExists(context, api))) refuse("not_found", "There is no workflow of this id.");
       const expiresAt = api.deps.now() + STREAM_TOKEN_LIFE_MS;
       const token = await createStreamToken({ tenant: callerOf(context).tenant, workflowId: workflowIdOf(context), expiresAt }, api.deps.rootKey ?? "");
-      return answerJson(201, { token, expiresAt: new Date(expiresAt).toISOString() });
+      return answerJson(200, { token, expiresAt: new Date(expiresAt).toISOString() });
     },
   },
 ];

@@ -66,6 +66,7 @@ describe("order of checks", () => {
     const { ask } = createTestApi();
     expect((await ask("POST", "/v1/workflows", `{${" ".repeat(4_194_304)}`)).status).toBe(413);
     expect((await ask("POST", "/v1/workflows", `{"tasks":`)).status).toBe(400);
+    expect((await ask("POST", "/v1/workflows")).status).toBe(400);
     expect((await ask("POST", "/v1/workflows", `{"tasks":[]}`)).status).toBe(422);
   });
 

@@ -54,7 +54,6 @@ describe("registration", () => {
   test.each([
     ["an unknown kind", { kind: "robot" }, ["/kind"]],
     ["no object", [], [""]],
-    ["no body", undefined, [""]],
     ["an unknown key", { ...LLM, colour: 1, shape: 2 }, ["/colour", "/shape"]],
     ["features that are not there yet", { ...LLM, tools: ["get_state"], maxTurns: 3 }, ["/tools", "/maxTurns"]],
     ["all faults of an HTTP agent", { ...HTTP, url: "http://127.0.0.1/", headers: { host: "x", "idempotency-key": "x", "webhook-id": "x" }, secretName: "AGENT_OTHER__X" }, ["/url", "/headers/host", "/headers/idempotency-key", "/headers/webhook-id", "/secretName"]],
