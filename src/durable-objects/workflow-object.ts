@@ -251,7 +251,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#outbox.isRetentionOver(session, now)) return this.#forget(session);
     this.#outbox.disarm();
     if (!session.isFinal) this.#apply({ type: "tick" });
-    else await this.#outbox.updateIndex();
+    await this.#outbox.updateIndex();
     await this.#outbox.deliverWebhooks(session);
     this.#outbox.armForRest(session);
   }

@@ -46,6 +46,8 @@ export class WorkflowOutbox {
   readonly #calls = new Map<string, AbortController>();
   #armedAt = Infinity;
   #isIndexPlanned = false;
+  /** Whether the index may not know how the workflow stands; a new memory cannot know. */
+  #isIndexBehind = true;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
@@ -59,12 +61,13 @@ export class WorkflowOutbox {
 
   send(session: WorkflowSession, applied: Applied): void {
     this.#deps.logEvents(session.identity, applied.firstSeq, applied.events);
-    // A workflow that ends with no alarm armed still has its index entry to send and its retention to end; an armed one stays, since moving it costs a write.
-    this.#armBy(session.isFinal && this.#armedAt === Infinity ? this.#deps.now() + INDEX_RETRY_MS : applied.wakeBy);
+    const isIndexed = applied.events.some((event) => event.type.startsWith("workflow."));
+    // Whatever becomes of this memory, the alarm looks whether the index was told; one that is armed for earlier is not moved, since that costs a write.
+    this.#armBy(Math.min(applied.wakeBy, isIndexed ? this.#deps.now() + INDEX_RETRY_MS : Infinity));
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
-    if (applied.events.some((event) => event.type.startsWith("workflow."))) this.#planIndex(session);
+    if (isIndexed) this.#planIndex(session);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
   }
@@ -170,6 +173,7 @@ export class WorkflowOutbox {
   }
 
   #planIndex(session: WorkflowSession): void {
+    this.#isIndexBehind = true;
     if (session.isFinal) {
       const patience = setTimeout(this.#verbs.ended, INDEX_PATIENCE_MS);
       void this.updateIndex().then(() => {
@@ -182,18 +186,18 @@ export class WorkflowOutbox {
     }
   }
 
-  /** Tells the tenant's index how the workflow stands. A failure is tried again by the alarm. */
+  /** Tells the tenant's index how the workflow stands, unless it was told. A failure is tried again by the alarm. */
   async updateIndex(): Promise<void> {
     this.#isIndexPlanned = false;
     const session = this.#verbs.session();
-    if (session === null) return;
+    if (session === null || !this.#isIndexBehind) return;
     const version = session.lastSeq;
     try {
       await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version });
+      if (session.lastSeq === version) this.#isIndexBehind = false;
     } catch (error) {
       this.#deps.log({ event: "index.failed", workflowId: session.identity.workflowId, message: String(error) });
       this.#armBy(this.#deps.now() + INDEX_RETRY_MS);
-      return;
     }
   }
 
