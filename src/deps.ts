@@ -97,13 +97,14 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
     sendTasks: async (messages, isUrgent) => {
       await (isUrgent ? env.TASKS_HIGH : env.TASKS_NORMAL).sendBatch(messages.map((body) => ({ body })));
     },
-    logEvents: (identity, firstSeq, events) => {
-      const { tenant, workflowId, requestId } = identity;
-      events.forEach((event, index) => {
-        const attempt = "attempt" in event.data ? event.data.attempt : null;
-        const code = "error" in event.data ? (event.data.error?.code ?? null) : null;
-        log({ event: "workflow.event", tenant, workflowId, requestId, seq: firstSeq + index, type: event.type, taskId: event.taskId ?? null, attempt, code });
-      });
+    logEvents: ({ tenant, workflowId, requestId }, firstSeq, events) => {
+      log(
+        ...events.map((event, index) => {
+          const attempt = "attempt" in event.data ? event.data.attempt : null;
+          const code = "error" in event.data ? (event.data.error?.code ?? null) : null;
+          return { event: "workflow.event" as const, tenant, workflowId, requestId, seq: firstSeq + index, type: event.type, taskId: event.taskId ?? null, attempt, code };
+        }),
+      );
     },
     log,
   };

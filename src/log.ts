@@ -10,16 +10,25 @@ export type LogEvent =
   | { event: "queue.malformed"; message: string }
   | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed"; workflowId?: string; message: string };
 
-export type Log = (event: LogEvent) => void;
+/** Several events at once are one write: a call of the console costs the runtime far more than a line does. */
+export type Log = (...events: LogEvent[]) => void;
+
+/** Lines of one write: a record of the platform's logs is cut at 256 KB. */
+const LINES_PER_WRITE = 400;
 
 /** The exit for a level: `warn` leaves only failures, everything else all events. */
 export function createLog(level: string | undefined): Log {
-  return level === "warn" ? (event) => event.event.endsWith(".failed") && logEvent(event) : logEvent;
+  return level === "warn" ? (...events) => writeLines(events.filter(isFailure)) : (...events) => writeLines(events);
 }
 
 /** The one exit of telemetry: one JSON line per event. */
-export function logEvent(event: LogEvent): void {
-  const line = JSON.stringify(event);
-  if (event.event.endsWith("failed")) console.error(line);
-  else console.log(line);
+function writeLines(events: readonly LogEvent[]): void {
+  for (const event of events) if (isFailure(event)) console.error(JSON.stringify(event));
+  const lines = events.filter((event) => !isFailure(event)).map((event) => JSON.stringify(event));
+  // A burst of thousands of writes exhausts the file descriptors of the local runtime, which then hangs for good.
+  for (let start = 0; start < lines.length; start += LINES_PER_WRITE) console.log(lines.slice(start, start + LINES_PER_WRITE).join("\n"));
+}
+
+function isFailure(event: LogEvent): boolean {
+  return event.event.endsWith("failed");
 }
