@@ -1,9 +1,9 @@
 import type { Unit } from "./document.ts";
 import type { TermIndex } from "./terms.ts";
 
-/** Okapi BM25's usual constants: how fast a repeated word stops to count, and how much length counts. Units are short already. */
-const SATURATION = 1.2;
-const UNIT_LENGTH_SHARE = 0.3;
+/** BM25's constants: how fast a repeated word stops to count, and how much length counts. */
+const SATURATION = 1;
+const UNIT_LENGTH_SHARE = 0.4;
 const SECTION_LENGTH_SHARE = 0.4;
 
 /** What is asked for, as words with weights. */

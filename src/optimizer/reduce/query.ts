@@ -8,6 +8,8 @@ const MAX_WIDENING_TERMS = 48;
 const CENTRAL_TERMS = 24;
 /** A name or a number says more than a common word. */
 const SPECIFIC_WEIGHT = 1.2;
+/** A frequent word of the language says less. */
+const COMMON_WEIGHT = 0.75;
 /** What frames a task rather than its subject. Not stop words: a text may be about them. */
 const FRAMING_WEIGHT = 0.3;
 /** Only the head of a long prompt tells what kind of answer it wants. */
@@ -25,13 +27,18 @@ export function weighQuery(text: string, index: TermIndex, position: number, sta
     const term = index.ids[at] as number;
     if (index.isStop[term] === 1) continue;
     const isSpecific = at > from && ((index.flags[at] as number) & (CAPITALISED | NUMERIC)) !== 0;
-    const weight = index.isFraming[term] === 1 ? FRAMING_WEIGHT : isSpecific ? SPECIFIC_WEIGHT : 1;
-    weights[term] = Math.max(weights[term] as number, weight);
+    weights[term] = Math.max(weights[term] as number, weighTerm(index, term, isSpecific));
     if (statistics.unitFrequency[term] !== 0) isEmpty = false;
     if (previous !== -1) pairs.set(previous, term);
     previous = term;
   }
   return { weights, pairs, isEmpty, wants: answerKind(text.slice(0, QUESTION_CHARS)) };
+}
+
+function weighTerm(index: TermIndex, term: number, isSpecific: boolean): number {
+  if (index.isFraming[term] === 1) return FRAMING_WEIGHT;
+  if (isSpecific) return SPECIFIC_WEIGHT;
+  return index.isCommon[term] === 1 ? COMMON_WEIGHT : 1;
 }
 
 function answerKind(question: string): AnswerKind {

@@ -19,3 +19,18 @@ export const FRAMING_WORDS = `
 summarize summarise summary describe explain discuss discussion list compare outline analyze analyse extract identify mention meeting
 talk opinion team group conversation speaker question answer information text document context following report detail
 `;
+
+/** Frequent English words: in a small text their rarity there says little, so they count less in a query. */
+export const COMMON_WORDS = `
+time year day week month people man woman child family friend world country state city town place area part side end home house work
+school company business service product group member number name first second third last next new old young good better best great
+big small large long short high low early late different important public major main common general special possible able true full
+make made take took taken use used using come came become became see saw seen look show shown want need call called try ask
+work play played run ran move live lived believe hold held bring brought happen write written wrote provide sit stand stood lose lost
+pay paid meet met include including continue set learn change lead led understand watch follow stop create speak read spend spent grow
+open walk win won offer remember love consider appear buy wait serve die died send sent build built stay fall fell cut reach kill
+remain start started begin began move leave left turn put keep kept feel felt seem help hear heard let
+water money book movie film song show series season episode game team player character actor role story music band album line
+government power president law war history point fact case problem issue plan system program question level order form type type
+head hand eye face body life death birth born based known located found based
+`;

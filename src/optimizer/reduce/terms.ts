@@ -3,7 +3,7 @@
  * substring per word: that is what keeps a reduction of 100,000 characters at a few milliseconds.
  */
 
-import { FRAMING_WORDS, STOP_WORDS } from "./stop-words.ts";
+import { COMMON_WORDS, FRAMING_WORDS, STOP_WORDS } from "./stop-words.ts";
 
 /** Words past this length are data, not language; their head is enough to tell them apart. */
 const MAX_WORD_LENGTH = 48;
@@ -27,6 +27,8 @@ export interface TermIndex {
   isStop: Uint8Array;
   /** 1 for words that frame a task rather than name its subject, by id. */
   isFraming: Uint8Array;
+  /** 1 for frequent words, by id. */
+  isCommon: Uint8Array;
 }
 
 /** Folds letters beyond ASCII to lower case without accents, up to the end of Cyrillic. */
@@ -178,6 +180,8 @@ export function indexTerms(texts: readonly string[]): TermIndex {
   const stopCount = vocabulary.size;
   scanWords(FRAMING_WORDS, (hash) => idOf(vocabulary, hash));
   const framingEnd = vocabulary.size;
+  scanWords(COMMON_WORDS, (hash) => idOf(vocabulary, hash));
+  const commonEnd = vocabulary.size;
   const offsets = new Uint32Array(texts.length + 1);
   let ids: Uint32Array = new Uint32Array(4096);
   let flags: Uint8Array = new Uint8Array(4096);
@@ -205,6 +209,7 @@ export function indexTerms(texts: readonly string[]): TermIndex {
     vocabularySize: vocabulary.size,
     isStop: new Uint8Array(vocabulary.size).fill(1, 0, stopCount),
     isFraming: new Uint8Array(vocabulary.size).fill(1, stopCount, framingEnd),
+    isCommon: new Uint8Array(vocabulary.size).fill(1, framingEnd, commonEnd),
   };
 }
 

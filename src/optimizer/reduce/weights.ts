@@ -43,10 +43,10 @@ export interface RelevanceWeights {
 
 const PASSAGES: RelevanceWeights = {
   section: 0.5,
-  labelWords: 2,
-  title: 1.5,
+  labelWords: 2.5,
+  title: 2.5,
   pair: 0.25,
-  lead: 0.8,
+  lead: 1,
   neighbour: 0.4,
   topic: 0,
   topicChars: 1,
@@ -65,7 +65,7 @@ export const RELEVANCE_WEIGHTS: Record<ContentKind, RelevanceWeights> = {
   documents: PASSAGES,
   prose: PASSAGES,
   // What was said about a topic stands together, and much of it has no word of the question.
-  transcript: { ...PASSAGES, labelWords: 0.3, pair: 0.75, neighbour: 0, topic: 0.3, topicChars: 2_000, widen: 0.1, novelty: 0.12 },
+  transcript: { ...PASSAGES, labelWords: 0.2, title: 1.5, lead: 0.3, pair: 0.75, neighbour: 0, topic: 0.3, topicChars: 2_500, widen: 0.2, novelty: 0.12 },
   // A later step has to repeat ids exactly; the user's own words and the latest state matter most.
   trajectory: { ...PASSAGES, user: 1, recency: 1, sample: 0.1, widen: 0.5, identifiers: 0.3 },
   // The rare line is the one that is asked for; neighbours were written by others.
