@@ -1,0 +1,28 @@
+import type { AttemptResult } from "../../src/workflow/step.ts";
+import { createRandom } from "./random.ts";
+import type { SimulatedTask } from "./scenario.ts";
+
+/** How an agent takes one attempt: what it answers, and when; Infinity for one that hangs. */
+export interface Course {
+  afterMs: number;
+  result: Exclude<AttemptResult, { status: "waiting" }>;
+}
+
+/** The same for every repetition of the same attempt, whatever else happens in the simulation. */
+export function drawCourse(seed: number, task: SimulatedTask, attempt: number): Course {
+  const random = createRandom(seed, 2, task.key, attempt);
+  const { agent } = task;
+  const usualMs = random.between(1, 2 * agent.typicalMs);
+  const afterMs = random.chance(agent.hang) ? Infinity : usualMs * (random.chance(agent.slow) ? 20 : 1);
+  const luck = random.next();
+  if (luck < agent.transient) {
+    const askedMs = random.chance(agent.retryAfter) ? random.pick([10, 2_000, 7_200_000]) : null;
+    const failure = { code: "agent_unavailable", message: "503", retryable: true, ...(askedMs === null ? {} : { details: askedMs }) } as const;
+    return { afterMs, result: { status: "failed", failure, retryAfterMs: askedMs } };
+  }
+  if (luck < agent.transient + agent.permanent) return { afterMs, result: { status: "failed", failure: { code: "agent_rejected", message: "400", retryable: false }, retryAfterMs: null } };
+  return { afterMs, result: { status: "completed", outputBytes: random.between(2, 2_000) } };
+}
+
+/** What an executor reports of an agent that it waited for as long as it may. */
+export const TIMED_OUT: AttemptResult = { status: "failed", failure: { code: "timeout", message: "the agent did not answer in time", retryable: true }, retryAfterMs: null };

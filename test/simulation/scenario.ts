@@ -1,0 +1,98 @@
+import { buildGraph } from "../../src/workflow/graph.ts";
+import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
+import type { AgentKind, RunPlan } from "../../src/workflow/run.ts";
+import type { RetryPolicy } from "../../src/workflow/spec.ts";
+
+/** Everything that decides a simulated run: plain data, so that it can be printed, replayed and shrunk. */
+export interface Scenario {
+  seed: number;
+  tasks: SimulatedTask[];
+  maxConcurrency: number;
+  scheduling: "eager" | "wave";
+  onFailure: "fail" | "continue";
+  startAtMs: number | null;
+  deadlineMs: number | null;
+  isResultBroken: boolean;
+  settings: DispatchSettings;
+  renewEveryMs: number;
+  /** From then on nothing goes wrong any more, so that the workflow has to end. */
+  faultsUntilMs: number;
+  faults: Faults;
+  kills: number[];
+  clockJumps: { atMs: number; byMs: number }[];
+  commands: Command[];
+  /** How often a user who watches the events retries a task as soon as it failed. */
+  eagerRetries: number;
+  /** How often a user retries a failed task of the ended workflow. */
+  retriesAtEnd: number;
+}
+
+export interface SimulatedTask {
+  /** Seeds the agent's behaviour; stays with the task when others are taken out. */
+  key: number;
+  dependsOn: number[];
+  kind: AgentKind;
+  isCallback: boolean;
+  rank: number;
+  /** Its input's expressions fail, which shows only when an attempt's work order is made. */
+  isInputBroken: boolean;
+  when: boolean | "broken" | null;
+  timeoutMs: number;
+  retry: RetryPolicy;
+  isReused: boolean;
+  agent: AgentTemper;
+}
+
+/** Probabilities of how one attempt goes; the rest succeeds. */
+export interface AgentTemper {
+  typicalMs: number;
+  transient: number;
+  permanent: number;
+  hang: number;
+  slow: number;
+  retryAfter: number;
+}
+
+/** Probabilities of each fault, wherever it can strike. */
+export interface Faults {
+  loseMessage: number;
+  repeatMessage: number;
+  delayMessage: number;
+  crashConsumer: number;
+  loseRequest: number;
+  loseAnswer: number;
+  killObject: number;
+  crashRunner: number;
+  lateAlarm: number;
+  repeatAlarm: number;
+  earlyCallback: number;
+  repeatCallback: number;
+}
+
+/** `retryTask` retries the first failed task from `task` on, if any. */
+export type Command = { atMs: number; type: "pause" | "resume" | "cancel" } | { atMs: number; type: "retryTask"; task: number };
+
+/** Midnight of some day: the core writes times as ISO dates. */
+export const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+export function planOf(scenario: Scenario): RunPlan {
+  const graph = buildGraph(scenario.tasks.map((task) => task.dependsOn));
+  if ("cycle" in graph) throw new Error(`the scenario has a cycle: ${graph.cycle.join(" → ")}`);
+  return {
+    name: null,
+    tasks: scenario.tasks.map((task) => ({
+      id: `t${task.key}`,
+      kind: task.kind,
+      rank: task.rank,
+      hasWhen: task.when !== null,
+      timeoutMs: task.timeoutMs,
+      retry: task.retry,
+    })),
+    graph,
+    maxConcurrency: scenario.maxConcurrency,
+    scheduling: scenario.scheduling,
+    onFailure: scenario.onFailure,
+    startAt: scenario.startAtMs === null ? null : EPOCH_MS + scenario.startAtMs,
+    deadlineMs: scenario.deadlineMs,
+  };
+}

@@ -1,0 +1,134 @@
+import { isFinalWorkflow, restoreRun, type RunPlan } from "../../src/workflow/run.ts";
+import type { Abilities, AttemptResult } from "../../src/workflow/step.ts";
+import { Agenda } from "./agenda.ts";
+import { Alarm } from "./alarm.ts";
+import { drawCourse } from "./agent-course.ts";
+import { checkEnd } from "./check-end.ts";
+import { realCore, type Core } from "./core.ts";
+import { Executor } from "./executor.ts";
+import { SimulatedObject } from "./object.ts";
+import { Oracle } from "./oracle.ts";
+import { Queue } from "./queue.ts";
+import { createRandom } from "./random.ts";
+import { EPOCH_MS, planOf, type Command, type Faults, type Scenario } from "./scenario.ts";
+import { Store } from "./store.ts";
+import { Violation } from "./violation.ts";
+import { callObject, persist, type World } from "./world.ts";
+
+/** More happenings than the longest scenario needs by far: beyond it, the workflow goes round in circles. */
+const MAX_HAPPENINGS = 300_000;
+const COMMAND_TRIES = 5;
+
+export interface Verdict {
+  failure: { rule: string; message: string } | null;
+  /** Equal for equal runs: covers every event and the final state. */
+  fingerprint: string;
+  steps: number;
+  events: readonly object[];
+}
+
+/** Runs a scenario to its end, checking every step. The same scenario and core always give the same verdict. */
+export function simulate(scenario: Scenario, core: Core = realCore): Verdict {
+  const plan = planOf(scenario);
+  const store = new Store(plan.tasks.length);
+  const oracle = new Oracle(scenario, plan);
+  let failure: Verdict["failure"] = null;
+  try {
+    runToEnd(scenario, plan, store, oracle, core);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    failure = error instanceof Violation ? { rule: error.rule, message: error.message } : { rule: "the core does not throw", message: error.stack ?? error.message };
+  }
+  return { failure, fingerprint: oracle.fingerprint(), steps: oracle.steps, events: store.events };
+}
+
+function runToEnd(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, core: Core): void {
+  const world = createWorld(scenario, plan, store, oracle, core);
+  let retriesLeft = scenario.retriesAtEnd;
+  for (let happenings = 0; ; ) {
+    while (world.agenda.runNext()) {
+      happenings += 1;
+      if (happenings > MAX_HAPPENINGS) throw new Violation("a workflow ends", `not after ${happenings} happenings`);
+    }
+    const { status } = store.readState();
+    const failed = store.parsed.findIndex((task) => task.status === "failed");
+    if (status === "paused") persist(world, Infinity, () => callObject(world, { type: "resume" }));
+    else if (!isFinalWorkflow(status)) throw new Violation("a workflow ends", `nothing is left to happen, and it is ${status}`);
+    else if (status === "failed" && failed >= 0 && retriesLeft > 0) persist(world, Infinity, () => callObject(world, { type: "retryTask", task: failed }));
+    else break;
+    if (status === "failed") retriesLeft -= 1;
+  }
+  checkEnd(scenario, restoreRun(plan, store.readState(), store.readTasks()));
+  oracle.note(JSON.stringify([store.readState(), store.readTasks(), world.agenda.now]));
+}
+
+/** Connects all parts, and plans the creation, the user's commands, the kills and the clock's jumps. */
+function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, core: Core): World {
+  const agenda = new Agenda();
+  const faultRandom = createRandom(scenario.seed, 3);
+  const jitter = createRandom(scenario.seed, 4);
+  let skewMs = 0;
+  let eagerRetriesLeft = scenario.eagerRetries;
+  const clock = (): number => EPOCH_MS + agenda.now + skewMs;
+  const strikes = (fault: keyof Faults): boolean => agenda.now < scenario.faultsUntilMs && faultRandom.chance(scenario.faults[fault]);
+  const object: SimulatedObject = new SimulatedObject({
+    core,
+    plan,
+    store,
+    oracle,
+    clock,
+    abilities: createAbilities(scenario, jitter.next),
+    dies: () => strikes("killObject"),
+    settleAtOnce: ({ task, attempt }) => settleAtOnce(scenario, task, attempt),
+    send: ({ channel, ...ref }) => (channel === "queue" ? queue.send(ref) : executor.start(ref, channel)),
+    noticeFailure: (task) => {
+      eagerRetriesLeft -= 1;
+      if (eagerRetriesLeft >= 0) agenda.after(world.random.pick([1, 20, 500]), () => persist(world, COMMAND_TRIES, () => callObject(world, { type: "retryTask", task })));
+    },
+    armAlarm: () => alarm.arm(),
+  });
+  const world: World = { scenario, agenda, random: createRandom(scenario.seed, 5), object, store, oracle, strikes };
+  const executor = new Executor(world);
+  const queue = new Queue(world, executor);
+  const alarm = new Alarm(world, clock);
+
+  const reused = scenario.tasks.flatMap((task, id) => (task.isReused ? [{ task: id, outputBytes: 2 }] : []));
+  agenda.after(0, () => persist(world, Infinity, () => object.create(reused)));
+  for (const atMs of scenario.kills) agenda.after(atMs, () => object.kill());
+  for (const { atMs, byMs } of scenario.clockJumps) {
+    agenda.after(atMs, () => {
+      skewMs += byMs;
+      alarm.arm();
+    });
+  }
+  for (const command of scenario.commands) agenda.after(command.atMs, () => persist(world, COMMAND_TRIES, () => runCommand(world, command)));
+  return world;
+}
+
+function runCommand(world: World, command: Command): void {
+  if (!world.store.isCreated) return;
+  if (command.type !== "retryTask") return void callObject(world, { type: command.type });
+  const { parsed } = world.store;
+  const order = parsed.map((_, offset) => (command.task + offset) % parsed.length);
+  callObject(world, { type: "retryTask", task: order.find((id) => parsed[id]!.status === "failed") ?? command.task });
+}
+
+const EXPRESSION_FAILED = { code: "expression_failed", message: "no such key", retryable: false } as const;
+
+function settleAtOnce(scenario: Scenario, task: number, attempt: number): AttemptResult | null {
+  const spec = scenario.tasks[task]!;
+  if (spec.isInputBroken) return { status: "failed", failure: EXPRESSION_FAILED, retryAfterMs: null };
+  return spec.kind === "transform" ? drawCourse(scenario.seed, spec, attempt).result : null;
+}
+
+function createAbilities(scenario: Scenario, random: () => number): Abilities {
+  return {
+    evaluateWhen: (task) => {
+      const { when } = scenario.tasks[task]!;
+      return when === "broken" ? EXPRESSION_FAILED : (when ?? true);
+    },
+    evaluateResult: () => (scenario.isResultBroken ? EXPRESSION_FAILED : null),
+    random,
+    settings: scenario.settings,
+  };
+}
