@@ -20,7 +20,10 @@ type RecordedAnswer = { kind: "replayed"; body: string } | { kind: "expired" } |
 export function findRecordedAnswer(store: WorkflowStore, idempotency: { key: string; bodyHash: string } | null, now: number): RecordedAnswer | null {
   const record = store.hasSchema() ? store.read("idempotency") : null;
   if (record === null || idempotency?.key !== record.key) return null;
-  if (now - record.createdAt >= IDEMPOTENCY_MS) return { kind: "expired" };
+  if (now - record.createdAt >= IDEMPOTENCY_MS) {
+    store.write("idempotency", { ...record, expiredAt: now });
+    return { kind: "expired" };
+  }
   if (record.bodyHash === idempotency.bodyHash) return { kind: "replayed", body: store.readAnswer(record.parts) };
   return { problem: "conflict", detail: "this Idempotency-Key was used with another body within the last 24 hours; use a new key" };
 }
@@ -54,16 +57,17 @@ export async function createWorkflow(store: WorkflowStore, request: CreateReques
   });
 }
 
-/** Removes a deleted workflow's data; an idempotency record stays until it is 24 h old, then the alarm removes it too. */
+/** Removes a deleted workflow's data; an idempotency record stays until nobody can need it, then the alarm removes it too. */
 export async function forgetWorkflow(storage: DurableObjectStorage, store: WorkflowStore, now: number): Promise<void> {
   const record = store.hasSchema() ? store.read("idempotency") : null;
-  if (record === null || now - record.createdAt >= IDEMPOTENCY_MS) {
+  const neededUntil = record === null ? 0 : Math.max(record.createdAt, record.expiredAt ?? 0) + IDEMPOTENCY_MS;
+  if (neededUntil <= now) {
     await storage.deleteAlarm();
     await storage.deleteAll();
     return;
   }
   store.transaction(() => store.removeAllButAnswer());
-  await storage.setAlarm(record.createdAt + IDEMPOTENCY_MS);
+  await storage.setAlarm(neededUntil);
 }
 
 function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {

@@ -234,7 +234,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#feed.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
     if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after);
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
-    this.ctx.acceptWebSocket(server);
+    // A socket that only shows what is over has no reason to hibernate, and the runtime closes an ordinary one at once.
+    if (this.#load()!.isFinal) server.accept();
+    else this.ctx.acceptWebSocket(server);
     server.serializeAttachment({ after });
     this.#feed.drainSocket(server);
     return new Response(null, { status: 101, webSocket: client });

@@ -22,8 +22,6 @@ const INDEX_RETRY_MS = 10_000;
 const GATHER_MS = 1;
 /** Webhooks sent in one go; two of an object's six connections are free for them. */
 const WEBHOOK_BATCH = 2;
-/** A delivery's own limit is shorter; this one is for everything around it. */
-const WEBHOOK_TIMEOUT_MS = 30_000;
 /** When a delivery that was cut off is tried again: the row is postponed by this before the call. */
 const WEBHOOK_LEASE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -103,7 +101,7 @@ export class WorkflowOutbox {
     const { identity } = session;
     const webhook = identity.spec.webhook!;
     const event = { id: `${identity.workflowId}.${row.id}`, type: row.type, timestamp: new Date(row.at).toISOString(), workflow: { id: identity.workflowId, name: identity.spec.name, status: row.status as WorkflowStatus } };
-    const result = await sendWebhook({ url: webhook.url, secretName: webhook.secretName ?? null, event }, { ...this.#deps, signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS) });
+    const result = await sendWebhook({ url: webhook.url, secretName: webhook.secretName ?? null, event }, { ...this.#deps, signal: new AbortController().signal });
     if (this.#verbs.session() !== session) return;
     const attempts = row.attempts + 1;
     const delayMs = result.status === "retry" ? nextWebhookRetryMs(attempts, this.#deps.random()) : null;

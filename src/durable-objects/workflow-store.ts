@@ -38,6 +38,8 @@ export interface IdempotencyRecord {
   key: string;
   bodyHash: string;
   createdAt: number;
+  /** When a repetition was last told that the record is over: it found the next id then, and must find it again for a day. */
+  expiredAt?: number;
   /** The first answer's body; kept in parts, since it may be over the size of a row. */
   parts: number;
 }

@@ -82,12 +82,13 @@ const NOTHING_BROKEN: ReadonlySet<string> = new Set();
 /** Parses one object; when parts of it are wrong, reports them and parses the rest with `standIns` for what is required. */
 function readPart<T>(
   schema: z.ZodType<T>,
-  raw: Shape,
+  posted: Shape,
   keys: Record<string, Keys>,
   path: string,
   faults: FaultList,
   standIns: Shape,
 ): { value: T; broken: ReadonlySet<string> } | null {
+  const raw = dropNulls(posted, keys, "");
   const parsed = schema.safeParse(raw, PARSE_OPTIONS);
   if (parsed.success) return { value: parsed.data, broken: NOTHING_BROKEN };
   const kept = { ...raw };
@@ -103,6 +104,22 @@ function readPart<T>(
   for (const field of broken) if (field in standIns) kept[field] = standIns[field];
   const rest = schema.safeParse(kept);
   return rest.success ? { value: rest.data, broken } : null;
+}
+
+/** Null means absent (contract): known keys that hold it are left out, here and in the objects that `keys` describes. Copies only what changes. */
+function dropNulls(raw: Shape, keys: Record<string, Keys>, place: string): Shape {
+  const known = keys[place];
+  if (known === undefined) return raw;
+  let kept = raw;
+  for (const [key, value] of Object.entries(raw)) {
+    const cleaned = isObject(value) ? dropNulls(value, keys, key) : value;
+    const isAbsent = value === null && (known.allowed.includes(key) || known.unavailable.includes(key));
+    if (!isAbsent && cleaned === value) continue;
+    if (kept === raw) kept = { ...raw };
+    if (isAbsent) delete kept[key];
+    else kept[key] = cleaned;
+  }
+  return kept;
 }
 
 function reportIssue(issue: Issue, raw: Shape, keys: Record<string, Keys>, path: string, faults: FaultList): void {

@@ -285,3 +285,21 @@ test("the time for 5,000 tasks is about ten times that for 500", () => {
 function schemaBody(schema: Json): unknown {
   return { tasks: [{ id: "a", agent: "scout", input: prompt, output: { schema } }] };
 }
+
+describe("null means absent", () => {
+  test.each([
+    ["a workflow's field", { webhook: null, deadlineMs: null }],
+    ["a field that is not built yet", { budget: null, goal: null }],
+  ])("%s that holds null is as if it were left out", (_name, fields) => {
+    expect(faultsOf({ tasks: [task("a")], ...fields })).toEqual([]);
+  });
+
+  test("in tasks and in their objects too", () => {
+    expect(faultsOf({ tasks: [task("a", { when: null, approval: null, retry: { maxAttempts: null, factor: 3 } })] })).toEqual([]);
+  });
+
+  test("but not for what is required or unknown", () => {
+    expect(faultsOf({ tasks: [{ id: null, agent: "http" }] }).map(({ path }) => path)).toEqual(["/tasks/0/id"]);
+    expect(faultsOf({ tasks: [task("a")], whatever: null }).map(({ path }) => path)).toEqual(["/whatever"]);
+  });
+});
