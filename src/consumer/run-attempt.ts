@@ -1,6 +1,7 @@
 import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
 import { runLlmAttempt, type LlmDeps } from "./agents/llm.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
 import type { Outcome, WorkOrder } from "./work-order.ts";
 
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
@@ -12,8 +13,12 @@ export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate
 
 /** Runs one attempt, wherever it was sent. Ends by `order.deadlineAt` or when `abandoned` fires; never rejects. */
 export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?: AbortSignal): Promise<Outcome> {
-  const timeout = AbortSignal.timeout(Math.max(0, order.deadlineAt - deps.now()));
-  const signal = abandoned === undefined ? timeout : AbortSignal.any([timeout, abandoned]);
+  const timeout = new AbortController();
+  const signal = abandoned === undefined ? timeout.signal : AbortSignal.any([timeout.signal, abandoned]);
+  // A callback may be awaited for days, the call that announces it may not.
+  const timeoutMs = Math.min(order.deadlineAt - deps.now(), MAX_ATTEMPT_TIMEOUT_MS);
+  // Cleared at the end: a timer that is left, as `AbortSignal.timeout` leaves it, keeps an object in memory until it fires.
+  const timer = setTimeout(() => timeout.abort(new DOMException("the attempt's time is over", "TimeoutError")), Math.max(0, timeoutMs));
   try {
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
     const onDelta = order.llm?.stream === true ? (text: string) => deps.onDelta(order, text) : undefined;
@@ -21,5 +26,7 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };
+  } finally {
+    clearTimeout(timer);
   }
 }
