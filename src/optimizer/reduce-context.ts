@@ -1,10 +1,11 @@
 import { detectKind } from "./reduce/content-kind.ts";
-import type { ContentKind, ContextDocument, ReductionBudget } from "./reduce/document.ts";
+import type { ContentKind, ContextDocument, ReductionBudget, ReductionQuery } from "./reduce/document.ts";
 import { dropDuplicates } from "./reduce/duplicates.ts";
 import { collapseTemplates } from "./reduce/log-lines.ts";
 import { readDocument } from "./reduce/read-document.ts";
 import { renderDocument } from "./reduce/render.ts";
 import { selectRelevant } from "./reduce/select-relevant.ts";
+import { indexTerms } from "./reduce/terms.ts";
 import { estimateTokens } from "./tokens.ts";
 
 export interface ReduceOptions {
@@ -40,7 +41,7 @@ export type ReductionMethodName = "whitespace" | "json-minify" | "duplicates" | 
 
 interface ReductionMethod {
   name: ReductionMethodName;
-  apply: (document: ContextDocument, query: string, budget: ReductionBudget) => ContextDocument;
+  apply: (document: ContextDocument, query: ReductionQuery, budget: ReductionBudget) => ContextDocument;
 }
 
 /** Sums of the units' weights are within a tenth of the text's, and within this many tokens for small texts. */
@@ -54,24 +55,50 @@ const NEAR_BUDGET_TOKENS = 64;
 export function reduceContext(text: string, options: ReduceOptions): Reduction {
   const originalTokens = estimateTokens(text);
   const budget = budgetOf(text, originalTokens, options);
-  if (isWithin(text, originalTokens, budget)) return describeReduction(text, text, originalTokens, budget, []);
+  const unchanged = { text, originalTokens, reducedTokens: originalTokens, reductionPercent: 0, achieved: originalTokens <= budget.maxTokens, steps: [] };
+  if (isWithin(text, originalTokens, budget)) return unchanged;
 
-  const query = options.query ?? "";
   const kind = detectKind(text);
-  let document = readDocument(text, kind, options.keep ?? []);
+  const read = readDocument(text, kind, options.keep ?? []);
+  const { document, written, steps } = applyMethods(read, options.query ?? "", budget, originalTokens);
+  const reduced = written.text ?? renderDocument(document);
+  const reducedTokens = written.text === undefined ? estimateTokens(reduced) : written.tokens;
+  if (reducedTokens >= originalTokens) return unchanged;
+  const last = steps.at(-1);
+  if (last !== undefined) last.tokensAfter = reducedTokens;
+  return {
+    text: reduced,
+    originalTokens,
+    reducedTokens,
+    reductionPercent: Math.round(1000 * (1 - reducedTokens / originalTokens)) / 10,
+    achieved: reducedTokens <= budget.maxTokens,
+    steps: steps.filter((step) => step.tokensAfter < step.tokensBefore),
+  };
+}
+
+/** A document after its methods, what it costs, and what each method saved. */
+interface Reduced {
+  document: ContextDocument;
+  written: Written;
+  steps: ReductionStep[];
+}
+
+function applyMethods(read: ContextDocument, queryText: string, budget: ReductionBudget, originalTokens: number): Reduced {
+  let document = read;
   let written = writeDocument(document, budget, originalTokens);
-  const steps: ReductionStep[] = [{ method: kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: written.tokens }];
-  for (const method of methodsOf(kind, query !== "")) {
+  const steps: ReductionStep[] = [{ method: document.kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: written.tokens }];
+  if (written.isWithin) return { document, written, steps };
+  const query: ReductionQuery = { text: queryText, index: indexTerms([...document.units.map((unit) => unit.text), queryText]) };
+  for (const method of methodsOf(document.kind, queryText !== "")) {
     if (written.isWithin) break;
     const next = method.apply(document, query, budget);
     if (next === document) continue;
-    const before = written.tokens;
-    written = writeDocument(next, budget, before);
+    const tokensBefore = written.tokens;
+    written = writeDocument(next, budget, tokensBefore);
     document = next;
-    steps.push({ method: method.name, tokensBefore: before, tokensAfter: written.tokens });
+    steps.push({ method: method.name, tokensBefore, tokensAfter: written.tokens });
   }
-  const reduced = written.text ?? renderDocument(document);
-  return describeReduction(text, reduced, originalTokens, budget, steps);
+  return { document, written, steps };
 }
 
 function budgetOf(text: string, originalTokens: number, { maxTokens, targetReduction = 0 }: ReduceOptions): ReductionBudget {
@@ -110,18 +137,4 @@ function methodsOf(kind: ContentKind, isAsked: boolean): ReductionMethod[] {
   if (kind === "log") methods.push({ name: "log-templates", apply: collapseTemplates });
   methods.push({ name: selection, apply: selectRelevant });
   return methods;
-}
-
-function describeReduction(original: string, reduced: string, originalTokens: number, budget: ReductionBudget, steps: ReductionStep[]): Reduction {
-  const isShorter = estimateTokens(reduced) < originalTokens;
-  const text = isShorter ? reduced : original;
-  const reducedTokens = isShorter ? estimateTokens(reduced) : originalTokens;
-  return {
-    text,
-    originalTokens,
-    reducedTokens,
-    reductionPercent: originalTokens === 0 ? 0 : Math.round(1000 * (1 - reducedTokens / originalTokens)) / 10,
-    achieved: reducedTokens <= budget.maxTokens,
-    steps: steps.filter((step) => step.tokensAfter < step.tokensBefore),
-  };
 }

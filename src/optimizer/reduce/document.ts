@@ -1,3 +1,4 @@
+import type { TermIndex } from "./terms.ts";
 import { measureTokens } from "../tokens.ts";
 
 /** What a text is; decides the methods. */
@@ -45,6 +46,12 @@ export interface ContextDocument {
   units: Unit[];
   /** Identifiers of dropped units that the omission marks name, by the unit they stood in. */
   named: ReadonlyMap<number, readonly string[]>;
+}
+
+/** What a text is reduced for, with the words of both: one text per unit, and the query's own as the last. */
+export interface ReductionQuery {
+  text: string;
+  index: TermIndex;
 }
 
 /** The budget of a reduction. A share to remove binds characters too, so that it holds however tokens are counted. */

@@ -1,5 +1,5 @@
-import type { ContextDocument, Unit } from "./document.ts";
-import { indexTerms, NUMERIC, type TermIndex } from "./terms.ts";
+import type { ContextDocument, ReductionQuery, Unit } from "./document.ts";
+import { NUMERIC, type TermIndex } from "./terms.ts";
 
 /** Shorter units ("Yes.", "}") repeat by nature. */
 const MIN_DUPLICATE_CHARS = 32;
@@ -13,10 +13,10 @@ const ROWS = 2;
 const SAME_SIMILARITY = 0.85;
 
 /** Drops units that were said before: word for word, or nearly and with the same numbers. The first of them stays. */
-export function dropDuplicates(document: ContextDocument): ContextDocument {
+export function dropDuplicates(document: ContextDocument, { index }: ReductionQuery): ContextDocument {
   const repeated = findExact(document.units);
   // Near-duplicate lines of a log are its templates, which are counted instead.
-  if (document.kind !== "log") findNear(document.units, repeated);
+  if (document.kind !== "log") findNear(document.units, index, repeated);
   if (repeated.size === 0) return document;
   const units = document.units.map((unit, at) => (repeated.has(at) ? { ...unit, dropped: true } : unit));
   return { ...document, units: dropIdleLabels(units) };
@@ -38,11 +38,10 @@ function findExact(units: readonly Unit[]): Set<number> {
 }
 
 /** Adds the near-duplicates to `repeated`. */
-function findNear(units: readonly Unit[], repeated: Set<number>): void {
-  const index = indexTerms(units.map((unit, at) => (isComparable(unit) && !repeated.has(at) ? unit.text : "")));
+function findNear(units: readonly Unit[], index: TermIndex, repeated: Set<number>): void {
   const buckets = new Map<number, number>();
   units.forEach((unit, at) => {
-    if ((index.offsets[at + 1] as number) - (index.offsets[at] as number) < MIN_SHINGLED_WORDS) return;
+    if ((index.offsets[at + 1] as number) - (index.offsets[at] as number) < MIN_SHINGLED_WORDS || !isComparable(unit) || repeated.has(at)) return;
     const keys = bandKeys(index, at);
     // One earlier unit per band is compared, so the work stays linear.
     const twin = keys.map((key) => buckets.get(key)).find((other) => other !== undefined && saySame(index, other, at));

@@ -1,4 +1,4 @@
-import { weighUnit, type ContextDocument, type Unit } from "./document.ts";
+import { weighUnit, type ContextDocument, type ReductionQuery, type Unit } from "./document.ts";
 
 /** Fewer lines of one template are left as they are: the note would cost as much. */
 const MIN_COLLAPSED_LINES = 3;
@@ -52,10 +52,10 @@ export function countTemplates(units: readonly Unit[]): { template: Uint32Array;
  * Leaves of the lines of one template the first, with a note of how many there were and when the last came.
  * Lines with a number that the query names are left alone.
  */
-export function collapseTemplates(document: ContextDocument, query: string): ContextDocument {
+export function collapseTemplates(document: ContextDocument, query: ReductionQuery): ContextDocument {
   const units = document.units.map((unit) => ({ ...unit }));
   const { template } = countTemplates(units);
-  const asked = query.match(/[\w.-]*\d[\w.-]*/g)?.slice(0, 50) ?? [];
+  const asked = query.text.match(/[\w.-]*\d[\w.-]*/g)?.slice(0, 50) ?? [];
   const groups = new Map<number, number[]>();
   units.forEach((unit, at) => {
     if (unit.dropped || unit.locked || asked.some((value) => unit.text.includes(value))) return;

@@ -1,12 +1,11 @@
 import { countTerms, type TermStatistics, type WeightedQuery } from "./bm25.ts";
-import type { ContextDocument, ReductionBudget, Unit } from "./document.ts";
+import type { ContextDocument, ReductionBudget, ReductionQuery, Unit } from "./document.ts";
 import { collectIdentifiers, type Identifier } from "./identifiers.ts";
 import { nameIdentifiers, reserveForNames } from "./name-identifiers.ts";
 import { weighCentralTerms, weighQuery, widenQuery } from "./query.ts";
 import { scoreUnits } from "./relevance.ts";
 import { renderDocument } from "./render.ts";
 import { fillSelection, keepUnit, startSelection, takeBack, type Selection } from "./select.ts";
-import { indexTerms } from "./terms.ts";
 import { RELEVANCE_WEIGHTS, type RelevanceWeights } from "./weights.ts";
 import { estimateTokens } from "../tokens.ts";
 
@@ -21,12 +20,11 @@ const FULL_SHARE = 0.985;
  * Keeps the units that say most about the query (without one: about what the text itself is about) and drops the rest.
  * Meets the budget, marks counted, unless locked units or a single unit alone are over it.
  */
-export function selectRelevant(document: ContextDocument, queryText: string, budget: ReductionBudget): ContextDocument {
+export function selectRelevant(document: ContextDocument, { text, index }: ReductionQuery, budget: ReductionBudget): ContextDocument {
   const { units } = document;
   const weights = RELEVANCE_WEIGHTS[document.kind];
-  const index = indexTerms([...units.map((unit) => unit.text), queryText]);
   const statistics = countTerms(units, index);
-  const asked = weighQuery(queryText, index, units.length, statistics);
+  const asked = weighQuery(text, index, units.length, statistics);
   // Data has no subject that words would tell; it is sampled evenly instead.
   const query = asked.isEmpty && document.kind !== "json" ? weighCentralTerms(index, statistics, units.length) : asked;
   const selection = startSelection(units, index);

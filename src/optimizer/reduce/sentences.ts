@@ -4,7 +4,9 @@ import type { TextRange } from "./document.ts";
 /** A sentence longer than this is cut at a space, so that one endless line still has parts to choose from. */
 export const MAX_SENTENCE_CHARS = 640;
 
-const ABBREVIATIONS = new Set(["mr", "mrs", "ms", "dr", "st", "vs", "no", "jr", "sr", "prof", "gen", "col", "sgt", "capt", "lt", "gov", "rev", "hon", "etc", "fig", "vol", "ed", "inc", "ltd", "co", "corp", "dept", "est", "approx", "ca", "cf", "al", "eg", "ie", "art", "sec", "ch", "pp", "feat", "op"]);
+const ABBREVIATIONS = new Set(["mr", "mrs", "ms", "dr", "st", "vs", "jr", "sr", "prof", "gen", "col", "sgt", "capt", "lt", "gov", "rev", "hon", "etc", "ed", "inc", "ltd", "co", "corp", "dept", "est", "approx", "ca", "cf", "al", "eg", "ie", "feat"]);
+/** Abbreviations only before a number: "No." is also an answer. */
+const NUMBERED = new Set(["no", "nos", "fig", "vol", "art", "sec", "ch", "pp", "op"]);
 
 /** Cuts `[from, to)` into sentences, without the whitespace around them. Linear. */
 export function splitSentences(text: string, from: number, to: number): TextRange[] {
@@ -61,6 +63,7 @@ function isAbbreviation(text: string, start: number, dot: number): boolean {
     index -= 1;
   }
   const length = dot - index;
-  if (length === 1) return true;
-  return length > 1 && length < 7 && ABBREVIATIONS.has(text.slice(index, dot).toLowerCase());
+  if (length <= 1 || length > 6) return length === 1;
+  const word = text.slice(index, dot).toLowerCase();
+  return ABBREVIATIONS.has(word) || (NUMBERED.has(word) && /^\.\s\d/.test(text.slice(dot, dot + 3)));
 }
