@@ -170,10 +170,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
-    const session = this.#load();
-    if (session === null) return [];
-    const { orders, applied } = session.claim(refs);
-    this.#send(applied);
+    if (this.#load() === null) return [];
+    const orders: WorkOrder[] = [];
+    this.#commit((session) => session.claim(refs, orders));
     return orders;
   }
 

@@ -92,20 +92,15 @@ export class WorkflowSession {
     return isLiveAttempt(this.run, ref);
   }
 
-  /** Grants attempts to a consumer. One whose input cannot be made fails here and is not granted. */
-  claim(refs: readonly AttemptRef[]): { orders: WorkOrder[]; applied: Applied } {
-    const orders: WorkOrder[] = [];
-    const applied = this.#applyAll((pending, _applied, _details) => {
-      pending.push({ type: "claim", refs });
-    }, (accepted, readScope) => accepted.flatMap((ref) => {
+  /** Grants attempts to a consumer and adds their orders to `orders`. One whose input cannot be made fails here and is not granted. */
+  claim(refs: readonly AttemptRef[], orders: WorkOrder[]): Applied {
+    const prepare = (pending: RunInput[]) => pending.push({ type: "claim", refs });
+    return this.#applyAll(prepare, (accepted, readScope) => accepted.flatMap((ref) => {
       const order = this.createOrder(ref, readScope);
-      if (!("code" in order)) {
-        orders.push(order);
-        return [];
-      }
-      return [{ ...ref, result: { status: "failed", failure: order, retryAfterMs: null } as const }];
+      if ("code" in order) return [{ ...ref, result: { status: "failed", failure: order, retryAfterMs: null } as const }];
+      orders.push(order);
+      return [];
     }));
-    return { orders, applied };
   }
 
   /** Gives claimed attempts the time in which a living runner renews them: renewals are not stored. */

@@ -7,9 +7,9 @@ import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { migrate, readVersion } from "./migrate.ts";
 import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
 
-/** Longest text in one bound parameter: SQLite in a Durable Object takes values up to 2 MB. */
+/** Longest text in one bound parameter: SQLite in a Durable Object takes values up to 2 MB, and a character has up to three bytes. */
 const MAX_PARAMETER_CHARS = 500_000;
-/** Events in one row; with errors of at most 2,000 characters a row stays under 2 MB. */
+/** Events in one row: what a page's first row is read for in vain stays small. */
 const MAX_EVENTS_PER_ROW = 400;
 
 /** What is fixed when a workflow is created, without its tasks and input. */
@@ -110,12 +110,14 @@ export class WorkflowStore {
   }
 
   writeAnswer(body: string): number {
-    const parts = Math.ceil(body.length / MAX_PARAMETER_CHARS);
-    for (let part = 0; part < parts; part += 1) {
-      const text = body.slice(part * MAX_PARAMETER_CHARS, (part + 1) * MAX_PARAMETER_CHARS);
-      this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", `answer:${part}`, text);
+    let part = 0;
+    for (let start = 0, end = 0; start < body.length; start = end, part += 1) {
+      end = Math.min(start + MAX_PARAMETER_CHARS, body.length);
+      // The halves of a surrogate pair stay together: alone they have no UTF-8.
+      if (end < body.length && isLowSurrogate(body, end)) end -= 1;
+      this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", `answer:${part}`, body.slice(start, end));
     }
-    return parts;
+    return part;
   }
 
   readAnswer(parts: number): string {
@@ -199,9 +201,10 @@ export class WorkflowStore {
   }
 
   appendEvents(firstSeq: number, events: readonly WorkflowEvent[]): void {
-    for (let start = 0; start < events.length; start += MAX_EVENTS_PER_ROW) {
-      const part = events.slice(start, start + MAX_EVENTS_PER_ROW);
-      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?)", firstSeq + start, part.length, JSON.stringify(part));
+    let first = firstSeq;
+    for (const items of cutRows(events, MAX_EVENTS_PER_ROW)) {
+      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?)", first, items.length, `[${items.join(",")}]`);
+      first += items.length;
     }
   }
 
@@ -283,22 +286,31 @@ export class WorkflowStore {
     this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
   }
 
-  /** One statement for many rows, passed as a JSON array: far cheaper than a statement a row. Splits what is over the size of a parameter. */
+  /** One statement for many rows, passed as a JSON array: far cheaper than a statement a row. */
   #insertRows(statement: string, rows: readonly (readonly unknown[])[]): void {
-    let part: string[] = [];
-    let length = 0;
-    for (const row of rows) {
-      const json = JSON.stringify(row);
-      if (part.length > 0 && length + json.length > MAX_PARAMETER_CHARS) {
-        this.#sql.exec(statement, `[${part.join(",")}]`);
-        part = [];
-        length = 0;
-      }
-      part.push(json);
-      length += json.length + 1;
-    }
-    if (part.length > 0) this.#sql.exec(statement, `[${part.join(",")}]`);
+    for (const part of cutRows(rows, Infinity)) this.#sql.exec(statement, `[${part.join(",")}]`);
   }
+}
+
+/** The items as JSON texts, in parts that fit one parameter and have at most `maxItems`. */
+function cutRows(items: readonly unknown[], maxItems: number): string[][] {
+  const parts: string[][] = [];
+  let length = Infinity;
+  for (const item of items) {
+    const json = JSON.stringify(item);
+    if (length + json.length > MAX_PARAMETER_CHARS || parts.at(-1)!.length >= maxItems) {
+      parts.push([]);
+      length = 0;
+    }
+    parts.at(-1)!.push(json);
+    length += json.length + 1;
+  }
+  return parts;
+}
+
+function isLowSurrogate(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  return code >= 0xdc00 && code <= 0xdfff;
 }
 
 function mapStoredTask(row: Record<string, SqlStorageValue>): StoredTask {

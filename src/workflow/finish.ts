@@ -29,13 +29,14 @@ export function endRun(step: Step, status: "completed" | "failed" | "cancelled",
   else emit(step, status === "completed" ? "workflow.completed" : "workflow.cancelled", {});
 }
 
-/** After a failure with `onFailure: "fail"`: tasks between two attempts fail with their last failure, the rest was never started. */
+/** After a failure with `onFailure: "fail"`: tasks between two attempts fail with their last failure (or for the lost attempt that is not repeated), the rest was never started. */
 function closeOpenTasks(step: Step): void {
   const { tasks, state } = step.run;
   const message = `not started because ${state.error?.taskId ?? "another task"} failed`;
   tasks.forEach((task, id) => {
     if (isFinalTask(task.status)) return;
     if (task.failure !== null) failTask(step, id, task.failure);
+    else if (task.startedAt !== null) failTask(step, id, { code: "attempts_exhausted", message: `the runtime lost its attempt; the next was ${message}`, retryable: false });
     else skipTask(step, id, "not_started", { code: "not_started", message, retryable: false });
   });
 }

@@ -1,3 +1,4 @@
+import type { Json } from "../errors.ts";
 import type { AgentDefinition } from "./agent.ts";
 import { compileExpression, type CompiledExpression } from "./expression.ts";
 import type { FaultList } from "./fault-list.ts";
@@ -8,6 +9,7 @@ import type { Wiring } from "./spec-dependencies.ts";
 import type { ShapedTask } from "./spec-shape.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS, type TaskSpec } from "./spec.ts";
 import { compileTemplate } from "./template.ts";
+import { utf8Length } from "./utf8-length.ts";
 
 export interface TaskContext {
   /** Asked at most once per name. */
@@ -15,6 +17,9 @@ export interface TaskContext {
   /** Configured models; null: not checked. */
   models: ReadonlySet<string> | null;
 }
+
+/** Most that a task's input and its schema may come to: with up to 4,999 dependencies the task still fits one row of 2 MB. */
+export const MAX_INPUT_AND_SCHEMA_BYTES = 1_572_864;
 
 /** Fields that only mean something to a language model. */
 const LLM_FIELDS = ["model", "tier", "maxOutputTokens", "context", "output"] as const satisfies (keyof TaskSpec)[];
@@ -53,7 +58,7 @@ function checkTask(run: TaskCheck, { task, broken }: ShapedTask, agent: AgentDef
   const path = `/tasks/${index}`;
   checkInput(run, task, index);
   if (task.when !== undefined) checkWhen(run, task.when, index);
-  if (task.output !== undefined) checkOutputSchema(task.output.schema, `${path}/output/schema`, run.faults);
+  if (task.output !== undefined) checkSchema(run, task.input, task.output.schema, `${path}/output/schema`);
   if (task.model !== undefined && run.context.models?.has(task.model) === false) run.faults.add(`${path}/model`, `unknown model "${task.model}"`);
   if (agent === null) return;
   checkTimeout(run, task, agent, path);
@@ -64,6 +69,13 @@ function checkTask(run: TaskCheck, { task, broken }: ShapedTask, agent: AgentDef
   if (broken.has("input")) return;
   const seesDependencies = task.context?.mode !== "none" && (task.dependsOn.length > 0 || broken.has("dependsOn"));
   checkLlmInput(task.input, seesDependencies, `${path}/input`, run.faults);
+}
+
+function checkSchema(run: TaskCheck, input: Json, schema: boolean | Record<string, Json>, path: string): void {
+  checkOutputSchema(schema, path, run.faults);
+  if (findExcess(input) !== null || findExcess(schema) !== null) return;
+  const bytes = utf8Length(JSON.stringify([input, schema]));
+  if (bytes > MAX_INPUT_AND_SCHEMA_BYTES) run.faults.add(path, `comes to ${bytes} bytes together with the task's input, more than ${MAX_INPUT_AND_SCHEMA_BYTES}; shorten one of them`);
 }
 
 function checkInput(run: TaskCheck, task: TaskSpec, index: number): void {
