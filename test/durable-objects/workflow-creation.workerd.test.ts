@@ -75,15 +75,6 @@ describe("a creation", () => {
     expect(sentMessages(workflow)).toHaveLength(1);
   });
 
-  test("takes a task that is as large as its parts may be", async () => {
-    const workflow = openWorkflow();
-    const almostMebibyte = 1_048_000;
-    const tasks = [{ id: "a", agent: "llm", input: "é".repeat(almostMebibyte / 2), output: { schema: { description: "é".repeat(almostMebibyte / 2) } } }];
-    expect(await start(workflow, tasks)).toMatchObject({ status: "running" });
-    const [order] = await workflow.claim([{ task: 0, attempt: 1 }]);
-    expect(order).toMatchObject({ input: tasks[0]!.input, llm: { outputSchema: tasks[0]!.output.schema } });
-  });
-
   test("calls few http agents from the object, with what the contract says, and prices them", async () => {
     const url = listen(({ body }) => answer({ seen: body.dependencies }, { inputTokens: 7, outputTokens: 3, costUsd: 0.000_001 }));
     const workflow = openWorkflow();

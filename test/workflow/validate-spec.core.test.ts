@@ -4,6 +4,7 @@ import type { AgentDefinition } from "../../src/workflow/agent.ts";
 import { MAX_FAULTS } from "../../src/workflow/fault-list.ts";
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS, MAX_TASKS, UNAVAILABLE_FIELDS } from "../../src/workflow/spec.ts";
+import { MAX_INPUT_AND_SCHEMA_BYTES } from "../../src/workflow/validate-task.ts";
 import { validateSpec, type AcceptedSpec, type SpecContext } from "../../src/workflow/validate-spec.ts";
 
 const common = { description: "", capabilities: [] };
@@ -302,4 +303,11 @@ describe("null means absent", () => {
     expect(faultsOf({ tasks: [{ id: null, agent: "http" }] }).map(({ path }) => path)).toEqual(["/tasks/0/id"]);
     expect(faultsOf({ tasks: [task("a")], whatever: null }).map(({ path }) => path)).toEqual(["/whatever"]);
   });
+});
+
+test("an input and a schema may together be as large as fits a row with the rest of the task", () => {
+  const body = (bytes: number) => ({ tasks: [{ id: "a", agent: "scout", input: { prompt: "é".repeat(500_000) }, output: { schema: { title: "x".repeat(bytes) } } }] });
+  const rest = new TextEncoder().encode(JSON.stringify([body(0).tasks[0]!.input, body(0).tasks[0]!.output.schema])).byteLength;
+  expect(faultsOf(body(MAX_INPUT_AND_SCHEMA_BYTES - rest))).toEqual([]);
+  expect(faultsOf(body(MAX_INPUT_AND_SCHEMA_BYTES - rest + 1))).toEqual([{ path: "/tasks/0/output/schema", message: expect.stringContaining(`${MAX_INPUT_AND_SCHEMA_BYTES + 1} bytes together`) }]);
 });

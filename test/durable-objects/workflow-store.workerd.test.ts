@@ -1,0 +1,179 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MAX_FAILURE_MESSAGE_CHARS } from "../../src/consumer/agents/agent-answer.ts";
+import { migrate, readVersion } from "../../src/durable-objects/migrate.ts";
+import { TENANT_MIGRATIONS } from "../../src/durable-objects/tenant-migrations.ts";
+import { WORKFLOW_MIGRATIONS } from "../../src/durable-objects/workflow-migrations.ts";
+import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
+import type { WorkflowEvent } from "../../src/workflow/events.ts";
+import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
+import { createTaskState, type TaskState } from "../../src/workflow/run.ts";
+import { MAX_TASKS, TaskSpec } from "../../src/workflow/spec.ts";
+
+let stores = 0;
+
+/** Runs `work` over the migrated store of an object of its own. */
+function inStore<Result>(work: (store: WorkflowStore, sql: SqlStorage) => Result): Promise<Result> {
+  return runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, state) => {
+    const store = new WorkflowStore(state.storage);
+    store.transaction(() => store.migrate());
+    return work(store, state.storage.sql);
+  });
+}
+
+const task = (changes: Record<string, unknown> = {}): TaskSpec => TaskSpec.parse({ id: "a", agent: "b", ...changes });
+const started = (attempt: number): WorkflowEvent => ({ type: "task.started", at: "2026-01-01T00:00:00.000Z", taskId: "a", data: { attempt } });
+const startedTimes = (count: number, first = 1): WorkflowEvent[] => Array.from({ length: count }, (_, index) => started(first + index));
+
+describe("migrations", () => {
+  test("are run once, and the version is kept", async () => {
+    await inStore((store, sql) => {
+      expect(store.hasSchema()).toBe(true);
+      store.write("input", "kept");
+      store.migrate();
+      migrate(sql, WORKFLOW_MIGRATIONS);
+      expect(readVersion(sql)).toBe(WORKFLOW_MIGRATIONS.length);
+      expect(store.read("input")).toBe("kept");
+      expect(sql.exec("SELECT count(*) AS count FROM schema_version").one()["count"]).toBe(1);
+    });
+  });
+
+  test("that were added later are run on what is there", async () => {
+    await inStore((store, sql) => {
+      store.write("input", "kept");
+      migrate(sql, [...WORKFLOW_MIGRATIONS, "CREATE TABLE later (x)", "INSERT INTO later VALUES (1)"]);
+      expect(readVersion(sql)).toBe(WORKFLOW_MIGRATIONS.length + 2);
+      expect(sql.exec("SELECT x FROM later").toArray()).toEqual([{ x: 1 }]);
+      expect(store.read("input")).toBe("kept");
+    });
+  });
+
+  test("that fail leave the version and the data as they were", async () => {
+    await inStore((store, sql) => {
+      const broken = [...WORKFLOW_MIGRATIONS, "CREATE TABLE later (x)", "INSERT INTO nowhere VALUES (1)"];
+      expect(() => store.transaction(() => migrate(sql, broken))).toThrow("nowhere");
+      expect(readVersion(sql)).toBe(WORKFLOW_MIGRATIONS.length);
+      expect(sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'later'").toArray()).toEqual([]);
+    });
+  });
+
+  // Objects out there were made by these texts. Add the hash of a new entry here; never change one that was deployed.
+  test.each([
+    ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158"]],
+    ["tenant", TENANT_MIGRATIONS, ["01133793c85e2a8c"]],
+  ])("of the %s object are only added to", async (_name, migrations, hashes) => {
+    const digests = await Promise.all(migrations.map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
+    expect(digests.map((digest) => [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 16))).toEqual(hashes);
+  });
+});
+
+describe("tasks", () => {
+  test("as many as a workflow may have are stored and read back in order", async () => {
+    await inStore((store) => {
+      const tasks = Array.from({ length: MAX_TASKS }, (_, index) => task({ id: `t${index}`, input: { index }, dependsOn: index === 0 ? [] : [`t${index - 1}`] }));
+      store.addTasks(tasks);
+      expect(store.readTaskSpecs()).toEqual(tasks);
+      expect(store.readTaskSpec(4_321)).toEqual(tasks[4_321]);
+      const states: TaskState[] = tasks.map((_task, index) => ({ ...createTaskState(), attempt: index, status: "completed" }));
+      store.writeTaskStates(new Set(states.keys()), states, new Map());
+      expect(store.readTaskStates(MAX_TASKS)).toEqual(states);
+    });
+  });
+
+  const texts: [string, string][] = [["quotes", '"'], ["backslashes", "\\"], ["letters of two bytes", "é"], ["signs of three bytes", "€"], ["signs of four bytes", "🧵"], ["control characters", "\u0001"], ["halves of a pair", "\ud800"], ["the character zero", "\u0000"]];
+  test.each(texts)("keep an input of nearly 1 MiB of %s", async (_name, sign) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(sign)).byteLength - 2;
+    const input = sign.repeat(Math.floor((MAX_VALUE_BYTES - 2) / bytes));
+    await inStore((store) => {
+      store.addTasks([task({ id: "small" }), task({ input }), task({ id: "last" })]);
+      expect(store.readTaskSpec(1).input === input).toBe(true);
+      store.write("input", input);
+      expect(store.read("input") === input).toBe(true);
+      store.writeOutput(1, JSON.stringify(input), MAX_VALUE_BYTES);
+      expect(store.readOutputJson(1) === JSON.stringify(input)).toBe(true);
+    });
+  });
+
+  test("keep numbers, deep values and unusual keys as they are", async () => {
+    const deep = Array.from({ length: 60 }).reduce<unknown>((inner) => [inner], 1);
+    const input = JSON.parse(`{"big": 12345678901234567890, "small": 5e-324, "negative": -0, "__proto__": 1, "": 2, "a'b\\"c": [], "deep": ${JSON.stringify(deep)}}`) as unknown;
+    await inStore((store) => {
+      store.addTasks([task({ input })]);
+      expect(JSON.stringify(store.readTaskSpec(0).input)).toBe(JSON.stringify(input));
+    });
+  });
+
+  test("keep their detail when a later change brings none", async () => {
+    await inStore((store) => {
+      const states = [createTaskState()];
+      const route = { tier: "weak", model: "m", provider: "p", complexity: null, reason: "r", fallbacks: [] };
+      store.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]));
+      store.writeTaskStates(new Set([0]), states, new Map());
+      expect(store.readStoredTask(0, 0).detail).toEqual({ route, context: null });
+    });
+  });
+});
+
+describe("answers", () => {
+  test.each([0, 1])("come back byte for byte when parts are cut between the halves of a pair (%i)", async (shift) => {
+    const body = "x".repeat(shift) + "🧵".repeat(600_000);
+    await inStore((store) => {
+      expect(store.readAnswer(store.writeAnswer(body)) === body).toBe(true);
+    });
+  });
+});
+
+describe("events", () => {
+  test("of one step are split over rows and read back in one sequence", async () => {
+    await inStore((store, sql) => {
+      for (const [firstSeq, count] of [[1, 3], [4, 1_201], [1_205, 400], [1_605, 1]] as const) store.appendEvents(firstSeq, startedTimes(count, firstSeq));
+      expect(store.readLastSeq()).toBe(1_605);
+      const all = store.readEvents(0, 10_000);
+      expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_605 }, (_, index) => index + 1));
+      expect(all.every(({ seq, data }) => "attempt" in data && data.attempt === seq)).toBe(true);
+      expect(Number(sql.exec("SELECT count(*) AS count FROM events").one()["count"])).toBeLessThan(12);
+    });
+  });
+
+  test("page exactly, wherever steps, rows and pages begin", async () => {
+    await inStore((store) => {
+      let firstSeq = 1;
+      for (const count of [1, 2, 399, 400, 401, 1, 800, 7]) {
+        store.appendEvents(firstSeq, startedTimes(count, firstSeq));
+        firstSeq += count;
+      }
+      const last = firstSeq - 1;
+      fc.assert(fc.property(fc.nat(last + 3), fc.integer({ min: 1, max: 1_000 }), (after, limit) => {
+        const expected = Array.from({ length: Math.max(0, Math.min(limit, last - after)) }, (_, index) => after + 1 + index);
+        expect(store.readEvents(after, limit).map(({ seq }) => seq)).toEqual(expected);
+      }), { numRuns: 300, examples: [[0, 1], [1, 1], [3, 399], [402, 1], [802, 1], [803, 400], [last, 1], [last - 1, 5], [last + 3, 1]] });
+    });
+  });
+
+  test("with the longest errors of all tasks at once fit their rows, in any script", async () => {
+    const error = { code: "agent_unavailable", message: "€".repeat(MAX_FAILURE_MESSAGE_CHARS), retryable: true } as const;
+    const events = Array.from({ length: MAX_TASKS }, (_, index): WorkflowEvent => ({ type: "task.failed", at: "2026-01-01T00:00:00.000Z", taskId: `t${index}`, data: { attempt: 1, error } }));
+    await inStore((store, sql) => {
+      store.appendEvents(1, events);
+      expect(Number(sql.exec("SELECT max(length(CAST(items AS BLOB))) AS bytes FROM events").one()["bytes"])).toBeLessThan(2_000_000);
+      expect(store.readLastSeq()).toBe(MAX_TASKS);
+      expect(store.readEvents(4_990, 1_000).map(({ taskId }) => taskId)).toEqual(events.slice(4_990).map(({ taskId }) => taskId));
+    });
+  });
+});
+
+describe("calls", () => {
+  test("are kept once each and summed by task", async () => {
+    await inStore((store) => {
+      const call = { task: 1, attempt: 1, isLate: false, at: 5, provider: "p", model: "m", inputTokens: 3, outputTokens: 2, cachedTokens: 0, costNanoUsd: 9_000_000_000_001, baselineNanoUsd: 0, estimated: false };
+      expect([store.addCall(call, 0), store.addCall(call, 1), store.addCall(call, 0), store.addCall({ ...call, attempt: 2, isLate: true }, 0), store.addCall({ ...call, task: 2 }, 0)]).toEqual([true, true, false, true, true]);
+      expect(store.readCalls(0, 10).map(({ id: _id, ...kept }) => kept)).toEqual([call, call, { ...call, attempt: 2, isLate: true }, { ...call, task: 2 }]);
+      expect(store.readUsage(1)).toEqual(new Map([[1, { inputTokens: 9, outputTokens: 6, costNanoUsd: 27_000_000_000_003 }]]));
+      expect([...store.readUsage(null).keys()]).toEqual([1, 2]);
+      const [first, ...rest] = store.readCalls(0, 10);
+      expect(store.readCalls(first!.id, 10)).toEqual(rest);
+    });
+  });
+});
