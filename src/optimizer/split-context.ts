@@ -1,5 +1,5 @@
 import { lineKind } from "./reduce/blocks.ts";
-import { splitLines, trimEnd } from "./reduce/lines.ts";
+import { skipSpace, splitLines, trimEnd } from "./reduce/lines.ts";
 import { cutAtoms, headingLevel } from "./split/atoms.ts";
 import { findConcepts } from "./split/concepts.ts";
 import { packAtoms } from "./split/pack.ts";
@@ -25,6 +25,9 @@ export interface Chunk {
   /** The words that set the chunk apart from the others. */
   concepts: string[];
 }
+
+/** Longer headings are cut in a chunk's heading path. */
+const MAX_TITLE_CHARS = 200;
 
 /** A single character can be several tokens: below this no limit could be kept. */
 export const MIN_CHUNK_TOKENS = 4;
@@ -66,8 +69,16 @@ function headingsAt(text: string, positions: readonly number[]): (string | null)
     if (kind !== "heading" || isInCode) continue;
     const level = headingLevel(text, line);
     while (path.length > 0 && (path.at(-1)?.level ?? 0) >= level) path.pop();
-    path.push({ level, title: text.slice(text.indexOf("#", line.start) + level, trimEnd(text, line.start, line.end)).replace(/#+$/, "").trim() });
+    path.push({ level, title: titleOf(text, line, level) });
   }
   take(Number.POSITIVE_INFINITY);
   return found;
+}
+
+/** A heading without its marks. A heading of a whole paragraph is none that anyone reads, so its head is enough. */
+function titleOf(text: string, line: { start: number; end: number }, level: number): string {
+  const start = skipSpace(text, line.start, line.end) + level;
+  let end = trimEnd(text, start, line.end);
+  while (end > start && text.charCodeAt(end - 1) === 35) end -= 1;
+  return text.slice(start, Math.min(end, start + MAX_TITLE_CHARS)).trim();
 }

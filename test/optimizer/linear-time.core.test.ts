@@ -16,9 +16,12 @@ const HOSTILE: Record<string, (length: number) => string> = {
   "deep objects": (length) => `${'{"a":'.repeat(length / 6)}1${"}".repeat(length / 6)}`,
   "an array of numbers": (length) => `[${Array.from({ length: length / 6 }, (_, n) => n % 100_000).join(",")}]`,
   "an object of tiny members": (length) => `{${Array.from({ length: length / 11 }, (_, n) => `"k${n}":1`).join(",")}}`,
+  "an array of empty arrays": (length) => `[${"[],".repeat(length / 3)}0]`,
   "open quotes and escapes": (length) => `{"${'\\"'.repeat(length / 2)}`,
   "unclosed code blocks": (length) => "```\nx\n~~~\n".repeat(length / 10),
   "headings only": (length) => "# a\n".repeat(length / 4),
+  "a heading of hashes": (length) => `# ${"#".repeat(length)}x`,
+  "sentences in one line": (length) => "The lamp burns. It is fog. ".repeat(length / 27),
   "table rows": (length) => "| a | b |\n".repeat(length / 10),
   "list items": (length) => "- a\n".repeat(length / 4),
   "list items with gaps": (length) => "- a\n\n\n".repeat(length / 6),
@@ -62,4 +65,11 @@ describe.each(Object.entries(HOSTILE))("time for %s grows with its length", (_wh
     work(small);
     expect(fastest(() => work(large)) / fastest(() => work(small))).toBeLessThan(MOST_GROWTH);
   });
+});
+
+it("time for a reduction grows with the query's length", () => {
+  const log = HOSTILE["log lines of one template"]?.(SMALL) ?? "";
+  const reduceFor = (length: number) => () => reduceContext(log, { query: "a".repeat(length), targetReduction: 0.75 });
+  reduceFor(SMALL)();
+  expect(fastest(reduceFor(SMALL * FACTOR)) / fastest(reduceFor(SMALL))).toBeLessThan(MOST_GROWTH);
 });

@@ -116,19 +116,21 @@ export function appendJson(sink: UnitSink, start: number, end: number, label: nu
 function lockKeptRecords(sink: UnitSink, raw: string, firstUnit: number): boolean {
   for (const keep of sink.keep) {
     if (!raw.includes(keep)) continue;
-    const holder = sink.units.findIndex((unit, index) => index >= firstUnit && unit.text.includes(keep));
-    if (holder === -1) return false;
-    (sink.units[holder] as Unit).locked = true;
+    let holder = firstUnit;
+    while (holder < sink.units.length && !(sink.units[holder] as Unit).text.includes(keep)) holder += 1;
+    const unit = sink.units[holder];
+    if (unit === undefined) return false;
+    unit.locked = true;
   }
   return true;
 }
 
 /** Adds the member at `index`, or the opening of it if it is large. Returns where to read on. */
-function readMember(sink: UnitSink, json: string, ends: Map<number, number>, index: number, open: Frame[], start: number, end: number, label: number): number {
+function readMember(sink: UnitSink, json: string, ends: Int32Array, index: number, open: Frame[], start: number, end: number, label: number): number {
   const parent = open.at(-1);
   const needs = parent === undefined ? label : parent.unit;
   const valueAt = parent !== undefined && !parent.isArray ? stringEnd(json, index) + 1 : index;
-  const close = ends.get(valueAt);
+  const close = ends[valueAt] === 0 ? undefined : ends[valueAt];
   if (parent?.isArray === true && close !== undefined) openSection(sink);
   if (close !== undefined && close - valueAt > MAX_RECORD_CHARS) {
     const unit = pushJsonUnit(sink, start, end, json.slice(index, valueAt + 1), needs);
@@ -142,8 +144,9 @@ function readMember(sink: UnitSink, json: string, ends: Map<number, number>, ind
   const groupChars = parent?.isArray === true && close === undefined ? Math.max(MIN_GROUP_CHARS, leastPartChars(json)) : leastPartChars(json);
   while (stop - index < groupChars && json.charCodeAt(stop) === 44) {
     const nextValueAt = parent?.isArray === false ? stringEnd(json, stop + 1) + 1 : stop + 1;
-    if (ends.has(nextValueAt)) break;
-    stop = scalarEnd(json, nextValueAt);
+    const nextClose = ends[nextValueAt] as number;
+    if (nextClose - nextValueAt > groupChars) break;
+    stop = nextClose === 0 ? scalarEnd(json, nextValueAt) : nextClose;
   }
   pushJsonUnit(sink, start, end, json.slice(index, stop), needs);
   return stop;
@@ -168,15 +171,15 @@ function scalarEnd(json: string, start: number): number {
   return index;
 }
 
-/** For every container in minified JSON: index of its opening → index after its closing bracket. */
-function containerEnds(json: string): Map<number, number> {
-  const ends = new Map<number, number>();
+/** For every container in minified JSON, at the index of its opening bracket: the index after its closing one. 0 elsewhere. */
+function containerEnds(json: string): Int32Array {
+  const ends = new Int32Array(json.length + 1);
   const open: number[] = [];
   for (let index = 0; index < json.length; index += 1) {
     const code = json.charCodeAt(index);
     if (code === 34) index = stringEnd(json, index) - 1;
     else if (code === 123 || code === 91) open.push(index);
-    else if (code === 125 || code === 93) ends.set(open.pop() ?? 0, index + 1);
+    else if (code === 125 || code === 93) ends[open.pop() ?? 0] = index + 1;
   }
   return ends;
 }

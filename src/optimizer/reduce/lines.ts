@@ -30,10 +30,16 @@ export function splitLines(text: string, from = 0, to: number = text.length): Li
   return lines;
 }
 
+/** Index of the first line break in `[from, to)`, or -1. `indexOf` would search on to the end of the text, for every part of it. */
+export function findBreak(text: string, from: number, to: number): number {
+  for (let index = from; index < to; index += 1) if (text.charCodeAt(index) === 10) return index;
+  return -1;
+}
+
 /** How many line breaks are in `[from, to)`. */
 export function countBreaks(text: string, from: number, to: number): number {
   let breaks = 0;
-  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) breaks += 1;
+  for (let index = from; index < to; index += 1) if (text.charCodeAt(index) === 10) breaks += 1;
   return breaks;
 }
 

@@ -4,6 +4,9 @@ import { weighUnit, type ContextDocument, type ReductionQuery, type Unit } from 
 const MIN_COLLAPSED_LINES = 3;
 /** Times are looked for in the head of a line. */
 const TIME_CHARS = 100;
+/** Each number of the query is sought in every line, so only the first ones of a long prompt are. */
+const MAX_READ_QUERY_CHARS = 20_000;
+const MAX_ASKED_NUMBERS = 32;
 const TIME = /\d{4}[-/.]\d{2}[-/.]\d{2}[T ,]{1,2}\d{2}:\d{2}:\d{2}|\d{2}[-/]\d{2}(?:[-/]\d{2})? \d{2}:\d{2}:\d{2}|\d{2}:\d{2}:\d{2}|\b\d{10}\b/;
 
 /** A line's template: what stays the same when its numbers, ids and addresses change. */
@@ -55,7 +58,8 @@ export function countTemplates(units: readonly Unit[]): { template: Uint32Array;
 export function collapseTemplates(document: ContextDocument, query: ReductionQuery): ContextDocument {
   const units = document.units.map((unit) => ({ ...unit }));
   const { template } = countTemplates(units);
-  const asked = query.text.match(/[\w.-]*\d[\w.-]*/g)?.slice(0, 50) ?? [];
+  const words = query.text.slice(0, MAX_READ_QUERY_CHARS).split(/[^\w.-]+/);
+  const asked = words.filter((word) => /\d/.test(word)).slice(0, MAX_ASKED_NUMBERS);
   const groups = new Map<number, number[]>();
   units.forEach((unit, at) => {
     if (unit.dropped || unit.locked || asked.some((value) => unit.text.includes(value))) return;

@@ -1,4 +1,4 @@
-import { countBreaks } from "./lines.ts";
+import { countBreaks, findBreak } from "./lines.ts";
 import { createUnit, weighUnit, type TextRange, type Unit, type UnitRole } from "./document.ts";
 
 /** Collects the units of one text in order, with the whitespace between them, and keeps what must stay byte for byte in one piece. */
@@ -111,8 +111,8 @@ export function finishUnits(sink: UnitSink): Unit[] {
 
 /** At most one empty line, no trailing spaces, the indentation of the next unit. */
 function normalizeGap(text: string, from: number, to: number, isLast: boolean): string {
-  const firstBreak = text.indexOf("\n", from);
-  if (firstBreak === -1 || firstBreak >= to) return from < to && !isLast ? " " : "";
+  const firstBreak = findBreak(text, from, to);
+  if (firstBreak === -1) return from < to && !isLast ? " " : "";
   if (isLast) return "\n";
   const lastBreak = text.lastIndexOf("\n", to - 1);
   return (firstBreak === lastBreak ? "\n" : "\n\n") + text.slice(lastBreak + 1, to).replace(/[^ \t].*/s, "");
