@@ -34,7 +34,6 @@ export class AttemptRunner {
     orders.forEach((order) => this.#hold(order));
     this.#timer ??= setInterval(() => this.#renewAll(), this.#deps.renewEveryMs);
     await Promise.all(splitOrders(orders).map((part) => this.#runPart(part)));
-    orders.forEach((order) => this.#release(order));
     if (this.#held.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
@@ -48,6 +47,9 @@ export class AttemptRunner {
       if (rest.length > 0) await this.#report(tenant, workflowId, rest);
     } catch (error) {
       this.#deps.log({ event: "executor.failed", workflowId, message: String(error) });
+    } finally {
+      // At once, whatever other parts still do: nobody works at these any more, and renewing would keep their attempts until the timeout.
+      orders.forEach((order) => this.#release(order));
     }
   }
 
