@@ -18,7 +18,7 @@ const Dispatch = z.strictObject({
   checkMs: z.int().min(100).max(60_000).default(3_000),
   /** How long after its timeout an attempt may still report before it is given up. */
   timeoutGraceMs: z.int().min(0).max(60_000).default(2_000),
-});
+}).refine(({ leaseMs, renewEveryMs }) => renewEveryMs < leaseMs, { path: ["leaseMs"], error: "must be longer than renewEveryMs, or every attempt is lost before its lease is renewed" });
 
 const Retention = z.strictObject({
   /** Days after its end that a workflow is kept. */
@@ -35,7 +35,15 @@ export type Settings = z.infer<typeof Settings>;
 /** Reads the variable `SETTINGS` (JSON, merged over the defaults). Throws with the faults when it is wrong: a deployment with bad settings must not start. */
 export function readSettings(variable: string | undefined): Settings {
   if (variable === undefined || variable === "") return Settings.parse({});
-  const parsed = Settings.safeParse(JSON.parse(variable));
+  const parsed = Settings.safeParse(parseJson(variable));
   if (!parsed.success) throw new Error(`the variable SETTINGS is invalid: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
+}
+
+function parseJson(variable: string): unknown {
+  try {
+    return JSON.parse(variable);
+  } catch (error) {
+    throw new Error(`the variable SETTINGS is invalid: it is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }

@@ -1,0 +1,74 @@
+import { describe, expect, test, vi } from "vitest";
+import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import { createTiersCache, type StoredTiers, type TiersCacheDeps } from "../../src/config/tiers-cache.ts";
+
+const FRESH_MS = 10_000;
+const version = (number: number): StoredTiers => ({ version: number, document: DEFAULT_TIERS });
+
+function createCache(changes: Partial<TiersCacheDeps> = {}) {
+  let now = 1_000_000;
+  const readReplica = vi.fn<TiersCacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
+  const readOrigin = vi.fn<TiersCacheDeps["readOrigin"]>(async () => version(2));
+  const writeReplica = vi.fn<TiersCacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
+  const cache = createTiersCache({ now: () => now, readReplica, readOrigin, writeReplica });
+  return { cache, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
+}
+
+describe("an isolate's copy", () => {
+  test("is read from the replica once while it is fresh, and again afterwards", async () => {
+    const { cache, readReplica, readOrigin, pass } = createCache();
+    expect((await cache.read()).version).toBe(1);
+    pass(FRESH_MS - 1);
+    await cache.read();
+    expect(readReplica).toHaveBeenCalledTimes(1);
+    pass(1);
+    readReplica.mockResolvedValue(version(3));
+    expect((await cache.read()).version).toBe(3);
+    expect(readOrigin).not.toHaveBeenCalled();
+  });
+
+  test("comes from the object when there is no replica", async () => {
+    const { cache, readOrigin } = createCache({ readReplica: async () => null });
+    expect((await cache.read()).version).toBe(2);
+    expect(readOrigin).toHaveBeenCalledTimes(1);
+  });
+
+  test("stays when it cannot be read again: stale models are better than none", async () => {
+    const { cache, readReplica, pass } = createCache();
+    await cache.read();
+    pass(FRESH_MS);
+    readReplica.mockRejectedValue(new Error("KV is away"));
+    expect((await cache.read()).version).toBe(1);
+    readReplica.mockResolvedValue(version(4));
+    expect((await cache.read()).version).toBe(4);
+  });
+
+  test("that never was cannot be made up: the error is passed on", async () => {
+    const { cache } = createCache({ readReplica: () => Promise.reject(new Error("KV is away")) });
+    await expect(cache.read()).rejects.toThrow("KV is away");
+  });
+
+  test("never goes back to an older document that a replica still holds", async () => {
+    const { cache, pass } = createCache();
+    await cache.publish(version(5));
+    pass(FRESH_MS);
+    expect((await cache.read()).version).toBe(5);
+  });
+});
+
+describe("a published document", () => {
+  test("is seen by the next read here, and replicated", async () => {
+    const { cache, readReplica, writeReplica } = createCache();
+    await cache.read();
+    await cache.publish(version(7));
+    expect((await cache.read()).version).toBe(7);
+    expect(readReplica).toHaveBeenCalledTimes(1);
+    expect(writeReplica).toHaveBeenCalledExactlyOnceWith(version(7));
+  });
+
+  test("is seen here even if it cannot be replicated, and the caller hears of that", async () => {
+    const { cache } = createCache({ writeReplica: () => Promise.reject(new Error("one write a second")) });
+    await expect(cache.publish(version(7))).rejects.toThrow("one write a second");
+    expect((await cache.read()).version).toBe(7);
+  });
+});
