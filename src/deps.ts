@@ -134,7 +134,8 @@ export function createAttemptDeps(env: Env): AttemptDeps {
         },
       };
     },
-    onDelta: (order, text) => deltas.add(order, text),
+    onDelta: deltas.add,
+    flushDeltas: deltas.flush,
   };
 }
 

@@ -9,6 +9,8 @@ export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate
   loadModels: () => Promise<Pick<LlmDeps, "document" | "engine" | "isConfigured">>;
   /** Takes token deltas of tasks that asked for them. */
   onDelta: (order: WorkOrder, text: string) => void;
+  /** Settles when every delta taken so far was shown: after the attempt's report nobody wants them any more. Never rejects. */
+  flushDeltas: (order: WorkOrder) => Promise<void>;
 }
 
 /** Runs one attempt, wherever it was sent. Ends by `order.deadlineAt` or when `abandoned` fires; never rejects. */
@@ -21,8 +23,11 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
   const timer = setTimeout(() => timeout.abort(new DOMException("the attempt's time is over", "TimeoutError")), Math.max(0, timeoutMs));
   try {
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
-    const onDelta = order.llm?.stream === true ? (text: string) => deps.onDelta(order, text) : undefined;
-    return await runLlmAttempt(order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    const isShown = order.llm?.stream === true;
+    const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
+    const outcome = await runLlmAttempt(order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    if (isShown) await deps.flushDeltas(order);
+    return outcome;
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };
