@@ -1,6 +1,6 @@
 import { createExecutionContext, createMessageBatch, createScheduledController, evictDurableObject, getQueueResult, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { TaskMessage } from "../../src/consumer/attempt-port.ts";
 import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import { MAX_SHOWN_OUTPUT_BYTES, MAX_SHOWN_OUTPUTS_BYTES } from "../../src/durable-objects/workflow-view.ts";
@@ -620,8 +620,6 @@ describe("webhooks", () => {
 });
 
 describe("the queue's consumer", () => {
-  afterEach(() => vi.restoreAllMocks);
-
   const consume = async (queue: string, bodies: readonly unknown[]) => {
     const batch = createMessageBatch(queue, bodies.map((body, index) => ({ id: String(index), timestamp: new Date(), attempts: 1, body })));
     const context = createExecutionContext();

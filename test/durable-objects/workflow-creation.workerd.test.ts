@@ -208,6 +208,21 @@ describe("a removal", () => {
     expect(await workflow.create(request)).toMatchObject({ kind: "created" });
   });
 
+  test("of a workflow whose key was told to be over keeps that for another day, so that the key leads on to the same next id", async () => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, ONE, { idempotency: KEY });
+    await workflow.create(request);
+    pass(DAY_MS);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    await workflow.remove();
+    pass(DAY_MS - 5_000);
+    await runDurableObjectAlarm(workflow);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    pass(2 * DAY_MS);
+    await runDurableObjectAlarm(workflow);
+    await expectEmpty(workflow);
+  });
+
   test("without a key leaves nothing, and the id is free again", async () => {
     const workflow = openWorkflow();
     await start(workflow, ONE);
