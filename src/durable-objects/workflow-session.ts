@@ -171,7 +171,9 @@ export class WorkflowSession {
     const { webhook } = this.identity.spec;
     if (webhook === undefined) return;
     const wanted = new Set<string>(webhook.events ?? ["workflow.completed", "workflow.failed", "workflow.cancelled"]);
-    for (const event of applied.events) if (wanted.has(event.type)) this.store.addWebhook(event.type, Date.parse(event.at), this.run.state.status);
+    applied.events.forEach((event, index) => {
+      if (wanted.has(event.type)) this.store.addWebhook(applied.firstSeq + index, event.type, Date.parse(event.at), this.run.state.status);
+    });
   }
 
   /** Turns a dispatch into an order, a queue reference or, for what ends at once, a report. */

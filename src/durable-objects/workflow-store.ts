@@ -257,8 +257,9 @@ export class WorkflowStore {
     return row === undefined ? null : { task: Number(row["task"]), attempt: Number(row["attempt"]) };
   }
 
-  addWebhook(type: string, at: number, status: string): void {
-    this.#sql.exec("INSERT INTO webhooks (type, at, status, attempts, next_at) VALUES (?, ?, ?, 0, ?)", type, at, status, at);
+  /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
+  addWebhook(seq: number, type: string, at: number, status: string): void {
+    this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
   }
 
   readDueWebhooks(now: number, limit: number): WebhookRow[] {
