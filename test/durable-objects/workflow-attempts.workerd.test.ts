@@ -285,6 +285,15 @@ describe("the alarm", () => {
     expect(sentMessages(workflow).map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
 
+  test("that was given up is armed again by whoever asks for the workflow", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, LLM);
+    await runInDurableObject(workflow, (_object, state) => state.storage.deleteAlarm());
+    await evictDurableObject(workflow);
+    await view(workflow);
+    await expectArmed(workflow);
+  });
+
   test("ends a workflow at its deadline, and takes nothing more", async () => {
     const workflow = openWorkflow();
     await start(workflow, [...LLM, { id: "b", agent: "one", dependsOn: ["a"] }], { spec: { deadlineMs: 5_000 } });
@@ -596,6 +605,23 @@ describe("webhooks", () => {
     expect(ids).toHaveLength(9);
     expect(new Set(ids).size).toBe(3);
     expect(await rows(workflow)).toEqual([]);
+  });
+
+  test("one that is on its way is not sent by a later step too", async () => {
+    const ids: string[] = [];
+    hook = ({ headers }) => (ids.push(headers.get("webhook-id")!), never());
+    const workflow = openWorkflow();
+    await start(workflow, [...LLM, { id: "b", agent: "llm" }], { spec: spec(["task.completed"]) });
+    const refs = [FIRST, { task: 1, attempt: 1 }];
+    await workflow.claim(refs);
+    for (const [index, ref] of refs.entries()) {
+      await workflow.report([{ ...ref, outcome: completed(index) }]);
+      await expect.poll(() => ids.length).toBe(index + 1);
+    }
+    await runDurableObjectAlarm(workflow);
+    expect(new Set(ids).size).toBe(2);
+    expect(ids).toHaveLength(2);
+    await kill(workflow);
   });
 
   test("one that was cut off is sent again", async () => {
