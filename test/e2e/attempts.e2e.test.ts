@@ -1,3 +1,4 @@
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import type { WorkflowView } from "../../src/api/workflow-port.ts";
@@ -5,13 +6,15 @@ import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type AgentCall, type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { createWeftClient, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
+const SIGNING_KEY = "a plain text of which the bytes are the key";
+
 let agents: FakeAgents;
 let worker: LocalWorker;
 let client: WeftClient;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker();
+  worker = await startLocalWorker({ vars: { AGENT_DEFAULT__SIGNING: SIGNING_KEY } });
   client = createWeftClient(worker);
   await putHttpAgents(client, agents.origin, {
     echo: "/echo",
@@ -49,6 +52,27 @@ afterAll(async () => {
 const callsOf = (id: string, taskId?: string): AgentCall[] => agents.calls.filter((call) => call.workflowId === id && (taskId === undefined || call.taskId === taskId));
 const quickRetry = { initialMs: 20, jitter: false };
 const eventOf = <Type extends LoggedEvent["type"]>(events: readonly LoggedEvent[], type: Type) => events.find((event): event is Extract<LoggedEvent, { type: Type }> => event.type === type)!;
+
+describe.concurrent("a call", () => {
+  test("carries what its agent needs, signed with the agent's secret, and tells nobody the agent's headers", async () => {
+    await client.putAgent("signed", { kind: "http", url: `${agents.origin}/echo`, headers: { "X-Api-Key": "hidden-value" }, secretName: "AGENT_DEFAULT__SIGNING" });
+    expect((await client.call("GET", "/v1/agents/signed")).text).not.toContain("hidden-value");
+    const { id } = await client.run({ tasks: [{ id: "a", agent: "echo", input: 1 }, { id: "b", agent: "signed", dependsOn: ["a"], input: { n: "${tasks.a.output}" } }] });
+    const [call] = callsOf(id, "b");
+    expect(call!.headers).toMatchObject({ "x-api-key": "hidden-value", "x-attempt": "1", "idempotency-key": `${id}.b` });
+    const sent = new Webhook(new TextEncoder().encode(SIGNING_KEY), { format: "raw" }).verify(call!.text, call!.headers as Record<string, string>);
+    expect(sent).toMatchObject({ workflowId: id, taskId: "b", attempt: 1, agent: "signed", input: { n: 1 }, dependencies: { a: 1 }, deadline: expect.stringMatching(/^\d{4}-.*Z$/) });
+  });
+
+  test("goes to the agent as it was when the workflow was created", async () => {
+    await client.putAgent("moving", { kind: "http", url: `${agents.origin}/echo` });
+    const { id } = await client.create({ startAt: new Date(Date.now() + 500).toISOString(), tasks: [{ id: "a", agent: "moving" }] });
+    await client.putAgent("moving", { kind: "http", url: `${agents.origin}/status/400` });
+    expect((await client.call("DELETE", "/v1/agents/moving")).status).toBe(204);
+    expect(await client.finish(id)).toMatchObject({ status: "completed" });
+    expect((await client.call("POST", "/v1/workflows", { body: { tasks: [{ id: "a", agent: "moving" }] } })).status).toBe(422);
+  });
+});
 
 describe.concurrent("a failed attempt", () => {
   test("that may pass is repeated with the same idempotency key until it does", async () => {

@@ -11,6 +11,8 @@ import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const WORKFLOWS = 50;
+/** Workflows that are being created when the kill comes. */
+const BURST = 40;
 /** How long after the restart all workflows must be over. */
 const RECOVERY_MS = 15_000;
 
@@ -75,12 +77,12 @@ function countCompletions(events: readonly LoggedEvent[]): Record<string, number
   return counts;
 }
 
-test("50 running workflows finish by themselves after kill -9 and a restart, with every task completed once and no event lost or repeated", async () => {
+test("50 running workflows finish by themselves after kill -9 and a restart, with every task completed once, no event lost or repeated, and no acknowledged creation lost", async () => {
   worker = await startLocalWorker({ persistTo: stateFolder });
   const { port, rootKey } = worker;
   let client = createWeftClient(worker);
   await prepare(client);
-  const created = await Promise.all(Array.from({ length: WORKFLOWS }, (_, number) => client.create({ tasks: KINDS[number % KINDS.length]!(number) })));
+  const created = await Promise.all(Array.from({ length: WORKFLOWS }, (_, number) => client.create({ name: "held", tasks: KINDS[number % KINDS.length]!(number) })));
   const ids = created.map((workflow) => workflow.id);
 
   // Killed in the middle: every workflow has completed something, and none is over.
@@ -89,7 +91,16 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
     await Promise.all(ids.map(async (id) => before.set(id, await client.events(id))));
     return ids.filter((id) => typesOf(before.get(id)!).includes("task.completed")).length;
   }, { timeout: 20_000, interval: 50 }).toBe(WORKFLOWS);
+  const acknowledged: string[] = [];
+  const some = Promise.withResolvers<void>();
+  const createOne = async () => {
+    const { id } = await client.create({ name: "burst", tasks: [{ id: "a", agent: "slow" }] });
+    if (acknowledged.push(id) === BURST / 4) some.resolve();
+  };
+  const burst = Array.from({ length: BURST }, createOne);
+  await some.promise;
   await worker.kill("SIGKILL");
+  await Promise.allSettled(burst);
   const unfinished = ids.filter((id) => !typesOf(before.get(id)!).includes("workflow.completed"));
   expect(unfinished).toHaveLength(WORKFLOWS);
   const callsBefore = agents.calls.length + llm.calls.length;
@@ -99,7 +110,7 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
   const startedMs = performance.now() - restartedAt;
   client = createWeftClient(worker);
   // The list is answered by the tenant's index, which the workflows tell when they are over: asking it wakes none of them.
-  const countCompleted = async () => (await client.call<Page<WorkflowSummary>>("GET", "/v1/workflows?status=completed&limit=200")).body.items.length;
+  const countCompleted = async () => (await client.call<Page<WorkflowSummary>>("GET", "/v1/workflows?name=held&status=completed&limit=200")).body.items.length;
   await expect.poll(countCompleted, { timeout: 60_000, interval: 100 }).toBe(WORKFLOWS);
   const recoveredMs = performance.now() - restartedAt;
 
@@ -111,8 +122,9 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
     expect(countCompletions(events)).toEqual(Object.fromEntries(Object.keys(workflow.tasks!).map((taskId) => [taskId, 1])));
     expect(typesOf(events).filter((type) => type.startsWith("workflow."))).toEqual(["workflow.created", "workflow.planned", "workflow.started", "workflow.completed"]);
   }
+  for (const id of acknowledged) expect((await client.finish(id)).status, `${id}, which was created just before the kill`).toBe("completed");
   const tasks = created.reduce((sum, workflow) => sum + workflow.progress.total, 0);
   const calls = agents.calls.length + llm.calls.length;
-  process.stdout.write(`kill -9 with ${WORKFLOWS} running: all over ${Math.round(recoveredMs)} ms after the restart, ${Math.round(startedMs)} ms of it to be up again; ${tasks} tasks, ${callsBefore} calls before the kill, ${calls} in all\n`);
+  process.stdout.write(`kill -9 with ${WORKFLOWS} running: all over ${Math.round(recoveredMs)} ms after the restart, ${Math.round(startedMs)} ms of it to be up again; ${tasks} tasks, ${callsBefore} calls before the kill, ${calls} in all; ${acknowledged.length} of ${BURST} creations were acknowledged\n`);
   expect(recoveredMs).toBeLessThan(RECOVERY_MS);
 });

@@ -109,6 +109,17 @@ describe.concurrent("who may ask for what", () => {
     expect((await client.call("GET", "/v1/workflows", { headers: { "x-tenant": "default" } })).status).toBe(200);
   });
 
+  test("a wrong key is told before a body is read, and a body over 1 MiB is too large elsewhere", async () => {
+    const large = JSON.stringify({ description: "x".repeat(1_200_000) });
+    expect((await client.call("POST", "/v1/workflows", { key: "wrong", body: large })).status).toBe(401);
+    expect((await client.call("PUT", "/v1/agents/large", { body: large })).status).toBe(413);
+  });
+
+  test("health and documents need no key; routes of OpenAI that are lacking answer in its shape", async () => {
+    for (const path of ["/healthz", "/openapi.json", "/docs"]) expect((await client.call("GET", path, { key: null })).status, path).toBe(200);
+    expect(await client.call("POST", "/v1/embeddings", { body: {} })).toMatchObject({ status: 404, body: { error: { message: expect.any(String), type: "invalid_request_error" } } });
+  });
+
   test("every answer carries a Request-Id: the client's own, or a new one", async () => {
     expect((await client.call("GET", "/v1/workflows", { headers: { "request-id": "mine-42" } })).headers.get("request-id")).toBe("mine-42");
     const ids = await Promise.all(["/v1/workflows", "/v1/nothing", "/healthz"].map(async (path) => (await client.call("GET", path, { key: null })).headers.get("request-id")));
