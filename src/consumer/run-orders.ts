@@ -14,8 +14,17 @@ export async function runOrders(orders: readonly WorkOrder[], runAttempt: (order
   let running = orders.length;
   let passing: Promise<void> = Promise.resolve();
   let isGathering = false;
+  let stopGathering = (): void => undefined;
+  const gather = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      stopGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   const passOn = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+    if (running > 0) await gather();
     isGathering = false;
     if (running === 0) return;
     const batch = finished;
@@ -26,6 +35,7 @@ export async function runOrders(orders: readonly WorkOrder[], runAttempt: (order
     const outcome = await runAttempt(order);
     finished.push({ task: order.task, attempt: order.attempt, outcome });
     running -= 1;
+    if (running === 0) stopGathering();
     if (running === 0 || isGathering) return;
     isGathering = true;
     passing = passing.then(passOn);

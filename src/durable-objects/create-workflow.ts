@@ -36,8 +36,9 @@ export function findEarlierAnswer(store: WorkflowStore, session: WorkflowSession
 }
 
 /** Stores a new workflow and takes its first step, in one transaction (after fetching the outputs that a rerun reuses). */
-export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView }> {
+export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView } | Problem> {
   const outputs = request.rerunOf === null ? [] : await fetchOutputs(request.tenant, request.rerunOf, deps);
+  if ("problem" in outputs) return outputs;
   return store.transaction(() => {
     store.migrate();
     insertWorkflow(store, request, deps.now());
@@ -82,11 +83,11 @@ function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: numbe
   store.addTasks(tasks);
 }
 
-async function fetchOutputs(tenant: string, source: { workflowId: string; tasks: readonly string[] }, deps: CreateDeps): Promise<{ taskId: string; json: string }[]> {
+async function fetchOutputs(tenant: string, source: { workflowId: string; tasks: readonly string[] }, deps: CreateDeps): Promise<{ taskId: string; json: string }[] | Problem> {
   const outputs: { taskId: string; json: string }[] = [];
   while (outputs.length < source.tasks.length) {
     const page = await deps.workflow(tenant, source.workflowId).readOutputs(source.tasks.slice(outputs.length));
-    if (page.length === 0) throw new Error(`the workflow ${source.workflowId} vanished while its outputs were read`);
+    if (page.length === 0) return { problem: "conflict", detail: `the workflow ${source.workflowId} was deleted while its outputs were read` };
     outputs.push(...page);
   }
   return outputs;

@@ -165,8 +165,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const session = this.#load();
     if (session === null) return notFound();
     if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it before you delete it` };
-    await this.#forget(session);
-    return { removed: true };
+    if (await this.#forgetEnded(session)) return { removed: true };
+    return { problem: "conflict", detail: `the workflow is ${session.run.state.status} again; cancel it before you delete it` };
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
@@ -249,7 +249,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const session = this.#load();
     const now = this.#deps.now();
     if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
-    if (this.#outbox.isRetentionOver(session, now)) return this.#forget(session);
+    if (this.#outbox.isRetentionOver(session, now) && (await this.#forgetEnded(session))) return;
     this.#outbox.disarm();
     if (!session.isFinal) this.#apply({ type: "tick" });
     await this.#outbox.updateIndex();
@@ -260,7 +260,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async #create(request: CreateRequest): Promise<CreateAnswer> {
     const earlier = findEarlierAnswer(this.#store, this.#load(), request, this.#deps.now());
     if (earlier !== null) return earlier;
-    const { session, applied, workflow } = await createWorkflow(this.#store, request, this.#deps);
+    const created = await createWorkflow(this.#store, request, this.#deps);
+    if ("problem" in created) return created;
+    const { session, applied, workflow } = created;
     this.#session = session;
     this.#outbox.disarm();
     this.#send(applied);
@@ -330,12 +332,15 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     });
   }
 
-  async #forget(session: WorkflowSession): Promise<void> {
+  /** Deletes an ended workflow's data. False, and nothing is deleted, when it was retried meanwhile: its next event puts it back into the index. */
+  async #forgetEnded(session: WorkflowSession): Promise<boolean> {
     await this.#deps.tenant(session.identity.tenant).removeWorkflow(session.identity.workflowId);
+    if (!session.isFinal) return false;
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
     this.#session = null;
     this.#outbox.disarm();
     await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
+    return true;
   }
 }
 
