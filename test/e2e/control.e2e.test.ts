@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type LoopbackServer, readRequestText, startLoopbackServer } from "../fixtures/loopback-server.ts";
-import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
+import { createWeftClient, eventually, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const WEBHOOK_SECRET = `whsec_${Buffer.from("a key of the tests, 32 bytes long").toString("base64")}`;
 
@@ -40,7 +40,7 @@ afterAll(async () => {
 
 const calledTasks = (id: string): string[] => agents.calls.filter((call) => call.workflowId === id).map((call) => call.taskId);
 const command = (id: string, name: string) => client.call<{ status: string; detail?: string }>("POST", `/v1/workflows/${id}/${name}`);
-const startOf = async (id: string, taskId: string) => expect.poll(() => calledTasks(id)).toContain(taskId);
+const startOf = (id: string, taskId: string) => eventually(() => expect(calledTasks(id)).toContain(taskId));
 
 // All at once: most of their time is waiting, the retried webhook's ten seconds above all.
 describe.concurrent("a workflow", () => {
@@ -48,7 +48,7 @@ describe.concurrent("a workflow", () => {
 
   test("tells a webhook again after a 500, with the same id", async () => {
     const { id } = await client.run({ webhook: { url: `${receiver.origin}/failing-once`, secretName: "WEBHOOK_DEFAULT__X" }, tasks: [{ id: "a", agent: "echo" }] });
-    await expect.poll(() => deliveries.get("/failing-once")?.length, { timeout: 30_000, interval: 100 }).toBe(2);
+    await eventually(() => expect(deliveries.get("/failing-once")).toHaveLength(2), 30_000);
     const [first, second] = deliveries.get("/failing-once")!;
     expect(second!.headers["webhook-id"]).toBe(first!.headers["webhook-id"]);
     expect(verified(second!)).toMatchObject({ data: { id } });
@@ -56,7 +56,7 @@ describe.concurrent("a workflow", () => {
 
   test("tells a webhook its end, signed", async () => {
     const { id } = await client.run({ name: "told", webhook: { url: `${receiver.origin}/plain`, secretName: "WEBHOOK_DEFAULT__X" }, tasks: [{ id: "a", agent: "echo" }] });
-    await expect.poll(() => deliveries.get("/plain")?.length).toBe(1);
+    await eventually(() => expect(deliveries.get("/plain")).toHaveLength(1));
     const [delivery] = deliveries.get("/plain")!;
     expect(verified(delivery!)).toEqual({ type: "workflow.completed", timestamp: expect.any(String), data: { id, name: "told", status: "completed" } });
     expect(() => new Webhook(Buffer.from("another key").toString("base64")).verify(delivery!.text, delivery!.headers)).toThrow();
@@ -64,7 +64,7 @@ describe.concurrent("a workflow", () => {
 
   test("tells a webhook the events that were asked for and no others", async () => {
     const { id } = await client.run({ webhook: { url: `${receiver.origin}/chosen`, events: ["workflow.started", "task.failed", "workflow.failed"] }, tasks: [{ id: "a", agent: "rejecting" }, { id: "b", agent: "echo", dependsOn: ["a"] }] });
-    await expect.poll(() => deliveries.get("/chosen")?.length).toBe(3);
+    await eventually(() => expect(deliveries.get("/chosen")).toHaveLength(3));
     const told = deliveries.get("/chosen")!.map((delivery) => JSON.parse(delivery.text) as { type: string; data: { id: string } });
     expect(told.map((event) => event.type).sort()).toEqual(["task.failed", "workflow.failed", "workflow.started"]);
     expect(told.every((event) => event.data.id === id)).toBe(true);
@@ -87,7 +87,7 @@ describe.concurrent("a workflow", () => {
     await startOf(id, "a");
     expect(await command(id, "pause")).toMatchObject({ status: 202, body: { status: "paused" } });
     expect(await command(id, "pause")).toMatchObject({ status: 202, body: { status: "paused" } });
-    await expect.poll(async () => (await client.get(id)).tasks!["a"]!.status).toBe("completed");
+    await eventually(async () => expect((await client.get(id)).tasks!["a"]!.status).toBe("completed"));
     expect(await client.get(id, "?wait=200")).toMatchObject({ status: "paused", tasks: { b: { status: "pending" } } });
     expect(calledTasks(id)).toEqual(["a"]);
 

@@ -97,10 +97,10 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
     const { id } = await client.create({ name: "burst", tasks: [{ id: "a", agent: "slow" }] });
     if (acknowledged.push(id) === BURST / 4) some.resolve();
   };
-  const burst = Array.from({ length: BURST }, createOne);
+  const burst = Promise.allSettled(Array.from({ length: BURST }, createOne));
   await some.promise;
   await worker.kill("SIGKILL");
-  await Promise.allSettled(burst);
+  await burst;
   const unfinished = ids.filter((id) => !typesOf(before.get(id)!).includes("workflow.completed"));
   expect(unfinished).toHaveLength(WORKFLOWS);
   const callsBefore = agents.calls.length + llm.calls.length;

@@ -3,7 +3,7 @@ import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.t
 import type { Page, WorkflowSummary, WorkflowView } from "../../src/api/workflow-port.ts";
 import type { Fault, Json } from "../../src/errors.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
-import { createWeftClient, putHttpAgents, type WeftClient } from "./weft-client.ts";
+import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
 let worker: LocalWorker;
@@ -139,7 +139,7 @@ describe.concurrent("the list", () => {
     for (const [team, agent] of [["red", "echo"], ["blue", "echo"], ["red", "echo"], ["blue", "never"], ["red", "never"]] as const) created.push(await make(team, agent));
     const ids = created.map((workflow) => workflow.id);
     await Promise.all(ids.slice(0, 3).map((id) => client.finish(id)));
-    await expect.poll(() => listIds(`name=${label}`)).toEqual(ids.toReversed());
+    await eventually(async () => expect(await listIds(`name=${label}`)).toEqual(ids.toReversed()));
 
     const pages: string[][] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {

@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import type { z } from "zod";
 import type { LedgerLine, Page, WorkflowView } from "../../src/api/workflow-port.ts";
 import type { Fault } from "../../src/errors.ts";
@@ -119,6 +120,11 @@ export function createWeftClient(worker: { origin: string; rootKey: string }): W
 /** Registers HTTP agents by name, each at a path of `origin`. */
 export async function putHttpAgents(client: WeftClient, origin: string, paths: Record<string, string>, mode: "sync" | "callback" = "sync"): Promise<void> {
   for (const [name, path] of Object.entries(paths)) await client.putAgent(name, { kind: "http", url: `${origin}${path}`, mode });
+}
+
+/** Looks again until an assertion holds. Unlike `expect.poll` it can be used in tests that run side by side. */
+export function eventually(assertion: () => void | Promise<void>, timeoutMs = 15_000): Promise<void> {
+  return vi.waitFor(assertion, { timeout: timeoutMs, interval: 25 });
 }
 
 /** The types of a task's events, in order. */
