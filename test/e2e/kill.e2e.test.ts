@@ -100,6 +100,8 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
   const burst = Promise.allSettled(Array.from({ length: BURST }, createOne));
   await some.promise;
   await worker.kill("SIGKILL");
+  // Nothing is left to stop, only its scratch folder to remove; the state is not in it.
+  await worker.stop();
   await burst;
   const unfinished = ids.filter((id) => !typesOf(before.get(id)!).includes("workflow.completed"));
   expect(unfinished).toHaveLength(WORKFLOWS);
