@@ -32,7 +32,7 @@ interface Platform {
 }
 
 /** What a workflow's object can do beside computing. */
-export interface ObjectDeps extends SessionDeps {
+export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   attempts: AttemptDeps;
   fetch: AttemptDeps["fetch"];
   allowPrivate: boolean;

@@ -4,16 +4,16 @@ import { z } from "zod";
 const Dispatch = z.strictObject({
   /** Calls that a workflow object makes itself at once: an invocation has six connections waiting for a first header, two stay free for webhooks and the tenant. */
   objectMax: z.int().min(0).max(4).default(4),
-  /** Widest ready set of `http` tasks sent to executors over RPC; wider ones go through the queue. */
-  directMax: z.int().min(0).max(1_000).default(1_000),
+  /** Widest ready set of `http` tasks sent to executors over RPC; wider ones go through the queue. At most what the platform's 32 Worker invocations per request carry, five orders each. */
+  directMax: z.int().min(0).max(150).default(150),
   /** `llm` tasks go through the queue, so that a paid call outlives a reset of the object; `direct` is for local work. */
   llm: z.enum(["queue", "direct"]).default("queue"),
   /** How long a queued attempt may stay unclaimed before it is sent again. */
-  claimLeaseMs: z.int().min(100).max(300_000).default(8_000),
+  claimLeaseMs: z.int().min(100).max(300_000).default(6_000),
   /** How long a claimed attempt lives without a renewal. */
-  leaseMs: z.int().min(100).max(60_000).default(8_000),
+  leaseMs: z.int().min(100).max(60_000).default(6_000),
   /** How often a runner renews the leases of its attempts. */
-  renewEveryMs: z.int().min(50).max(30_000).default(3_000),
+  renewEveryMs: z.int().min(50).max(30_000).default(2_000),
   /** How often an object with calls of its own looks after them: so late is it woken if it was killed. */
   checkMs: z.int().min(100).max(60_000).default(3_000),
   /** How long after its timeout an attempt may still report before it is given up. */

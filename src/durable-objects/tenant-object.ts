@@ -11,9 +11,14 @@ export const MAX_AGENTS = 1_000;
 /** Characters of all of their definitions: well under the 32 MiB of one RPC answer. */
 export const MAX_AGENT_CHARACTERS = 8_388_608;
 
+/** How long index entries gather. */
+const GATHER_MS = 4;
+
 /** One tenant: its agents, its configuration documents and the index of its workflows. */
 export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #store: TenantStore;
+  #entries: IndexEntry[] = [];
+  #gathering: Promise<void> | null = null;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -40,6 +45,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   async listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem> {
     const after = query.cursor === null ? null : readCursor(query.cursor);
     if (after === undefined) return { problem: "invalid", detail: "?cursor: is no cursor of this list", errors: [{ path: "?cursor", message: "is no cursor of this list" }] };
+    this.#storeEntries();
     const { status, name, metadata, limit } = query;
     const found = this.#store.readWorkflows({ status, name, metadata, limit: limit + 1, after });
     const items = found.slice(0, limit);
@@ -47,16 +53,29 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     return { items, nextCursor: found.length > limit && last !== undefined ? writeCursor({ createdAt: Date.parse(last.createdAt), id: last.id }) : null };
   }
 
+  /** Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. Settles once the entry is stored. */
   async indexWorkflow(entry: IndexEntry): Promise<void> {
-    this.#store.transaction(() => this.#store.putWorkflow(entry, Date.now()));
+    this.#entries.push(entry);
+    this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.#storeEntries());
+    await this.#gathering;
   }
 
   async removeWorkflow(workflowId: string): Promise<void> {
+    this.#storeEntries();
     this.#store.transaction(() => this.#store.removeWorkflow(workflowId, Date.now()));
   }
 
   async listStale(before: number, limit: number): Promise<string[]> {
+    this.#storeEntries();
     return this.#store.transaction(() => this.#store.takeStale(before, limit, Date.now()));
+  }
+
+  /** Stores what has gathered. Reads do it first, so that they see every entry that arrived before them. */
+  #storeEntries(): void {
+    this.#gathering = null;
+    const entries = this.#entries;
+    this.#entries = [];
+    if (entries.length > 0) this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, Date.now())));
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {

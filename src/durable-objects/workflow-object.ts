@@ -14,9 +14,9 @@ import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow }
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
 import { hashSecret } from "./work-orders.ts";
-import { type Applied, WorkflowSession } from "./workflow-session.ts";
+import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import { WorkflowStore } from "./workflow-store.ts";
-import { isoTime, MAX_SHOWN_OUTPUT_BYTES, viewStored, viewTask, viewTasks, viewWorkflow } from "./workflow-view.ts";
+import { isoTime, viewTask, viewTasks, viewWorkflow } from "./workflow-view.ts";
 
 /** Outputs in one answer to a rerun's new object: well under the 32 MiB of an RPC message. */
 const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
@@ -28,6 +28,7 @@ const ALARM_RETRY_MS = 5_000;
 export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, AttemptPort {
   readonly #store: WorkflowStore;
   readonly #deps: ObjectDeps;
+  readonly #sessionDeps: ObjectDeps & SessionDeps;
   readonly #feed: LiveFeed;
   readonly #outbox: WorkflowOutbox;
   readonly #waiters = new Set<() => void>();
@@ -43,6 +44,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
       sockets: () => ctx.getWebSockets(),
     });
+    this.#sessionDeps = { ...this.#deps, dispatchSettings: () => this.#outbox.dispatchSettings };
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#load(),
       report: (reports) => this.#applyAlone(() => this.#applyReports(reports)),
@@ -52,6 +54,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async create(request: CreateRequest): Promise<CreateAnswer> {
+    this.#outbox.refill();
     const creation = this.#creating.then(() => this.#create(request));
     this.#creating = creation.catch(() => undefined);
     return creation;
@@ -88,12 +91,12 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     for (let task = Number(options.cursor ?? 0); task < tasks.length && numbers.length <= options.limit; task += 1) {
       if (options.status === null || tasks[task]!.status === options.status) numbers.push(task);
     }
-    const shown = numbers.slice(0, options.limit);
-    const items = options.status === null ? viewTasks(session, { first: shown[0] ?? 0, limit: shown.length }) : viewStored(session, shown.map((task) => this.#store.readStoredTask(task, MAX_SHOWN_OUTPUT_BYTES)));
+    const items = viewTasks(session, numbers.slice(0, options.limit));
     return { items, nextCursor: numbers.length > options.limit ? String(numbers[options.limit]) : null };
   }
 
   async command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem> {
+    this.#outbox.refill();
     const session = this.#load();
     if (session === null) return notFound();
     const { status } = session.run.state;
@@ -104,6 +107,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async retryTask(taskId: string): Promise<{ status: WorkflowStatus } | Problem> {
+    this.#outbox.refill();
     const session = this.#load();
     const task = session?.taskNumbers.get(taskId);
     if (session === null || task === undefined) return notFound(`there is no task ${taskId} in this workflow`);
@@ -152,6 +156,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem> {
+    this.#outbox.refill();
     const session = this.#load();
     const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
     if (session === null || ref === null) return notFound("this callback token is unknown");
@@ -170,6 +175,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
+    this.#outbox.refill();
     if (this.#load() === null) return [];
     const orders: WorkOrder[] = [];
     this.#commit((session) => session.claim(refs, orders));
@@ -181,10 +187,12 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async report(reports: Report[]): Promise<void> {
+    this.#outbox.refill();
     if (this.#load() !== null) this.#applyReports(reports);
   }
 
   async deadLetter(refs: AttemptRef[]): Promise<void> {
+    this.#outbox.refill();
     if (this.#load() !== null) this.#apply({ type: "deadLetter", refs });
   }
 
@@ -217,6 +225,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   /** Never throws: the platform gives an alarm up after six failures, and then nobody would come. */
   override async alarm(): Promise<void> {
+    this.#outbox.refill();
     try {
       await this.#doWhatIsDue();
     } catch (error) {
@@ -260,7 +269,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async #create(request: CreateRequest): Promise<CreateAnswer> {
     const earlier = findEarlierAnswer(this.#store, this.#load(), request, this.#deps.now());
     if (earlier !== null) return earlier;
-    const created = await createWorkflow(this.#store, request, this.#deps);
+    const created = await createWorkflow(this.#store, request, this.#sessionDeps);
     if ("problem" in created) return created;
     const { session, applied, workflow } = created;
     this.#session = session;
@@ -272,7 +281,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   /** The workflow in memory; after an eviction it is read again, and calls that died with the former memory are repeated at once. */
   #load(): WorkflowSession | null {
     if (this.#session !== null) return this.#session;
-    this.#session = WorkflowSession.load(this.#store, this.#deps);
+    this.#session = WorkflowSession.load(this.#store, this.#sessionDeps);
     if (this.#session === null || this.#session.isFinal) return this.#session;
     this.#session.refreshLeases();
     this.#outbox.armForRest(this.#session);

@@ -1,9 +1,10 @@
 import type { TaskMessage } from "../consumer/attempt-port.ts";
 import { runAttempt } from "../consumer/run-attempt.ts";
-import { splitOrders } from "../consumer/run-orders.ts";
+import { ORDERS_PER_EXECUTOR, splitOrders } from "../consumer/run-orders.ts";
 import { nextWebhookRetryMs, sendWebhook } from "../consumer/webhook.ts";
 import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
 import type { ObjectDeps } from "../deps.ts";
+import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowStatus } from "../workflow/run.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { Applied, WorkflowSession } from "./workflow-session.ts";
@@ -12,14 +13,16 @@ import { viewSummary } from "./workflow-view.ts";
 
 /** Messages in one send, and bytes: the platform takes 100 and 256 KB; a reference has under 300 bytes. */
 const MAX_SEND_MESSAGES = 100;
-/** How long changes gather before the tenant's index is told: a workflow that ends within this time costs one call instead of two. */
-const INDEX_DELAY_MS = 25;
 /** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
 const INDEX_PATIENCE_MS = 500;
 /** When the index is told again after a failure; also how late a lost update can be. */
 const INDEX_RETRY_MS = 10_000;
 /** How long an outcome waits for others while calls are out: each transaction costs a disk write, whatever it holds. */
-const GATHER_MS = 1;
+const GATHER_MS = 4;
+/** Executors an object calls between two events that reach it: a request may take 32 Worker invocations, and two stay free. */
+const MAX_EXECUTOR_CALLS = 30;
+/** Agents it calls itself in that time: half of the 1,000 subrequests that a request had at least, the rest is for executors, webhooks and the index. */
+const MAX_OWN_CALLS = 500;
 /** Webhooks sent in one go; two of an object's six connections are free for them. */
 const WEBHOOK_BATCH = 2;
 /** When a delivery that was cut off is tried again: the row is postponed by this before the call. */
@@ -43,12 +46,14 @@ export class WorkflowOutbox {
   readonly #verbs: OutboxVerbs;
   readonly #calls = new Map<string, AbortController>();
   #armedAt = Infinity;
-  #isIndexPlanned = false;
+  #indexing: Promise<void> | null = null;
   /** Whether the index may not know how the workflow stands; a new memory cannot know. */
   #isIndexBehind = true;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
+  #executorCalls = 0;
+  #ownCalls = 0;
 
   constructor(deps: ObjectDeps, ctx: DurableObjectState, store: WorkflowStore, verbs: OutboxVerbs) {
     this.#deps = deps;
@@ -68,6 +73,20 @@ export class WorkflowOutbox {
     if (isIndexed) this.#planIndex(session);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
+  }
+
+  /** An event from outside reached the object: the platform counts its calls anew. */
+  refill(): void {
+    this.#executorCalls = 0;
+    this.#ownCalls = 0;
+  }
+
+  /** The dispatch settings, narrowed to what this object may still call by itself. The queue brings a new event, and with it new room. */
+  get dispatchSettings(): DispatchSettings {
+    const { dispatch } = this.#deps.settings;
+    if (this.#executorCalls === 0 && this.#ownCalls < MAX_OWN_CALLS) return dispatch;
+    const directMax = Math.min(dispatch.directMax, Math.max(0, MAX_EXECUTOR_CALLS - this.#executorCalls) * ORDERS_PER_EXECUTOR);
+    return { ...dispatch, directMax, objectMax: this.#ownCalls < MAX_OWN_CALLS ? dispatch.objectMax : 0 };
   }
 
   /** Forgets which alarm is armed: it fired, or another workflow lives here now. */
@@ -100,7 +119,7 @@ export class WorkflowOutbox {
   async #deliverWebhook(session: WorkflowSession, row: WebhookRow): Promise<void> {
     const { identity } = session;
     const webhook = identity.spec.webhook!;
-    const event = { id: `${identity.workflowId}.${row.id}`, type: row.type, timestamp: new Date(row.at).toISOString(), workflow: { id: identity.workflowId, name: identity.spec.name, status: row.status as WorkflowStatus } };
+    const event = { id: `${identity.workflowId}.${session.run.state.createdAt}.${row.id}`, type: row.type, timestamp: new Date(row.at).toISOString(), workflow: { id: identity.workflowId, name: identity.spec.name, status: row.status as WorkflowStatus } };
     const result = await sendWebhook({ url: webhook.url, secretName: webhook.secretName ?? null, event }, { ...this.#deps, signal: new AbortController().signal });
     if (this.#verbs.session() !== session) return;
     const attempts = row.attempts + 1;
@@ -116,6 +135,7 @@ export class WorkflowOutbox {
     const abandoned = new AbortController();
     this.#calls.set(nameOf(order), abandoned);
     this.#running += 1;
+    this.#ownCalls += 1;
     const outcome = await runAttempt(order, this.#deps.attempts, abandoned.signal);
     this.#calls.delete(nameOf(order));
     this.#running -= 1;
@@ -125,6 +145,7 @@ export class WorkflowOutbox {
   /** Has an executor run the orders while this object waits: the pending call keeps the object alive. */
   async #callExecutor(orders: WorkOrder[]): Promise<void> {
     this.#running += 1;
+    this.#executorCalls += 1;
     try {
       const rest = await this.#deps.executor().run(orders, async (reports) => this.#verbs.report(reports));
       this.#running -= 1;
@@ -172,30 +193,35 @@ export class WorkflowOutbox {
 
   #planIndex(session: WorkflowSession): void {
     this.#isIndexBehind = true;
-    if (session.isFinal) {
-      const patience = setTimeout(this.#verbs.ended, INDEX_PATIENCE_MS);
-      void this.updateIndex().then(() => {
-        clearTimeout(patience);
-        this.#verbs.ended();
-      });
-    } else if (!this.#isIndexPlanned) {
-      this.#isIndexPlanned = true;
-      setTimeout(() => void (this.#isIndexPlanned && this.updateIndex()), INDEX_DELAY_MS);
+    if (!session.isFinal) {
+      void this.updateIndex();
+      return;
     }
+    const patience = setTimeout(this.#verbs.ended, INDEX_PATIENCE_MS);
+    void this.updateIndex().then(() => {
+      clearTimeout(patience);
+      this.#verbs.ended();
+    });
   }
 
-  /** Tells the tenant's index how the workflow stands, unless it was told. A failure is tried again by the alarm. */
-  async updateIndex(): Promise<void> {
-    this.#isIndexPlanned = false;
+  /** Tells the tenant's index how the workflow stands, until it knows. A failure is tried again by the alarm. */
+  updateIndex(): Promise<void> {
+    this.#indexing ??= this.#tellIndex().finally(() => (this.#indexing = null));
+    return this.#indexing;
+  }
+
+  async #tellIndex(): Promise<void> {
     let workflowId: string | undefined;
     try {
-      const session = this.#verbs.session();
-      if (session === null || !this.#isIndexBehind) return;
-      workflowId = session.identity.workflowId;
-      const version = session.lastSeq;
-      await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version });
-      if (session.lastSeq === version) this.#isIndexBehind = false;
+      while (this.#isIndexBehind) {
+        const session = this.#verbs.session();
+        if (session === null) return;
+        workflowId = session.identity.workflowId;
+        this.#isIndexBehind = false;
+        await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq });
+      }
     } catch (error) {
+      this.#isIndexBehind = true;
       this.#deps.log({ event: "index.failed", workflowId, message: String(error) });
       this.#armBy(this.#deps.now() + INDEX_RETRY_MS);
     }

@@ -4,6 +4,7 @@ import type { Failure, Json } from "../errors.ts";
 import { evaluateExpression, evaluateTransform, type ReadScope } from "../workflow/attempt-input.ts";
 import { isLiveAttempt } from "../workflow/attempts.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
 import { buildGraph } from "../workflow/graph.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
@@ -25,6 +26,8 @@ export interface SessionDeps {
   /** At least 128 random bits, URL-safe. */
   newSecret: () => string;
   settings: Settings;
+  /** The dispatch settings as far as the object's remaining calls allow. */
+  dispatchSettings: () => DispatchSettings;
 }
 
 /** What one or more steps decided, saved already; the object sends it on. */
@@ -242,7 +245,7 @@ export class WorkflowSession {
       evaluateWhen: (task) => evaluateWhen(this.store.readTaskSpec(task).when!, readScope),
       evaluateResult: () => this.#evaluateResult(readScope),
       random: this.#deps.random,
-      settings: this.#deps.settings.dispatch,
+      settings: this.#deps.dispatchSettings(),
     };
   }
 

@@ -2,7 +2,7 @@ import type { CallRecord, ContextSize, Route } from "../consumer/work-order.ts";
 import type { Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
-import { createTaskState, type RunState, type TaskState, type TaskStatus } from "../workflow/run.ts";
+import { createTaskState, type RunState, type TaskState } from "../workflow/run.ts";
 import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { migrate, readVersion } from "./migrate.ts";
 import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
@@ -64,8 +64,6 @@ export interface StoredTask {
   state: TaskState;
   detail: TaskDetail | null;
   outputBytes: number | null;
-  /** JSON text; null when there is none or it is longer than asked for. */
-  outputJson: string | null;
 }
 
 export interface WebhookRow {
@@ -177,21 +175,21 @@ export class WorkflowStore {
     return row === undefined ? 0 : Number(row["bytes"]);
   }
 
-  /** Stored tasks from `first` on, in the spec's order, with outputs up to `maxOutputBytes` each. Tasks that never changed are missing. */
-  readStoredTasks(query: { first: number; limit: number; status: TaskStatus | null; maxOutputBytes: number }): StoredTask[] {
-    const rows = this.#sql.exec(
-      `SELECT s.task, s.state, s.detail, o.bytes, CASE WHEN o.bytes <= ? THEN o.json END AS json
-       FROM task_states s LEFT JOIN outputs o ON o.task = s.task
-       WHERE s.task >= ? AND (? IS NULL OR s.status = ?) ORDER BY s.task LIMIT ?`,
-      query.maxOutputBytes, query.first, query.status, query.status, query.limit,
-    );
-    return rows.toArray().map(mapStoredTask);
+  /** JSON texts of several outputs, by task. */
+  readOutputJsons(tasks: readonly number[]): Map<number, string> {
+    const rows = this.#sql.exec("SELECT task, json FROM outputs WHERE task IN (SELECT value FROM json_each(?))", JSON.stringify(tasks)).toArray();
+    return new Map(rows.map((row) => [Number(row["task"]), String(row["json"])]));
   }
 
-  /** One task, with its output up to what an answer shows; the first state if it never changed. */
-  readStoredTask(task: number, maxOutputBytes: number): StoredTask {
-    const [stored] = this.readStoredTasks({ first: task, limit: 1, status: null, maxOutputBytes });
-    return stored?.task === task ? stored : { task, state: createTaskState(), detail: null, outputBytes: null, outputJson: null };
+  /** What is stored of these tasks, in their order, without outputs; the first state of those that never changed. */
+  readStoredTasks(tasks: readonly number[]): StoredTask[] {
+    const rows = this.#sql.exec(
+      `SELECT s.task, s.state, s.detail, o.bytes FROM task_states s LEFT JOIN outputs o ON o.task = s.task
+       WHERE s.task IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(tasks),
+    );
+    const stored = new Map(rows.toArray().map((row) => [Number(row["task"]), mapStoredTask(row)]));
+    return tasks.map((task) => stored.get(task) ?? { task, state: createTaskState(), detail: null, outputBytes: null });
   }
 
   /** The seq of the newest event; 0 before the first. */
@@ -320,6 +318,5 @@ function mapStoredTask(row: Record<string, SqlStorageValue>): StoredTask {
     state: JSON.parse(String(row["state"])) as TaskState,
     detail: row["detail"] === null ? null : (JSON.parse(String(row["detail"])) as TaskDetail),
     outputBytes: row["bytes"] === null ? null : Number(row["bytes"]),
-    outputJson: row["json"] === null ? null : String(row["json"]),
   };
 }

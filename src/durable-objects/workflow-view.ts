@@ -1,10 +1,9 @@
 import type { TaskView, WorkflowSummary, WorkflowView } from "../api/workflow-port.ts";
 import type { Json } from "../errors.ts";
 import { findLastTasks } from "../workflow/graph.ts";
-import { createTaskState } from "../workflow/run.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-import type { StoredTask } from "./workflow-store.ts";
+import type { StoredTask, WorkflowStore } from "./workflow-store.ts";
 
 /** Larger outputs are left out of a workflow's answer and asked for one by one (contract). */
 export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
@@ -44,53 +43,47 @@ export function viewWorkflow(session: WorkflowSession, withTasks: boolean): Work
   if (!withTasks) return view;
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
   view.tasks = {};
-  for (const { id, ...task } of viewTasks(session, { first: 0, limit: run.plan.graph.size })) view.tasks[id] = task;
+  for (const { id, ...task } of viewTasks(session, run.plan.tasks.map((_, task) => task))) view.tasks[id] = task;
   return view;
 }
 
-/** Tasks in the spec's order from `first` on, outputs within the limits of one answer. */
-export function viewTasks(session: WorkflowSession, query: { first: number; limit: number }): TaskView[] {
-  const last = Math.min(query.first + query.limit, session.run.plan.graph.size);
-  const stored = session.store.readStoredTasks({ ...query, status: null, maxOutputBytes: MAX_SHOWN_OUTPUT_BYTES });
-  const storedByTask = new Map(stored.map((task) => [task.task, task]));
-  const tasks = Array.from({ length: last - query.first }, (_, offset) => query.first + offset);
-  return viewStored(session, tasks.map((task) => storedByTask.get(task) ?? createUntouched(task)));
+/** Tasks as an answer shows them, outputs within its limits. Outputs that are not shown are not read. */
+export function viewTasks(session: WorkflowSession, tasks: readonly number[]): TaskView[] {
+  const stored = session.store.readStoredTasks(tasks);
+  let shownBytes = 0;
+  const shown = stored.filter(({ outputBytes }) => {
+    if (outputBytes === null || outputBytes > MAX_SHOWN_OUTPUT_BYTES || shownBytes + outputBytes > MAX_SHOWN_OUTPUTS_BYTES) return false;
+    shownBytes += outputBytes;
+    return true;
+  });
+  const outputs = session.store.readOutputJsons(shown.map(({ task }) => task));
+  const usage = session.store.readUsage(tasks.length === 1 ? tasks[0]! : null);
+  return stored.map((task) => viewStored(session, task, outputs.get(task.task) ?? null, usage));
 }
 
 /** One task whole, whatever the size of its output. */
 export function viewTask(session: WorkflowSession, task: number): TaskView {
-  return viewStored(session, [session.store.readStoredTask(task, MAX_VALUE_BYTES)], task)[0]!;
+  return viewStored(session, session.store.readStoredTasks([task])[0]!, session.store.readOutputJson(task), session.store.readUsage(task));
 }
 
-function createUntouched(task: number): StoredTask {
-  return { task, state: createTaskState(), detail: null, outputBytes: null, outputJson: null };
-}
-
-/** Views of stored tasks; `only` says that usage of a single task is enough. */
-export function viewStored(session: WorkflowSession, stored: readonly StoredTask[], only: number | null = null): TaskView[] {
-  const { run, store } = session;
-  const usage = store.readUsage(only);
-  let shownBytes = 0;
-  return stored.map(({ task, state, detail, outputBytes, outputJson }) => {
-    const isShown = outputJson !== null && (only !== null || shownBytes + outputBytes! <= MAX_SHOWN_OUTPUTS_BYTES);
-    if (isShown) shownBytes += outputBytes!;
-    const used = usage.get(task);
-    return {
-      id: run.plan.tasks[task]!.id,
-      status: state.status,
-      attempt: state.attempt,
-      wave: run.plan.graph.wave[task]!,
-      agent: session.agentNames[task]!,
-      output: isShown ? (JSON.parse(outputJson) as Json) : null,
-      ...(outputBytes !== null && !isShown ? { outputBytes } : {}),
-      startedAt: isoTime(state.startedAt),
-      finishedAt: isoTime(state.finishedAt),
-      route: detail?.route ?? null,
-      usage: used === undefined ? null : { inputTokens: used.inputTokens, outputTokens: used.outputTokens, costUsd: used.costNanoUsd / NANO },
-      context: detail?.context ?? null,
-      error: state.failure,
-    };
-  });
+function viewStored(session: WorkflowSession, { task, state, detail, outputBytes }: StoredTask, outputJson: string | null, usage: ReturnType<WorkflowStore["readUsage"]>): TaskView {
+  const { run } = session;
+  const used = usage.get(task);
+  return {
+    id: run.plan.tasks[task]!.id,
+    status: state.status,
+    attempt: state.attempt,
+    wave: run.plan.graph.wave[task]!,
+    agent: session.agentNames[task]!,
+    output: outputJson === null ? null : (JSON.parse(outputJson) as Json),
+    ...(outputBytes !== null && outputJson === null ? { outputBytes } : {}),
+    startedAt: isoTime(state.startedAt),
+    finishedAt: isoTime(state.finishedAt),
+    route: detail?.route ?? null,
+    usage: used === undefined ? null : { inputTokens: used.inputTokens, outputTokens: used.outputTokens, costUsd: used.costNanoUsd / NANO },
+    context: detail?.context ?? null,
+    error: state.failure,
+  };
 }
 
 /** The result: what the spec's expression gave, else the outputs of the last tasks by id, as long as they come to no more than a value may have. */

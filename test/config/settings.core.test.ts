@@ -25,7 +25,7 @@ describe("settings", () => {
     ["a fraction", { dispatch: { leaseMs: 100.5 } }, "leaseMs"],
     ["too little", { dispatch: { claimLeaseMs: 99 } }, "claimLeaseMs"],
     ["too much", { dispatch: { objectMax: 5 } }, "objectMax"],
-    ["a lease that ends before it is renewed", { dispatch: { leaseMs: 3_000 } }, "longer than renewEveryMs"],
+    ["a lease that ends before it is renewed", { dispatch: { leaseMs: 2_000 } }, "longer than renewEveryMs"],
     ["another word", { dispatch: { llm: "inline" } }, "llm"],
     ["a text", { retention: { days: "30" } }, "days"],
     ["no retention at all", { retention: { days: 0 } }, "days"],

@@ -147,7 +147,7 @@ export function failed(changes: Partial<Failure> = {}, paid: CallRecord[] = []):
 /** When the alarm is armed for (Unix ms), and when the stored state next needs it. */
 export async function readAlarm(workflow: Workflow): Promise<{ armedAt: number; neededAt: number }> {
   return runInDurableObject(workflow, async (_object, state) => {
-    const session = WorkflowSession.load(new WorkflowStore(state.storage), { now: () => Date.now(), random: Math.random, newSecret: () => "", settings: SETTINGS });
+    const session = WorkflowSession.load(new WorkflowStore(state.storage), { now: () => Date.now(), random: Math.random, newSecret: () => "", settings: SETTINGS, dispatchSettings: () => SETTINGS.dispatch });
     // Renewals are not stored: a claimed attempt may live for another lease.
     for (const task of session?.run.tasks ?? []) if (task.status === "running" && task.channel === "queue") task.leaseUntil = Date.now() + SETTINGS.dispatch.leaseMs;
     const neededAt = session === null ? Infinity : nextWakeAt(session.run, SETTINGS.dispatch.timeoutGraceMs);

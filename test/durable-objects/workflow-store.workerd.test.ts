@@ -111,7 +111,7 @@ describe("tasks", () => {
       const route = { tier: "weak", model: "m", provider: "p", complexity: null, reason: "r", fallbacks: [] };
       store.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]));
       store.writeTaskStates(new Set([0]), states, new Map());
-      expect(store.readStoredTask(0, 0).detail).toEqual({ route, context: null });
+      expect(store.readStoredTasks([0])[0]!.detail).toEqual({ route, context: null });
     });
   });
 });
