@@ -5,6 +5,8 @@ import type { WorkflowPort } from "./api/workflow-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
 import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
+import { openWeakestModel } from "./consumer/ask-model.ts";
+import { ReductionCache } from "./consumer/agents/reduction-cache.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
@@ -29,6 +31,7 @@ interface Platform {
   log: Log;
   tiers: TiersCache;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
+  reductions: ReductionCache;
 }
 
 /** What a workflow's object can do beside computing. */
@@ -56,7 +59,7 @@ function openPlatform(env: Env): Platform {
     readOrigin: () => readStoredTiers(openTenant(env, "default")),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap() };
+  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap(), reductions: new ReductionCache() };
   platforms.set(env, platform);
   return platform;
 }
@@ -74,6 +77,7 @@ export function createApiDeps(env: Env): ApiDeps {
     allowPrivateOrigins: allowPrivate,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
+    openWeakestModel: async () => openWeakestModel(await createAttemptDeps(env).loadModels()),
     log,
   };
 }
@@ -134,6 +138,7 @@ export function createAttemptDeps(env: Env): AttemptDeps {
         },
       };
     },
+    compression: { defaultMaxTokens: platform.settings.compression.defaultMaxTokens, cache: platform.reductions },
     onDelta: (order, text) => deltas.add(order, text),
   };
 }

@@ -2,11 +2,14 @@ import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
 import { runLlmAttempt, type LlmDeps } from "./agents/llm.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
+import { reduceOrder, type ReduceOrderOptions } from "./agents/reduce-order.ts";
 import type { Outcome, WorkOrder } from "./work-order.ts";
 
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
   /** The models as configured now. */
   loadModels: () => Promise<Pick<LlmDeps, "document" | "engine" | "isConfigured">>;
+  /** How contexts are reduced. */
+  compression: ReduceOrderOptions;
   /** Takes token deltas of tasks that asked for them. */
   onDelta: (order: WorkOrder, text: string) => void;
 }
@@ -22,7 +25,9 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
   try {
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
     const onDelta = order.llm?.stream === true ? (text: string) => deps.onDelta(order, text) : undefined;
-    return await runLlmAttempt(order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    const reduced = reduceOrder(order, deps.compression);
+    const outcome = await runLlmAttempt(reduced.order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    return outcome.status === "completed" && reduced.context !== null ? { ...outcome, context: reduced.context } : outcome;
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };

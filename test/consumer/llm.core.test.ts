@@ -26,7 +26,7 @@ const DOCUMENT: TierDocument = {
   tiers: { weak: ["small", "offline"], base: ["middle", "offline"], strong: ["large", "offline"] },
 };
 
-const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, maxOutputTokens: null, outputSchema: null, context: "full", stream: false };
+const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };
 
 function order(overrides: Partial<Omit<WorkOrder, "llm">> & { llm?: Partial<LlmRequest> } = {}): WorkOrder {
   const { llm, ...rest } = overrides;
@@ -161,7 +161,7 @@ describe("the prompt", () => {
   });
 
   test("context none leaves the outputs out", async () => {
-    const { outcome, calls } = await run(order({ dependencies, llm: { context: "none" } }), [() => openAiStream({ deltas: ["x"] })]);
+    const { outcome, calls } = await run(order({ dependencies, llm: { context: { mode: "none", maxTokens: null, targetReduction: null } } }), [() => openAiStream({ deltas: ["x"] })]);
     expect(messagesOf(calls[0]?.body)).toHaveLength(2);
     expect(outcome).toMatchObject({ context: null });
   });
