@@ -2,9 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { countTokens as countCl100k } from "gpt-tokenizer/encoding/cl100k_base";
+import { countTokens as countO200k } from "gpt-tokenizer/encoding/o200k_base";
 import { z } from "zod";
 import { reduceContext } from "../src/optimizer/reduce-context.ts";
 import { splitContext } from "../src/optimizer/split-context.ts";
+
+import { estimateTokens, upperBoundTokens } from "../src/optimizer/tokens.ts";
 
 /** Prints how often the strings that an answer needs survive a reduction, and how fast reducing and splitting are. */
 const Sample = z.object({
@@ -75,8 +79,25 @@ function printBudget(samples: readonly Sample[], budget: number): void {
     const heldOut = of.filter(isHeldOut).map((sample) => scores.get(sample) as Score);
     console.log(`${name.padEnd(20)} ${String(of.length).padStart(4)}   ${mean(all, "every")}  ${mean(all, "share")}  ${mean(all, "charsKept")}  ${String(heldOut.length).padStart(12)}  ${mean(heldOut, "every")}`);
   };
-  for (const source of [...new Set(samples.map((sample) => sample.source))].sort()) row(source, samples.filter((sample) => sample.source === source));
+  for (const source of sourcesOf(samples)) row(source, samples.filter((sample) => sample.source === source));
   row("all", samples);
+}
+
+function printTokens(samples: readonly Sample[]): void {
+  console.log(`\nestimate / real tokens   o200k  cl100k   upper bound / real tokens   o200k  cl100k  lowest`);
+  for (const source of sourcesOf(samples)) {
+    const texts = samples.filter((sample) => sample.source === source).map(contextOf);
+    const sum = (count: (text: string) => number): number => texts.reduce((total, text) => total + count(text), 0);
+    const [o200k, cl100k] = [sum(countO200k), sum(countCl100k)];
+    const lowest = Math.min(...texts.map((text) => upperBoundTokens(text) / Math.max(countO200k(text), countCl100k(text))));
+    const ratio = (of: number, by: number): string => (of / by).toFixed(2).padStart(7);
+    const [estimated, bound] = [sum(estimateTokens), sum(upperBoundTokens)];
+    console.log(`${source.padEnd(22)} ${ratio(estimated, o200k)} ${ratio(estimated, cl100k)} ${" ".repeat(27)} ${ratio(bound, o200k)} ${ratio(bound, cl100k)} ${ratio(lowest, 1)}`);
+  }
+}
+
+function sourcesOf(samples: readonly Sample[]): string[] {
+  return [...new Set(samples.map((sample) => sample.source))].sort();
 }
 
 const SPEED_CHARS = 100_000;
@@ -84,7 +105,7 @@ const SPEED_RUNS = 40;
 
 function printSpeed(samples: readonly Sample[]): void {
   console.log(`\nmilliseconds for ${SPEED_CHARS} characters (p50 of ${SPEED_RUNS}, after warm-up)   reduce  split`);
-  for (const source of [...new Set(samples.map((sample) => sample.source))].sort()) {
+  for (const source of sourcesOf(samples)) {
     const of = samples.filter((sample) => sample.source === source);
     const text = of.map(contextOf).join("\n").slice(0, SPEED_CHARS);
     const query = of[0]?.query ?? "";
@@ -114,6 +135,7 @@ function main(): void {
   const lines = files.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n")).filter((line) => line.trim() !== "");
   const samples = lines.map((line) => Sample.parse(JSON.parse(line)));
   for (const budget of values.budgets.split(",").map(Number)) printBudget(samples, budget);
+  printTokens(samples);
   printSpeed(samples);
 }
 

@@ -139,7 +139,8 @@ export function createAttemptDeps(env: Env): AttemptDeps {
       };
     },
     compression: { defaultMaxTokens: platform.settings.compression.defaultMaxTokens, cache: platform.reductions },
-    onDelta: (order, text) => deltas.add(order, text),
+    onDelta: deltas.add,
+    flushDeltas: deltas.flush,
   };
 }
 

@@ -12,6 +12,8 @@ export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate
   compression: ReduceOrderOptions;
   /** Takes token deltas of tasks that asked for them. */
   onDelta: (order: WorkOrder, text: string) => void;
+  /** Settles when every delta taken so far was shown: after the attempt's report nobody wants them any more. Never rejects. */
+  flushDeltas: (order: WorkOrder) => Promise<void>;
 }
 
 /** Runs one attempt, wherever it was sent. Ends by `order.deadlineAt` or when `abandoned` fires; never rejects. */
@@ -24,9 +26,11 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
   const timer = setTimeout(() => timeout.abort(new DOMException("the attempt's time is over", "TimeoutError")), Math.max(0, timeoutMs));
   try {
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
-    const onDelta = order.llm?.stream === true ? (text: string) => deps.onDelta(order, text) : undefined;
+    const isShown = order.llm?.stream === true;
+    const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
     const reduced = reduceOrder(order, deps.compression);
     const outcome = await runLlmAttempt(reduced.order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    if (isShown) await deps.flushDeltas(order);
     return outcome.status === "completed" && reduced.context !== null ? { ...outcome, context: reduced.context } : outcome;
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);

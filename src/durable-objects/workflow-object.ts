@@ -45,8 +45,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     });
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#load(),
-      report: (reports) => void this.report(reports),
-      lose: (refs) => this.#apply({ type: "lose", refs }),
+      report: (reports) => this.#applyAlone(() => this.#applyReports(reports)),
+      lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs })),
       ended: () => this.#waiters.forEach((wake) => wake()),
     });
   }
@@ -285,6 +285,16 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   #applyReports(reports: readonly Report[]): Applied {
     return this.#commit((session) => session.applyReports(reports));
+  }
+
+  /** A step that nobody waits for: if it fails it is logged, the run is read again, and the attempts whose outcome was lost with it are repeated. */
+  #applyAlone(work: () => void): void {
+    const workflowId = this.#session?.identity.workflowId;
+    try {
+      if (this.#load() !== null) work();
+    } catch (error) {
+      this.#deps.log({ event: "report.failed", workflowId, message: String(error) });
+    }
   }
 
   /** A step that could not be saved leaves a run in memory that the store does not know: it is thrown away. */

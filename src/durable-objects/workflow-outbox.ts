@@ -187,14 +187,16 @@ export class WorkflowOutbox {
   /** Tells the tenant's index how the workflow stands, unless it was told. A failure is tried again by the alarm. */
   async updateIndex(): Promise<void> {
     this.#isIndexPlanned = false;
-    const session = this.#verbs.session();
-    if (session === null || !this.#isIndexBehind) return;
-    const version = session.lastSeq;
+    let workflowId: string | undefined;
     try {
+      const session = this.#verbs.session();
+      if (session === null || !this.#isIndexBehind) return;
+      workflowId = session.identity.workflowId;
+      const version = session.lastSeq;
       await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version });
       if (session.lastSeq === version) this.#isIndexBehind = false;
     } catch (error) {
-      this.#deps.log({ event: "index.failed", workflowId: session.identity.workflowId, message: String(error) });
+      this.#deps.log({ event: "index.failed", workflowId, message: String(error) });
       this.#armBy(this.#deps.now() + INDEX_RETRY_MS);
     }
   }

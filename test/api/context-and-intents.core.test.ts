@@ -71,7 +71,7 @@ describe("POST /v1/intents", () => {
     const model = async ({ prompt }: { prompt: string }) => {
       questions += 1;
       expect(prompt).toContain("Quux");
-      return JSON.stringify([{ step: 1, intent: "filter", confidence: 0.9 }]);
+      return JSON.stringify({ items: [{ number: 1, intent: "filter", confidence: 0.9 }] });
     };
     const { ask } = createTestApi({ openWeakestModel: async () => model });
     for (let round = 0; round < 2; round += 1) {

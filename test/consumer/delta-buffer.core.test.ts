@@ -47,3 +47,24 @@ test("a call that fails loses its deltas only; later ones are sent, and nothing 
   expect(sent.map(([, deltas]) => deltas[0]!.text)).toEqual(["lost", "kept"]);
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test("a flush sends at once what has gathered, behind what is under way, and is over when all has arrived", async () => {
+  const arrivals: (() => void)[] = [];
+  const { buffer, sent } = createRecorder(() => new Promise((resolve) => arrivals.push(resolve)));
+  buffer.add(createOrder(0), "a");
+  await vi.advanceTimersByTimeAsync(100);
+  buffer.add(createOrder(0), "b");
+  let isFlushed = false;
+  const flushed = buffer.flush(createOrder(0)).then(() => (isFlushed = true));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sent.map(([, deltas]) => deltas[0]!.text)).toEqual(["a"]);
+  arrivals.shift()!();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(sent.map(([, deltas]) => deltas[0]!.text)).toEqual(["a", "b"]);
+  expect(isFlushed).toBe(false);
+  arrivals.shift()!();
+  await flushed;
+  await buffer.flush(createOrder(0));
+  expect(sent).toHaveLength(2);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -21,6 +21,7 @@ function createDeps(changes: Partial<AttemptDeps> = {}): AttemptDeps {
     loadModels: async () => ({ document: DEFAULT_TIERS, isConfigured: registry.isConfigured, engine: async (provider, model) => registry.get(provider.id)!(model) }),
     compression: { defaultMaxTokens: 16_000, cache: new ReductionCache() },
     onDelta: () => undefined,
+    flushDeltas: async () => undefined,
     ...changes,
   };
 }
@@ -52,6 +53,18 @@ test("a language model is asked, and its text is shown live only where it was as
   const shown = await run(true);
   expect(texts.join("")).toBe(shown.status === "completed" ? shown.output : null);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("the last of the text is shown before the attempt is over", async () => {
+  const order: string[] = [];
+  const flush = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    order.push("shown");
+  };
+  const running = runAttempt(llmOrder(true), createDeps({ flushDeltas: flush })).then(() => order.push("over"));
+  await vi.advanceTimersByTimeAsync(1_000);
+  await running;
+  expect(order).toEqual(["shown", "over"]);
 });
 
 test("ends by the attempt's deadline with a timeout, which may be tried again", async () => {

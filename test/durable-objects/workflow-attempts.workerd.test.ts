@@ -1,6 +1,6 @@
 import { createExecutionContext, createMessageBatch, createScheduledController, evictDurableObject, getQueueResult, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { TaskMessage } from "../../src/consumer/attempt-port.ts";
 import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import { MAX_SHOWN_OUTPUT_BYTES, MAX_SHOWN_OUTPUTS_BYTES } from "../../src/durable-objects/workflow-view.ts";
@@ -175,10 +175,10 @@ describe("a report", () => {
     await start(workflow, [{ ...LLM[0]!, retry: { maxAttempts: 2, initialMs: 100, jitter: false } }]);
     await workflow.claim([FIRST]);
     await workflow.report([{ ...FIRST, outcome: { ...failed(), retryAfterMs: 30_000 } as ReturnType<typeof failed> }]);
-    pass(29_000);
+    pass(15_000);
     await fireAlarm(workflow);
     expect((await view(workflow)).tasks["a"]).toMatchObject({ status: "pending", attempt: 1, error: { code: "agent_unavailable" } });
-    pass(1_000);
+    pass(15_000);
     await fireAlarm(workflow);
     expect(await workflow.claim([{ task: 0, attempt: 2 }])).toHaveLength(1);
     await workflow.report([{ task: 0, attempt: 2, outcome: failed() }]);
@@ -435,6 +435,47 @@ describe("after the object's memory is gone", () => {
   });
 });
 
+describe("a step that cannot be saved", () => {
+  const breakOutputs = (workflow: Workflow) => query(workflow, "ALTER TABLE outputs RENAME TO outputs_away");
+  const mendOutputs = (workflow: Workflow) => query(workflow, "ALTER TABLE outputs_away RENAME TO outputs");
+
+  test("is refused to the reporter, leaves nothing, and the same report is taken later", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, [...LLM, { id: "b", agent: "one", dependsOn: ["a"] }]);
+    await workflow.claim([FIRST]);
+    const before = await readLog(workflow);
+    await breakOutputs(workflow);
+    const report = { ...FIRST, outcome: completed(1, [call()]) };
+    // Not `rejects`: it looks at properties of the call's promise, which sends calls of its own.
+    const error = await workflow.report([report]).then(() => null, (reason: unknown) => String(reason));
+    expect(error).toContain("outputs");
+    await mendOutputs(workflow);
+    expect(await readLog(workflow)).toEqual(before);
+    expect(await view(workflow)).toMatchObject({ status: "running", usage: { costUsd: 0 }, tasks: { a: { status: "running", attempt: 1 }, b: { status: "pending" } } });
+    await workflow.report([report]);
+    expect(await view(workflow)).toMatchObject({ status: "completed", usage: { costUsd: 0.000_001 } });
+    await expectWholeLog(workflow);
+  });
+
+  test("of the object's own call comes again by the alarm", async () => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const url = listen(() => gate.then(() => answer("made")));
+    const workflow = openWorkflow();
+    await start(workflow, [{ id: "a", agent: "llm" }, { id: "b", agent: "web", dependsOn: ["a"] }], { agents: { llm, web: http(url) } });
+    await workflow.claim([FIRST]);
+    await workflow.report([{ ...FIRST, outcome: completed(1) }]);
+    await breakOutputs(workflow);
+    open();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await mendOutputs(workflow);
+    pass(checkMs);
+    await runDurableObjectAlarm(workflow);
+    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { b: { attempt: 2, output: "made" } } });
+    await expectWholeLog(workflow);
+  });
+});
+
 describe("streams", () => {
   const readFrames = async (response: Response): Promise<{ id: number; event: string; data: LoggedEvent }[]> => {
     const frames = (await response.text()).split("\n\n").filter((frame) => frame !== "" && !frame.startsWith(":"));
@@ -491,6 +532,17 @@ describe("streams", () => {
     await workflow.report([{ ...FIRST, outcome: completed(1) }]);
     expect(await closed).toBe(1_000);
     expect(frames).toEqual(await readLog(workflow));
+  });
+
+  test("a socket on a final workflow gets what it asked for and is closed with 1000", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, [{ id: "a", agent: "one" }]);
+    const log = await readLog(workflow);
+    for (const after of [0, 3, log.length]) {
+      const { frames, closed } = await openSocket(workflow, after);
+      expect(await closed).toBe(1_000);
+      expect(frames).toEqual(log.slice(after));
+    }
   });
 
   test("are refused beyond their number, of both kinds together, and counted no more once they are closed", async () => {
@@ -568,8 +620,6 @@ describe("webhooks", () => {
 });
 
 describe("the queue's consumer", () => {
-  afterEach(() => vi.restoreAllMocks);
-
   const consume = async (queue: string, bodies: readonly unknown[]) => {
     const batch = createMessageBatch(queue, bodies.map((body, index) => ({ id: String(index), timestamp: new Date(), attempts: 1, body })));
     const context = createExecutionContext();

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { TenantPort } from "../../src/api/tenant-port.ts";
 import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
 
@@ -208,6 +208,21 @@ describe("a removal", () => {
     expect(await workflow.create(request)).toMatchObject({ kind: "created" });
   });
 
+  test("of a workflow whose key was told to be over keeps that for another day, so that the key leads on to the same next id", async () => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, ONE, { idempotency: KEY });
+    await workflow.create(request);
+    pass(DAY_MS);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    await workflow.remove();
+    pass(DAY_MS - 5_000);
+    await runDurableObjectAlarm(workflow);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    pass(2 * DAY_MS);
+    await runDurableObjectAlarm(workflow);
+    await expectEmpty(workflow);
+  });
+
   test("without a key leaves nothing, and the id is free again", async () => {
     const workflow = openWorkflow();
     await start(workflow, ONE);
@@ -250,16 +265,18 @@ describe("the tenant's index", () => {
     let workflow = openWorkflow();
     const tenant = env.TENANT.getByName(TENANT);
     const breakIndex = (name: string, other: string) => runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec(`ALTER TABLE ${name} RENAME TO ${other}`));
+    const errors = vi.spyOn(console, "error");
+    const hasFailed = (times: number) => expect.poll(() => errors.mock.calls.filter(([line]) => String(line).includes("index.failed")).length).toBe(times);
     await breakIndex("workflows", "workflows_away");
     await start(workflow, [{ id: "a", agent: "llm" }]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await hasFailed(1);
     await breakIndex("workflows_away", "workflows");
     expect(await listedStatus(workflow)).toBeNull();
     await runDurableObjectAlarm(workflow);
     expect(await listedStatus(workflow)).toBe("running");
     await breakIndex("workflows", "workflows_away");
     await workflow.command("pause");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await hasFailed(2);
     await breakIndex("workflows_away", "workflows");
     workflow = await kill(workflow);
     expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);

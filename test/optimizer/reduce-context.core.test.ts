@@ -140,6 +140,12 @@ describe("structure", () => {
     });
   });
 
+  it("marks in an agent's run name the ids that were dropped, under the members they were the values of", () => {
+    const { text } = reduceContext(TRAJECTORY, { query: "book the flight", targetReduction: 0.75 });
+    expect(text).toMatch(/omitted: [^\]]*date 2026-05-1\d(?:, 2026-05-1\d)+/);
+    expect(text).toMatch(/flight KR3\d\d(?:, KR3\d\d)+/);
+  });
+
   it("collapsed log lines tell how many they were and when the last came", () => {
     expect(reduceContext(LOG, { targetReduction: 0.5 }).text).toContain("2026-01-02 10:00:00 INFO worker-0 heartbeat ok seq=0 [× 60, last 2026-01-02 10:00:59]");
   });

@@ -45,7 +45,13 @@ export interface ContextDocument {
   kind: ContentKind;
   units: Unit[];
   /** Identifiers of dropped units that the omission marks name, by the unit they stood in. */
-  named: ReadonlyMap<number, readonly string[]>;
+  named: ReadonlyMap<number, readonly NamedIdentifier[]>;
+}
+
+/** An identifier and the JSON member it was the value of; "" if none. */
+export interface NamedIdentifier {
+  value: string;
+  key: string;
 }
 
 /** What a text is reduced for, with the words of both: one text per unit, and the query's own as the last. */

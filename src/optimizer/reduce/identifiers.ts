@@ -1,12 +1,14 @@
-import type { Unit } from "./document.ts";
+import type { NamedIdentifier, Unit } from "./document.ts";
 
 /** Identifiers longer than this are data (a base64 blob), not names. */
 const MAX_IDENTIFIER_CHARS = 64;
 const MIN_IDENTIFIER_CHARS = 5;
+/** Longer names of members are not repeated. */
+const MAX_KEY_CHARS = 32;
 
 /** Order numbers, codes, dates, addresses: what a later step has to repeat exactly. Linear. */
-export function findIdentifiers(text: string): string[] {
-  const found: string[] = [];
+export function findIdentifiers(text: string): NamedIdentifier[] {
+  const found: NamedIdentifier[] = [];
   let index = 0;
   while (index < text.length) {
     if (!isIdentifierCode(text.charCodeAt(index))) {
@@ -14,20 +16,37 @@ export function findIdentifiers(text: string): string[] {
       continue;
     }
     const start = index;
-    while (index < text.length && isIdentifierCode(text.charCodeAt(index))) index += 1;
+    while (index < text.length && (isIdentifierCode(text.charCodeAt(index)) || isTimeColon(text, start, index))) index += 1;
     let end = index;
     while (end > start && isJoiner(text.charCodeAt(end - 1))) end -= 1;
-    if (isIdentifier(text, start, end)) found.push(text.slice(start, end));
+    if (isIdentifier(text, start, end)) found.push({ value: text.slice(start, end), key: keyBefore(text, start) });
   }
   return found;
 }
 
+/** A colon inside a date with a time; a time alone is no identifier. */
+function isTimeColon(text: string, start: number, at: number): boolean {
+  return text.charCodeAt(at) === 58 && at - start >= 12 && isDigit(text.charCodeAt(at - 1)) && isDigit(text.charCodeAt(at + 1)) && isDigit(text.charCodeAt(start));
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/** The name of the JSON member of which a value begins at `start`. */
+function keyBefore(text: string, start: number): string {
+  const colon = text.charCodeAt(start - 1) === 34 ? start - 2 : start - 1;
+  if (text.charCodeAt(colon) !== 58 || text.charCodeAt(colon - 1) !== 34) return "";
+  const open = text.slice(Math.max(0, colon - 1 - MAX_KEY_CHARS), colon - 1).lastIndexOf('"');
+  return open === -1 ? "" : text.slice(Math.max(0, colon - 1 - MAX_KEY_CHARS) + open + 1, colon - 1);
+}
+
 function isJoiner(code: number): boolean {
-  return code === 45 || code === 46 || code === 58 || code === 64 || code === 95 || code === 47;
+  return code === 45 || code === 46 || code === 64 || code === 95;
 }
 
 function isIdentifierCode(code: number): boolean {
-  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || (isJoiner(code) && code !== 58 && code !== 47);
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || isJoiner(code);
 }
 
 /** A digit together with letters or a date's dashes, or capitals only. */
@@ -51,8 +70,7 @@ function isIdentifier(text: string, start: number, end: number): boolean {
 }
 
 /** An identifier of the text: in how many sections it stands, and where. */
-export interface Identifier {
-  value: string;
+export interface Identifier extends NamedIdentifier {
   sections: number;
   firstUnit: number;
   lastUnit: number;
@@ -65,10 +83,11 @@ export function collectIdentifiers(units: readonly Unit[], scores: Float64Array)
   const known = new Map<string, Identifier>();
   const lastSection = new Map<string, number>();
   units.forEach((unit, at) => {
-    for (const value of findIdentifiers(unit.text)) {
-      const identifier = known.get(value) ?? { value, sections: 0, firstUnit: at, lastUnit: at, score: 0 };
+    for (const { value, key } of findIdentifiers(unit.text)) {
+      const identifier = known.get(value) ?? { value, key, sections: 0, firstUnit: at, lastUnit: at, score: 0 };
       if (lastSection.get(value) !== unit.section) identifier.sections += 1;
       lastSection.set(value, unit.section);
+      if (identifier.key === "") identifier.key = key;
       identifier.lastUnit = at;
       identifier.score = Math.max(identifier.score, scores[at] as number);
       known.set(value, identifier);

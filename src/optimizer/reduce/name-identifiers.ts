@@ -1,4 +1,4 @@
-import type { ReductionBudget } from "./document.ts";
+import type { NamedIdentifier, ReductionBudget } from "./document.ts";
 import { findIdentifiers, type Identifier } from "./identifiers.ts";
 import type { Selection } from "./select.ts";
 import { measureTokens } from "../tokens.ts";
@@ -19,26 +19,34 @@ export function reserveForNames(identifiers: ReadonlyMap<string, Identifier>, bu
  * Chooses which identifiers of dropped units the omission marks name, and books them: first those that came back often,
  * stood in relevant units or came late. Returns them by the unit in which they stood first.
  */
-export function nameIdentifiers(selection: Selection, identifiers: ReadonlyMap<string, Identifier>, budget: ReductionBudget): Map<number, string[]> {
-  const { units, kept } = selection;
-  const named = new Map<number, string[]>();
-  if (identifiers.size === 0) return named;
-  const present = new Set<string>();
-  units.forEach((unit, at) => {
-    if (kept[at] === 1) for (const value of findIdentifiers(unit.text)) present.add(value);
-  });
-  const best = Math.max(1e-9, ...[...identifiers.values()].slice(0, 10_000).map(({ score }) => score));
-  const weigh = ({ sections, score, lastUnit }: Identifier): number => Math.min(MAX_COUNTED_SECTIONS, sections) + score / best + (0.5 * lastUnit) / units.length;
-  const missing = [...identifiers.values()].filter(({ value }) => !present.has(value)).sort((a, b) => weigh(b) - weigh(a));
-  for (const { value, firstUnit } of missing) {
-    const tokens = selection.tokens + measureTokens(value) + SEPARATOR.tokens;
-    const chars = selection.chars + value.length + SEPARATOR.chars;
+export function nameIdentifiers(selection: Selection, identifiers: ReadonlyMap<string, Identifier>, budget: ReductionBudget): Map<number, NamedIdentifier[]> {
+  const named = new Map<number, NamedIdentifier[]>();
+  const keys = new Set<string>();
+  for (const { value, key, firstUnit } of rankMissing(selection, identifiers)) {
+    // A member's name is written once per mark; most marks share no names, so once is booked.
+    const added = keys.has(key) ? value : value + key;
+    const tokens = selection.tokens + measureTokens(added) + SEPARATOR.tokens;
+    const chars = selection.chars + added.length + SEPARATOR.chars;
     if (tokens > budget.maxTokens || chars > budget.maxChars) continue;
     selection.tokens = tokens;
     selection.chars = chars;
+    keys.add(key);
     const names = named.get(firstUnit);
-    if (names === undefined) named.set(firstUnit, [value]);
-    else names.push(value);
+    if (names === undefined) named.set(firstUnit, [{ value, key }]);
+    else names.push({ value, key });
   }
   return named;
+}
+
+/** The identifiers that no kept unit has, most wanted first. */
+function rankMissing({ units, kept }: Selection, identifiers: ReadonlyMap<string, Identifier>): Identifier[] {
+  if (identifiers.size === 0) return [];
+  const present = new Set<string>();
+  units.forEach((unit, at) => {
+    if (kept[at] === 1) for (const { value } of findIdentifiers(unit.text)) present.add(value);
+  });
+  let best = 1e-9;
+  for (const { score } of identifiers.values()) best = Math.max(best, score);
+  const weigh = ({ sections, score, lastUnit }: Identifier): number => Math.min(MAX_COUNTED_SECTIONS, sections) + score / best + (0.5 * lastUnit) / units.length;
+  return [...identifiers.values()].filter(({ value }) => !present.has(value)).sort((a, b) => weigh(b) - weigh(a));
 }

@@ -1,4 +1,4 @@
-import type { ContextDocument, Unit } from "./document.ts";
+import type { ContextDocument, NamedIdentifier, Unit } from "./document.ts";
 
 /** Stands for dropped sentences inside a line. */
 export const INLINE_MARK = "[…]";
@@ -13,8 +13,12 @@ function itemMark(items: number, named: string): string {
 
 type NamedInMarks = ContextDocument["named"];
 
-function listNamed(names: readonly string[]): string {
-  return names.length === 0 ? "" : `: ${names.join(", ")}`;
+/** `: date 2026-05-10, 2026-05-11; QX7PLM`: what is named, under the members it was the value of. */
+function listNamed(names: readonly NamedIdentifier[]): string {
+  if (names.length === 0) return "";
+  const valuesByKey = new Map<string, string[]>();
+  for (const { key, value } of names) valuesByKey.set(key, [...(valuesByKey.get(key) ?? []), value]);
+  return `: ${[...valuesByKey].map(([key, values]) => `${key === "" ? "" : `${key} `}${values.join(", ")}`).join("; ")}`;
 }
 
 interface OpenFrame {
@@ -23,7 +27,7 @@ interface OpenFrame {
   written: number;
   /** Members dropped since the last one that was written. */
   omitted: number;
-  named: string[];
+  named: NamedIdentifier[];
 }
 
 /** Writes the units that were not dropped, in order, with a mark for every run of dropped ones. */
@@ -64,7 +68,7 @@ function endOfDropped(units: readonly Unit[], from: number): number {
 function markRun(units: readonly Unit[], named: NamedInMarks, from: number, to: number): string {
   let lines = 0;
   let isTold = true;
-  const names: string[] = [];
+  const names: NamedIdentifier[] = [];
   for (let index = from; index < to; index += 1) {
     const unit = units[index] as Unit;
     names.push(...(named.get(index) ?? []));

@@ -73,7 +73,7 @@ function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
 }
 
 /** Corrects the booked cost by what the text really costs: takes back what is over, adds where room is left. */
-function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: Map<number, string[]>, budget: ReductionBudget): ContextDocument {
+function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: ContextDocument["named"], budget: ReductionBudget): ContextDocument {
   if (selection.picks.length === 0 && order[0] !== undefined) keepUnit(selection, order[0]);
   let best: ContextDocument | undefined;
   for (let round = 0; round < MAX_CORRECTIONS; round += 1) {
@@ -94,7 +94,7 @@ function isFull(tokens: number, chars: number, budget: ReductionBudget): boolean
   return tokens >= FULL_SHARE * budget.maxTokens || chars >= FULL_SHARE * budget.maxChars;
 }
 
-function applySelection(document: ContextDocument, { kept }: Selection, named: ReadonlyMap<number, readonly string[]>): ContextDocument {
+function applySelection(document: ContextDocument, { kept }: Selection, named: ContextDocument["named"]): ContextDocument {
   const units = document.units.map((unit, at) => (kept[at] === 1 ? unit : { ...unit, dropped: true }));
   const stillNamed = new Map([...named].filter(([at]) => kept[at] !== 1));
   return { ...document, units, named: stillNamed };

@@ -67,7 +67,7 @@ export const RELEVANCE_WEIGHTS: Record<ContentKind, RelevanceWeights> = {
   // What was said about a topic stands together, and much of it has no word of the question.
   transcript: { ...PASSAGES, labelWords: 0.2, title: 1.5, lead: 0.3, pair: 0.75, neighbour: 0, topic: 0.3, topicChars: 2_500, widen: 0.2, novelty: 0.12 },
   // A later step has to repeat ids exactly; the user's own words and the latest state matter most.
-  trajectory: { ...PASSAGES, user: 1, recency: 1, sample: 0.1, widen: 0.5, identifiers: 0.3 },
+  trajectory: { ...PASSAGES, user: 1, recency: 1, sample: 0.1, widen: 0.5, identifiers: 0.4 },
   // The rare line is the one that is asked for; neighbours were written by others.
   log: { ...PASSAGES, section: 0, title: 0, lead: 0, neighbour: 0.1, rarity: 0.5, severity: 1, widen: 0, novelty: 0 },
   json: { ...PASSAGES, lead: 0, neighbour: 0, sample: 1, widen: 0.5, novelty: 0, identifiers: 0 },
