@@ -1,7 +1,7 @@
 import { documentLabelLength } from "./blocks.ts";
 import type { ContentKind } from "./document.ts";
 import { roleLength, speakerLength } from "./dialogue.ts";
-import { isJsonContainer } from "./json-tree.ts";
+import { isJsonContainer } from "./json-scan.ts";
 import { isSpaceCode, splitLines, type Line } from "./lines.ts";
 import { opensBlock } from "./source-code.ts";
 

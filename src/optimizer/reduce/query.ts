@@ -98,7 +98,7 @@ function collectNames(query: WeightedQuery, { units, kept, scores }: KeptText, i
       previous = isName ? term : -1;
       // A word of one section leads nowhere else.
       if (!isName || query.weights[term] !== 0 || (statistics.sectionFrequency[term] as number) < 2) continue;
-      const gain = share * inverseFrequency(statistics.sections.length, statistics.sectionFrequency[term] as number);
+      const gain = share * inverseFrequency(statistics.sectionStarts.length - 1, statistics.sectionFrequency[term] as number);
       if (gain > (gains.get(term) ?? 0)) gains.set(term, gain);
     }
   }

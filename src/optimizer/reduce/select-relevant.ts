@@ -75,26 +75,27 @@ function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
 /** Corrects the booked cost by what the text really costs: takes back what is over, adds where room is left. */
 function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: ContextDocument["named"], budget: ReductionBudget): ContextDocument {
   if (selection.picks.length === 0 && order[0] !== undefined) keepUnit(selection, order[0]);
-  let best: ContextDocument | undefined;
+  // What was kept, not what was written: every written document holds a copy of all that was dropped.
+  let best: Uint8Array | undefined;
+  const write = (kept: Uint8Array): ContextDocument => applySelection(document, kept, named);
   for (let round = 0; round < MAX_CORRECTIONS; round += 1) {
-    const written = applySelection(document, selection, named);
-    const text = renderDocument(written);
+    const text = renderDocument(write(selection.kept));
     const tokens = estimateTokens(text);
     const isOver = tokens > budget.maxTokens || text.length > budget.maxChars;
-    if (!isOver) best = written;
-    if (isOver ? !takeBack(selection, tokens - budget.maxTokens, text.length - budget.maxChars) : isFull(tokens, text.length, budget) || round > 1) return best ?? written;
+    if (!isOver) best = selection.kept.slice();
+    if (isOver ? !takeBack(selection, tokens - budget.maxTokens, text.length - budget.maxChars) : isFull(tokens, text.length, budget) || round > 1) return write(best ?? selection.kept);
     if (isOver) continue;
     [selection.tokens, selection.chars] = [tokens, text.length];
     fillSelection(selection, order, budget, 0);
   }
-  return best ?? applySelection(document, selection, named);
+  return write(best ?? selection.kept);
 }
 
 function isFull(tokens: number, chars: number, budget: ReductionBudget): boolean {
   return tokens >= FULL_SHARE * budget.maxTokens || chars >= FULL_SHARE * budget.maxChars;
 }
 
-function applySelection(document: ContextDocument, { kept }: Selection, named: ContextDocument["named"]): ContextDocument {
+function applySelection(document: ContextDocument, kept: Uint8Array, named: ContextDocument["named"]): ContextDocument {
   const units = document.units.map((unit, at) => (kept[at] === 1 ? unit : { ...unit, dropped: true }));
   const stillNamed = new Map([...named].filter(([at]) => kept[at] !== 1));
   return { ...document, units, named: stillNamed };
