@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { reduceContext } from "../optimizer/reduce-context.ts";
 import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
+import { upperBoundTokens } from "../optimizer/tokens.ts";
 import { answerJson } from "./answer-json.ts";
 import type { ApiContext, Endpoint } from "./endpoint.ts";
 import { refuseFaults } from "./problem.ts";
@@ -13,6 +14,8 @@ const MAX_KEEP = 1_000;
 const MAX_KEEP_CHARS = 10_000;
 const MAX_QUERY_CHARS = 100_000;
 const MAX_TOKENS = 100_000_000;
+/** Full chunks of one answer: what each says about itself weighs more than the text of a tiny one, and an isolate has 128 MB. */
+export const MAX_CHUNKS = 50_000;
 
 const Reduce = z
   .strictObject({
@@ -65,6 +68,9 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: "The chunks, in order", schema: Chunks } },
     handle: async (context) => {
       const { text, ...options } = await readContextBody(context, Split);
+      const overlapTokens = options.overlapTokens ?? 0;
+      const leastTokens = Math.ceil(upperBoundTokens(text) / MAX_CHUNKS) + overlapTokens;
+      if (options.maxTokens < leastTokens) refuseFaults([{ path: "/maxTokens", message: `the text would come to more than ${MAX_CHUNKS} chunks; take at least ${leastTokens}` }]);
       return answerJson(200, splitContext(text, options));
     },
   },

@@ -1,3 +1,4 @@
+import { URL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 

@@ -12,7 +12,10 @@ const InputMessages = z.array(z.object({ role: z.enum(["system", "user", "assist
 const TASK_FROM_RESULTS = "Do your part with the results above.";
 const TASK_FROM_NOTHING = "Do your part.";
 
-/** Where the prefix that tasks share ends. Anthropic caches what is marked, the others by themselves. */
+/**
+ * Where a prefix that tasks share ends. Anthropic caches what is marked, the others by themselves. The system text has a mark of its
+ * own, because a reduced context is another for every prompt.
+ */
 const CACHE_MARK = { anthropic: { cacheControl: { type: "ephemeral" } } };
 
 export interface BuiltPrompt {
@@ -34,7 +37,7 @@ export function buildPrompt(order: WorkOrder, agent: LlmAgent): BuiltPrompt | { 
   const conversation = [...messages.conversation];
   if (order.llm?.outputSchema !== null && order.llm !== null) appendText(conversation, schemaOrder(order.llm.outputSchema));
   const shared: LanguageModelV4Message[] = context === null ? [] : [{ ...userMessage(context), providerOptions: CACHE_MARK }];
-  const prompt: LanguageModelV4Prompt = [...(system === "" ? [] : [{ role: "system" as const, content: system }]), ...shared, ...conversation];
+  const prompt: LanguageModelV4Prompt = [...(system === "" ? [] : [{ role: "system" as const, content: system, providerOptions: CACHE_MARK }]), ...shared, ...conversation];
   const contextTokens = context === null ? null : estimateTokens(context);
   const inputTokens = prompt.flatMap(textsOf).reduce((sum, text) => sum + estimateTokens(text), 0);
   return { prompt, inputTokens, context: contextTokens === null ? null : { originalTokens: contextTokens, reducedTokens: contextTokens } };
