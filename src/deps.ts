@@ -17,6 +17,7 @@ import type { Identity } from "./durable-objects/workflow-store.ts";
 import { createLog, type Log } from "./log.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { EngineRegistry } from "./router/registry.ts";
+import { TokenMargins } from "./optimizer/token-margin.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
 /** KV key of the tiers document's replica, and how long the edge may keep it. */
@@ -32,6 +33,7 @@ interface Platform {
   tiers: TiersCache;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
   reductions: ReductionCache;
+  margins: TokenMargins;
 }
 
 /** What a workflow's object can do beside computing. */
@@ -59,7 +61,7 @@ function openPlatform(env: Env): Platform {
     readOrigin: () => readStoredTiers(openTenant(env, "default")),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap(), reductions: new ReductionCache() };
+  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins() };
   platforms.set(env, platform);
   return platform;
 }
@@ -138,6 +140,7 @@ export function createAttemptDeps(env: Env): AttemptDeps {
         },
       };
     },
+    margins: platform.margins,
     compression: { defaultMaxTokens: platform.settings.compression.defaultMaxTokens, cache: platform.reductions },
     onDelta: deltas.add,
     flushDeltas: deltas.flush,

@@ -8,6 +8,8 @@ import type { Outcome, WorkOrder } from "./work-order.ts";
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
   /** The models as configured now. */
   loadModels: () => Promise<Pick<LlmDeps, "document" | "engine" | "isConfigured">>;
+  /** Shared by all attempts of the isolate. */
+  margins: LlmDeps["margins"];
   /** How contexts are reduced. */
   compression: ReduceOrderOptions;
   /** Takes token deltas of tasks that asked for them. */
@@ -29,7 +31,7 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
     const isShown = order.llm?.stream === true;
     const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
     const reduced = reduceOrder(order, deps.compression);
-    const outcome = await runLlmAttempt(reduced.order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    const outcome = await runLlmAttempt(reduced.order, { ...(await deps.loadModels()), margins: deps.margins, now: deps.now, signal, onDelta });
     if (isShown) await deps.flushDeltas(order);
     return outcome.status === "completed" && reduced.context !== null ? { ...outcome, context: reduced.context } : outcome;
   } catch (error) {

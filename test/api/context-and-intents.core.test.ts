@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { MAX_CONTEXT_BODY_BYTES } from "../../src/api/context.ts";
+import { MAX_CHUNKS, MAX_CONTEXT_BODY_BYTES } from "../../src/api/context.ts";
 import { MAX_STEPS } from "../../src/api/intents.ts";
+import { upperBoundTokens } from "../../src/optimizer/tokens.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const TEXT = Array.from({ length: 60 }, (_, index) => `Paragraph ${index} tells of the harbour, its ships and their freight. ${index === 37 ? "The lighthouse keeper is Ada Quill, badge QX-4711." : ""}`).join("\n\n");
@@ -55,6 +56,14 @@ describe("POST /v1/context/split", () => {
     const response = await ask("POST", "/v1/context/split", { text: TEXT, maxTokens: 100, overlapTokens: 51 });
     expect(await response.json()).toMatchObject({ status: 422, errors: [{ path: "/overlapTokens" }] });
   });
+});
+
+test("a text is split into as many chunks as an answer holds, and no more", async () => {
+  const { ask } = createTestApi();
+  const text = "a ".repeat(MAX_CHUNKS * 4);
+  const least = Math.ceil(upperBoundTokens(text) / MAX_CHUNKS);
+  expect((await ask("POST", "/v1/context/split", { text, maxTokens: least })).status).toBe(200);
+  expect(await (await ask("POST", "/v1/context/split", { text, maxTokens: least - 1 })).json()).toMatchObject({ status: 422, errors: [{ path: "/maxTokens" }] });
 });
 
 describe("POST /v1/intents", () => {

@@ -3,6 +3,7 @@ import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { ReductionCache } from "../../src/consumer/agents/reduction-cache.ts";
 import { runAttempt, type AttemptDeps } from "../../src/consumer/run-attempt.ts";
 import type { LlmRequest } from "../../src/consumer/work-order.ts";
+import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import { AgentDefinition } from "../../src/workflow/agent.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../../src/workflow/spec.ts";
@@ -19,6 +20,7 @@ function createDeps(changes: Partial<AttemptDeps> = {}): AttemptDeps {
     secret: () => undefined,
     now: Date.now,
     loadModels: async () => ({ document: DEFAULT_TIERS, isConfigured: registry.isConfigured, engine: async (provider, model) => registry.get(provider.id)!(model) }),
+    margins: new TokenMargins(),
     compression: { defaultMaxTokens: 16_000, cache: new ReductionCache() },
     onDelta: () => undefined,
     flushDeltas: async () => undefined,
