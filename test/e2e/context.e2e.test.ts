@@ -4,8 +4,8 @@ import type { TaskView } from "../../src/api/workflow-port.ts";
 import type { Chunk } from "../../src/optimizer/split-context.ts";
 import type { Reduction } from "../../src/optimizer/reduce-context.ts";
 import { type FakeLlm, type LlmCall, startFakeLlm } from "../fixtures/fake-llm.ts";
-import { type HandbookRun, putHandbookAgents, runHandbookWorkflow, tiersOf } from "../fixtures/handbook-workflow.ts";
 import { HANDBOOK_FACTS, writeHandbook } from "../fixtures/handbook.ts";
+import { putSourceAgents, runSourceWorkflow, type SourceRun, tiersOf } from "../fixtures/source-workflow.ts";
 import { createWeftClient, type PostedSpec, typesOf, type WeftClient } from "./weft-client.ts";
 
 const handbook = writeHandbook();
@@ -20,7 +20,7 @@ beforeAll(async () => {
   llm = await startFakeLlm();
   worker = await startLocalWorker();
   client = createWeftClient(worker);
-  await putHandbookAgents(client);
+  await putSourceAgents(client);
 });
 
 afterAll(async () => {
@@ -34,13 +34,13 @@ async function useProvider(kind: "openai-compatible" | "anthropic"): Promise<voi
 }
 
 describe.each(["openai-compatible", "anthropic"] as const)("scout, plan and build on 200,000 characters with a provider of kind %s", (kind) => {
-  let full: HandbookRun;
-  let reduced: HandbookRun;
+  let full: SourceRun;
+  let reduced: SourceRun;
 
   beforeAll(async () => {
     await useProvider(kind);
-    full = await runHandbookWorkflow(client, llm, handbook, { mode: "full" });
-    reduced = await runHandbookWorkflow(client, llm, handbook, { mode: "reduce", maxTokens: 8_000 });
+    full = await runSourceWorkflow(client, llm, { text: handbook, facts: HANDBOOK_FACTS }, { mode: "full" });
+    reduced = await runSourceWorkflow(client, llm, { text: handbook, facts: HANDBOOK_FACTS }, { mode: "reduce", maxTokens: 8_000 });
   });
 
   test("send a quarter of the tokens at most when reduced to 8,000, and cost less", () => {
@@ -88,8 +88,8 @@ describe("what a task sees of its dependencies", () => {
 
   const fact = ALL_FACTS[0]!;
   const specOf = (context: PostedSpec["tasks"][number]["context"]): PostedSpec => ({
-    input: { handbook },
-    tasks: [{ id: "source", agent: "handbook" }, { id: "ask", agent: "handbook-scout", dependsOn: ["source"], input: { prompt: fact.question }, context }],
+    input: { source: handbook },
+    tasks: [{ id: "source", agent: "source" }, { id: "ask", agent: "source-scout", dependsOn: ["source"], input: { prompt: fact.question }, context }],
   });
 
   test("is reduced by default", async () => {
@@ -112,7 +112,7 @@ describe("what a task sees of its dependencies", () => {
 
   test("may come in the prompt itself, of which the instructions at both ends stay", async () => {
     const prompt = `Answer in one word.\n\n${handbook}\n\n${fact.question}`;
-    const workflow = await client.run({ tasks: [{ id: "ask", agent: "handbook-scout", input: { prompt }, context: { mode: "reduce", maxTokens: 4_000 } }] });
+    const workflow = await client.run({ tasks: [{ id: "ask", agent: "source-scout", input: { prompt }, context: { mode: "reduce", maxTokens: 4_000 } }] });
     expect(workflow.tasks!["ask"]!.context!.reducedTokens).toBeLessThanOrEqual(4_000);
     const sent = llm.calls[0]!.prompt;
     expect(sent).toContain("Answer in one word.");
@@ -126,12 +126,12 @@ describe("the prefix that tasks share", () => {
   beforeEach(() => llm.reset());
 
   const specOf = (mode: "full" | "reduce"): PostedSpec => ({
-    input: { handbook },
+    input: { source: handbook },
     maxConcurrency: 1,
     tasks: [
-      { id: "source", agent: "handbook" },
-      { id: "first", agent: "handbook-scout", dependsOn: ["source"], input: { prompt: "Which code opens the sluice gate at Harrow Mole?" }, context: { mode } },
-      { id: "second", agent: "handbook-scout", dependsOn: ["source"], input: { prompt: "How deep is Larkspur Bar at low water?" }, context: { mode } },
+      { id: "source", agent: "source" },
+      { id: "first", agent: "source-scout", dependsOn: ["source"], input: { prompt: "Which code opens the sluice gate at Harrow Mole?" }, context: { mode } },
+      { id: "second", agent: "source-scout", dependsOn: ["source"], input: { prompt: "How deep is Larkspur Bar at low water?" }, context: { mode } },
     ],
   });
   /** Everything up to the task's own text. */
@@ -165,7 +165,7 @@ describe("the prefix that tasks share", () => {
   test.each(["openai-compatible", "anthropic"] as const)("costs the cached price for the tokens that the provider had cached (%s)", async (kind) => {
     await useProvider(kind);
     llm.answerWith({ text: "Code KX-4471-B.", inputTokens: 50_000, cachedTokens: 40_000, outputTokens: 100 });
-    const workflow = await client.run({ tasks: [{ id: "ask", agent: "handbook-scout", input: { prompt: "Which code?" } }] });
+    const workflow = await client.run({ tasks: [{ id: "ask", agent: "source-scout", input: { prompt: "Which code?" } }] });
     const [line] = await client.ledger(workflow.id);
     expect(line).toMatchObject({ inputTokens: 50_000, cachedTokens: 40_000, outputTokens: 100, estimated: false });
     // 10,000 at 1 USD, 40,000 at 0.1 and 100 at 5 a million.
