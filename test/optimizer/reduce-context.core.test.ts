@@ -189,3 +189,16 @@ describe("any text and any options", () => {
     );
   });
 });
+
+describe("a prompt that asks several things", () => {
+  const FACTS = ["Relay R-17 trips first on overload.", "Tugs call on channel 71 in fog.", "Form D-209 comes before a night dive.", "Gaskets come from Osterlund."];
+  const QUESTIONS = ["Which relay trips first on overload?", "On which channel do tugs call?", "What is handed in before a night dive?", "Who delivers gaskets?"];
+  // Each of these says a little about all of the questions, and answers none.
+  const noise = (n: number): string => `Round ${n}: the relay house, the channel, the dive store and the gasket rack were seen; a form was signed, tugs had called, and what was handed in or delivered was counted.`;
+  const text = Array.from({ length: 200 }, (_, n) => (n % 50 === 25 ? FACTS[(n - 25) / 50] : noise(n))).join("\n\n");
+
+  it("gets an answer to each", () => {
+    const { text: reduced } = reduceContext(text, { query: `Answer from the log:\n${QUESTIONS.map((question) => `- ${question}`).join("\n")}`, maxTokens: 400 });
+    for (const fact of FACTS) expect(reduced).toContain(fact);
+  });
+});
