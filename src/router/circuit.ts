@@ -126,8 +126,8 @@ function countCall(circuit: Circuit, isFailure: boolean): Circuit {
 /** Opens for the backed-off cooldown, or for as long as the provider asked if that is longer. */
 function open(circuit: Circuit, call: CircuitCall, settings: CircuitSettings): Circuit {
   // A circuit that closed and opens again within a window had not recovered.
-  const isRelapse = circuit.closedAt === null ? circuit.state === "open" : call.at - circuit.closedAt < settings.circuitWindowMs;
-  const openings = circuit.state === "open" || isRelapse ? circuit.openings + 1 : 1;
+  const hasRelapsed = circuit.closedAt !== null && call.at - circuit.closedAt < settings.circuitWindowMs;
+  const openings = circuit.state === "open" || hasRelapsed ? circuit.openings + 1 : 1;
   const backedOffMs = Math.min(settings.circuitCooldownMs * settings.circuitCooldownFactor ** (openings - 1), settings.circuitMaxCooldownMs);
   return { ...coolDown(circuit, call.at, Math.max(backedOffMs, call.retryAfterMs ?? 0)), openings };
 }
