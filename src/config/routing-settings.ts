@@ -25,7 +25,7 @@ export const RoutingSettings = z.strictObject({
 
   maxFallbacks: z.int().min(0).max(20).default(5).describe("Models tried after the first one of a call failed"),
   maxEscalations: z.int().min(0).max(2).default(2).describe("How often an answer that fails its schema is asked again one tier up, within an attempt"),
-  firstTokenTimeoutMs: z.int().min(100).max(840_000).default(60_000).describe("How long a model may take to begin its answer while another could be asked instead"),
+  circuitFirstTokenMs: z.int().min(100).max(840_000).default(60_000).describe("How long a model may take to begin its answer before the call counts as failed and the next model is asked, where there is one"),
 
   assumedOutputTokens: z.int().min(1).max(1_000_000).default(500).describe("Tokens that an answer is expected to have, within its cap, when nothing better is known"),
   assumedFirstTokenMs: z.int().min(0).max(600_000).default(1_000).describe("Time to the first token of a model that was never measured"),

@@ -230,12 +230,9 @@ export class WorkflowSession {
     }
     if (!isLive) return null;
     if (outcome.status === "waiting") return { task, attempt, result: { status: "waiting" } };
-    if (outcome.route !== null) {
-      const { fallbacks, ...selected } = outcome.route;
-      const at = new Date(this.#deps.now()).toISOString();
-      applied.events.push({ type: "model.selected", at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...selected } });
-      details.set(task, { route: { ...selected, fallbacks }, context: outcome.status === "completed" ? outcome.context : null });
-    }
+    const at = new Date(this.#deps.now()).toISOString();
+    for (const { type, data } of outcome.events ?? []) applied.events.push({ type, at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...data } } as WorkflowEvent);
+    if (outcome.route !== null) details.set(task, { route: outcome.route, context: outcome.status === "completed" ? outcome.context : null });
     if (outcome.status === "completed") return { task, attempt, result: this.#keepOutput(task, outcome.output) };
     return { task, attempt, result: { status: "failed", failure: outcome.failure, retryAfterMs: outcome.retryAfterMs } };
   }

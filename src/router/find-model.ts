@@ -26,9 +26,10 @@ export function listTier(document: TierDocument, tier: TierName): readonly TierM
   return indexOf(document).tiers[tier];
 }
 
-/** The model that costs are compared with: the strong tier's first that is no embedded engine. */
-export function findBaselineModel(document: TierDocument): ModelEntry | null {
-  return listTier(document, "strong").find((member) => !isEmbedded(member))?.model ?? null;
+/** The model that costs are compared with: the named one if the document has it, else the strong tier's first that is no embedded engine. */
+export function findBaselineModel(document: TierDocument, modelId: string | null = null): ModelEntry | null {
+  const named = modelId === null ? null : findModel(document, modelId);
+  return named?.model ?? listTier(document, "strong").find((member) => !isEmbedded(member))?.model ?? null;
 }
 
 /** The engine that answers by rules on machines where nothing else is configured. */

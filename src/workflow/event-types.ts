@@ -18,6 +18,8 @@ const EVENT_TYPE_SET = {
   "task.skipped": true,
   "task.cancelled": true,
   "model.selected": true,
+  "model.fallback": true,
+  "model.escalated": true,
 } satisfies Record<EventType, true>;
 
 /** Every type of the durable log, as values; a type that is missing here does not compile. */

@@ -24,6 +24,10 @@ export interface EventData {
   "task.skipped": TaskEventData & { error: Failure | null };
   "task.cancelled": TaskEventData;
   "model.selected": TaskEventData & { tier: string; model: string; provider: string; complexity: number | null; reason: string };
+  /** A model failed, and the next of its chain was asked within the same attempt. */
+  "model.fallback": TaskEventData & { from: string; to: string; error: Failure };
+  /** An answer missed its schema, and a model of the next tier was asked within the same attempt. */
+  "model.escalated": TaskEventData & { from: string; to: string; fromTier: string; toTier: string; error: Failure };
 }
 
 export type EventType = keyof EventData;
