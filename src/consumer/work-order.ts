@@ -1,3 +1,4 @@
+import type { Strategy } from "../config/routing-settings.ts";
 import type { Failure, Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { EventData } from "../workflow/events.ts";
@@ -35,6 +36,8 @@ export interface LlmRequest {
   taskType: string | null;
   tier: "weak" | "base" | "strong" | null;
   model: string | null;
+  /** How the model is chosen; null: as the settings say. */
+  strategy: Strategy | null;
   maxOutputTokens: number | null;
   /** JSON Schema that the parsed answer must satisfy; null for plain text. */
   outputSchema: Json | null;

@@ -42,7 +42,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: Rea
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
-    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType) : null,
+    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType, identity.spec.strategy) : null,
     requestId: identity.requestId,
   };
 }
@@ -59,11 +59,12 @@ function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefi
   return { outputs: Object.fromEntries(outputs) };
 }
 
-function createLlmRequest(spec: TaskSpec, agentTaskType: string | null): LlmRequest {
+function createLlmRequest(spec: TaskSpec, agentTaskType: string | null, workflowStrategy: LlmRequest["strategy"] | undefined): LlmRequest {
   return {
     taskType: spec.type ?? agentTaskType,
     tier: spec.tier ?? null,
     model: spec.model ?? null,
+    strategy: spec.strategy ?? workflowStrategy ?? null,
     maxOutputTokens: spec.maxOutputTokens ?? null,
     outputSchema: spec.output?.schema ?? null,
     context: spec.context?.mode ?? "full",

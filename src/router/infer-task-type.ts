@@ -42,11 +42,11 @@ const TYPE_OF_INTENT: Partial<Record<Intent, TaskType>> = {
   conditional: "simple_query",
 };
 
-/** The type of a task from the words of its prompt, then from its intent, else `general`. */
-export function inferTaskType(prompt: string | null, intent: Intent | null = null): TaskType {
+/** The type of a task from the words of its prompt, then from its intent; null when neither says anything. */
+export function inferTaskType(prompt: string | null, intent: Intent | null = null): TaskType | null {
   const words = prompt === null ? "" : excerpt(prompt).toLowerCase();
   const match = words === "" ? undefined : PATTERNS.find(([, pattern]) => pattern.test(words));
-  return match?.[0] ?? (intent === null ? undefined : TYPE_OF_INTENT[intent]) ?? "general";
+  return match?.[0] ?? (intent === null ? undefined : TYPE_OF_INTENT[intent]) ?? null;
 }
 
 function excerpt(prompt: string): string {

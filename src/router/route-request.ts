@@ -1,6 +1,8 @@
 import type { RoutingSettings, Strategy } from "../config/routing-settings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { ModelCapability, TierDocument } from "../config/tiers.ts";
 import type { Failure } from "../errors.ts";
+import type { Intent } from "../optimizer/intents/intent.ts";
 import type { TaskType, TierName } from "../workflow/agent.ts";
 import { scoreComplexity, tierOfComplexity, type Complexity } from "./complexity.ts";
 import { findModel, isEmbedded, listTier } from "./find-model.ts";
@@ -10,9 +12,10 @@ import { howToConfigure, measureModel, rankModels, type CallNeeds, type RankedMo
 
 /** What is to be answered. Only tokens and the task's type are needed to choose; everything else steers. */
 export interface RouteRequest {
-  /** Null: inferred from the prompt. */
+  /** Null: inferred from the prompt, or from the intent where the prompt says nothing. */
   taskType: TaskType | null;
   prompt?: string | null;
+  intent?: Intent | null;
   /** Everything that will be sent, in tokens. */
   contextTokens: number;
   files: number;
@@ -35,6 +38,8 @@ export interface RouteContext {
   document: TierDocument;
   metrics: MetricsSnapshot | null;
   settings: RoutingSettings;
+  /** How the type of a task is found that names none. */
+  classification: Pick<Settings["classification"], "inferTaskType" | "defaultTaskType">;
   isConfigured: (providerId: string) => boolean;
   /** Unix ms. */
   now: number;
@@ -74,7 +79,7 @@ export const TIER_ABOVE: Record<TierName, TierName | null> = { weak: "base", bas
  * configured; it never takes over from another model.
  */
 export function routeRequest(request: RouteRequest, context: RouteContext): RouteDecision {
-  const taskType = request.taskType ?? inferTaskType(request.prompt ?? null);
+  const taskType = findTaskType(request, context.classification);
   const complexity = scoreComplexity({ taskType, contextTokens: request.contextTokens, files: request.files, failureRate: request.failureRate }, context.settings);
   const needs = needsOf(request, context.settings);
   if (request.model != null) return routePinned(request.model, request.tier ?? null, { taskType, complexity, needs }, context);
@@ -90,6 +95,12 @@ export function routeRequest(request: RouteRequest, context: RouteContext): Rout
   const fallbacks = [...byDocument(own, context), ...byDocument(above, context)].filter((model) => model !== chosen).slice(0, context.settings.maxFallbacks);
   const reason = `${whyTier(request, taskType, complexity, tier, context.settings)}; ${whyModel(chosen, tier, own)}.`;
   return { taskType, complexity, tier: chosen.tier, chosen, reason, candidates, fallbacks };
+}
+
+/** The type that is named, else the one that the prompt or the intent tells, else the settings' default. */
+export function findTaskType({ taskType, prompt, intent }: Pick<RouteRequest, "taskType" | "prompt" | "intent">, classification: RouteContext["classification"]): TaskType {
+  const inferred = taskType === null && classification.inferTaskType ? inferTaskType(prompt ?? null, intent ?? null) : null;
+  return taskType ?? inferred ?? classification.defaultTaskType;
 }
 
 const NOBODY: Ranking = { eligible: [], excluded: [] };

@@ -70,6 +70,8 @@ export interface FallbackResult<Answer> {
   /** The last call's answer, also of a failed one. */
   answer: Answer | null;
   fault: CallFault | null;
+  /** Something of the last call's answer has been passed on. */
+  isPassedOn: boolean;
   calls: CallRecord[];
   /** `model.fallback`, one for each model that failed and was followed by another. */
   events: RouteEvent[];
@@ -85,7 +87,7 @@ const PROBE_RETRY_MS = 1_000;
  * nothing of the answer was passed on. Every call that was made is recorded and observed. Never rejects.
  */
 export async function callWithFallback<Answer>(request: FallbackRequest<Answer>, deps: FallbackDeps): Promise<FallbackResult<Answer>> {
-  const result: FallbackResult<Answer> = { first: null, last: null, answer: null, fault: null, calls: [], events: [], failedModels: [] };
+  const result: FallbackResult<Answer> = { first: null, last: null, answer: null, fault: null, isPassedOn: false, calls: [], events: [], failedModels: [] };
   for (const [index, candidate] of request.candidates.entries()) {
     const refused = await admit(candidate, request, deps);
     if (deps.signal.aborted) {
@@ -101,6 +103,7 @@ export async function callWithFallback<Answer>(request: FallbackRequest<Answer>,
     if (end.record !== null) result.calls.push(end.record);
     result.answer = end.answer;
     result.fault = end.fault;
+    result.isPassedOn = end.isPassedOn;
     if (end.fault === null || !mayFallBack(end, deps.signal)) return result;
   }
   return result;
