@@ -3,8 +3,7 @@ import { readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
-import type { Settings } from "./config/settings.ts";
-import { readBaseSettings } from "./config/settings-layers.ts";
+import { readSettings, type Settings } from "./config/settings.ts";
 import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
@@ -57,7 +56,7 @@ function openPlatform(env: Env): Platform {
     readOrigin: () => readStoredTiers(openTenant(env, "default")),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { settings: readBaseSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap() };
+  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap() };
   platforms.set(env, platform);
   return platform;
 }

@@ -1,4 +1,7 @@
-import type { Problem } from "../errors.ts";
+import type { StoredDocument } from "../config/document-cache.ts";
+import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
@@ -16,6 +19,23 @@ export interface IndexEntry {
   version: number;
 }
 
+/** A version of a tenant's settings, as listed. */
+export interface SettingsVersion {
+  version: number;
+  at: string;
+  /** The id of the key that changed it, or `root`. */
+  author: string;
+  changes: SettingsChange[];
+}
+
+/** A change of a tenant's settings. `below`: the settings that its own lie over. */
+export interface SettingsEdit {
+  edit: { kind: "patch"; patch: Json } | { kind: "rollback"; version: number };
+  below: Settings;
+  author: string;
+  isOperator: boolean;
+}
+
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
 export interface TenantPort {
   /** 409 when the tenant has as many agents, or bytes of them, as it may. */
@@ -31,4 +51,10 @@ export interface TenantPort {
   /** The tiers document as stored (JSON), or null for the default. */
   readTiers(): Promise<{ version: number; json: string } | null>;
   writeTiers(json: string): Promise<{ version: number }>;
+  /** What this tenant set of its own; version 0 is nothing. */
+  readSettings(): Promise<StoredDocument<SettingsLayer>>;
+  /** Changes them as a new version; no version is made where nothing changes. 422 with the faults, 404 for a version that is not kept. */
+  editSettings(edit: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem>;
+  /** Newest first. The cursor is the version that the page before ended with. */
+  listSettingsVersions(query: { limit: number; before: number | null }): Promise<SettingsVersion[]>;
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { OPERATOR_PATHS, Settings } from "./settings.ts";
 
@@ -11,14 +11,6 @@ export interface SettingsChange {
   path: string;
   before: Json;
   after: Json;
-}
-
-/** Reads the variable `SETTINGS` (JSON). Throws with the faults when it is wrong: a deployment with bad settings must not start. */
-export function readBaseSettings(variable: string | undefined): Settings {
-  if (variable === undefined || variable === "") return Settings.parse({});
-  const parsed = Settings.safeParse(JSON.parse(variable));
-  if (!parsed.success) throw new Error(`the variable SETTINGS is invalid: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
 }
 
 /**

@@ -86,9 +86,25 @@ export const Settings = Groups.superRefine(({ orchestration, routing, dispatch }
   if (routing.mediumContextTokens > routing.largeContextTokens) refuse("routing.mediumContextTokens", "must be at most largeContextTokens");
   if (routing.costWeight + routing.latencyWeight + routing.qualityWeight === 0) refuse("routing.costWeight", "the three weights must not all be 0");
   if (routing.circuitCooldownMs > routing.circuitMaxCooldownMs) refuse("routing.circuitCooldownMs", "must be at most circuitMaxCooldownMs");
-  if (dispatch.renewEveryMs >= dispatch.leaseMs) refuse("dispatch.renewEveryMs", "must be less than leaseMs, or every lease would run out");
+  if (dispatch.renewEveryMs >= dispatch.leaseMs) refuse("dispatch.leaseMs", "must be longer than renewEveryMs, or every lease runs out before it is renewed");
 });
 export type Settings = z.infer<typeof Settings>;
+
+/** Reads the variable `SETTINGS` (JSON, merged over the defaults). Throws with the faults when it is wrong: a deployment with bad settings must not start. */
+export function readSettings(variable: string | undefined): Settings {
+  if (variable === undefined || variable === "") return Settings.parse({});
+  const parsed = Settings.safeParse(parseJson(variable));
+  if (!parsed.success) throw new Error(`the variable SETTINGS is invalid: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+function parseJson(variable: string): unknown {
+  try {
+    return JSON.parse(variable);
+  } catch (error) {
+    throw new Error(`the variable SETTINGS is invalid: it is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
 
 /** Paths of what only the operator may change, because it holds for all tenants at once: whole groups, and keys of the group routing. */
 export const OPERATOR_PATHS: readonly string[] = [

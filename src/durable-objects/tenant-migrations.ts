@@ -19,4 +19,8 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   CREATE TABLE removed_workflows (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX removed_by_time ON removed_workflows (removed_at);
   `,
+  `
+  -- json: all that this tenant set as of the version; changes: what it changed, as it took effect.
+  CREATE TABLE settings (version INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, author TEXT NOT NULL, changes TEXT NOT NULL, json TEXT NOT NULL);
+  `,
 ];

@@ -1,5 +1,7 @@
-import type { IndexEntry, RegisteredAgent } from "../api/tenant-port.ts";
+import type { IndexEntry, RegisteredAgent, SettingsVersion } from "../api/tenant-port.ts";
 import type { WorkflowSummary } from "../api/workflow-port.ts";
+import type { StoredDocument } from "../config/document-cache.ts";
+import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
@@ -7,6 +9,8 @@ import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 
 /** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
 export const MAX_TIERS_VERSIONS = 100;
+/** Versions of settings kept. Each is a few KB at most. */
+export const MAX_SETTINGS_VERSIONS = 1_000;
 /** How long a removed workflow is remembered: far longer than a report can be under way. */
 const REMOVED_MEMORY_MS = 86_400_000;
 
@@ -75,6 +79,30 @@ export class TenantStore {
     const version = Number(this.#sql.exec("INSERT INTO tiers (at, json) VALUES (?, ?) RETURNING version", now, json).one()["version"]);
     this.#sql.exec("DELETE FROM tiers WHERE version <= ?", version - MAX_TIERS_VERSIONS);
     return version;
+  }
+
+  readSettings(): StoredDocument<SettingsLayer> {
+    const [row] = this.#sql.exec("SELECT version, json FROM settings ORDER BY version DESC LIMIT 1").toArray();
+    return row === undefined ? { version: 0, document: {} } : { version: Number(row["version"]), document: JSON.parse(String(row["json"])) as SettingsLayer };
+  }
+
+  /** Null when that version is not kept. */
+  readSettingsVersion(version: number): SettingsLayer | null {
+    if (version === 0) return {};
+    const [row] = this.#sql.exec("SELECT json FROM settings WHERE version = ?", version).toArray();
+    return row === undefined ? null : (JSON.parse(String(row["json"])) as SettingsLayer);
+  }
+
+  addSettings(layer: SettingsLayer, { author, changes }: { author: string; changes: readonly SettingsChange[] }, now: number): number {
+    const row = this.#sql.exec("INSERT INTO settings (at, author, changes, json) VALUES (?, ?, ?, ?) RETURNING version", now, author, JSON.stringify(changes), JSON.stringify(layer)).one();
+    const version = Number(row["version"]);
+    this.#sql.exec("DELETE FROM settings WHERE version <= ?", version - MAX_SETTINGS_VERSIONS);
+    return version;
+  }
+
+  listSettingsVersions(limit: number, before: number | null): SettingsVersion[] {
+    const rows = this.#sql.exec("SELECT version, at, author, changes FROM settings WHERE version < ? ORDER BY version DESC LIMIT ?", before ?? Number.MAX_SAFE_INTEGER, limit).toArray();
+    return rows.map((row) => ({ version: Number(row["version"]), at: isoTime(row["at"]), author: String(row["author"]), changes: JSON.parse(String(row["changes"])) as SettingsChange[] }));
   }
 
   /** Newest first. Filters are led by an index: of the metadata when there are any, else of the name, the status or the time. */
