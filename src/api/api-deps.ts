@@ -1,4 +1,5 @@
 import type { StoredTiers } from "../config/tiers-cache.ts";
+import type { LoadModels } from "../consumer/load-models.ts";
 import type { Log } from "../log.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
@@ -26,5 +27,7 @@ export interface ApiDeps {
     /** Takes a document that was just written or read from the operator's object: for this isolate at once, for the others through their cache. */
     publish: (tiers: StoredTiers) => Promise<void>;
   };
+  /** The models that a tenant's calls are routed to. */
+  loadModels: LoadModels;
   log: Log;
 }

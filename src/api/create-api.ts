@@ -7,6 +7,7 @@ import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
 import { documentEndpoints } from "./documents.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
+import { ROUTE_ENDPOINTS } from "./route.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
 import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
 import { WORKFLOW_STREAM_ENDPOINTS } from "./workflow-streams.ts";
@@ -19,6 +20,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKFLOW_STREAM_ENDPOINTS,
   ...AGENT_ENDPOINTS,
   ...TIER_ENDPOINTS,
+  ...ROUTE_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),
 ];

@@ -27,7 +27,7 @@ interface Variables {
 export type ApiContext = Context<ApiEnv>;
 
 /** What a key must be good for. `root`: the operator's key only. `public`: no key at all. */
-export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "config:read";
+export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "gateway" | "config:read";
 
 /** One operation: how it is reached and what it does, and everything that the OpenAPI document says about it. */
 export interface Endpoint {

@@ -1,11 +1,11 @@
 import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
-import { runLlmAttempt, type LlmDeps } from "./agents/llm.ts";
+import { runLlmAttempt } from "./agents/llm.ts";
+import type { LoadModels } from "./load-models.ts";
 import type { Outcome, WorkOrder } from "./work-order.ts";
 
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
-  /** The models as configured and measured now, and the settings of the order's tenant. */
-  loadModels: (order: WorkOrder) => Promise<Omit<LlmDeps, "now" | "signal" | "onDelta">>;
+  loadModels: LoadModels;
   /** Takes token deltas of tasks that asked for them. */
   onDelta: (order: WorkOrder, text: string) => void;
 }
@@ -17,7 +17,7 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
   try {
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
     const onDelta = order.llm?.stream === true ? (text: string) => deps.onDelta(order, text) : undefined;
-    return await runLlmAttempt(order, { ...(await deps.loadModels(order)), now: deps.now, signal, onDelta });
+    return await runLlmAttempt(order, { ...(await deps.loadModels(order.tenant)), now: deps.now, signal, onDelta });
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };

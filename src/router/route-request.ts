@@ -90,7 +90,7 @@ export function routeRequest(request: RouteRequest, context: RouteContext): Rout
   const above = aboveTier === null ? NOBODY : rankAbove(aboveTier, needs, strategy, context);
   const candidates = [...own.eligible, ...own.excluded, ...above.eligible, ...above.excluded];
   const chosen = own.eligible[0] ?? above.eligible[0];
-  if (chosen === undefined) return { taskType, complexity, tier, candidates, ...refuse(tier, own, context.now) };
+  if (chosen === undefined) return { taskType, complexity, tier, candidates, ...refuse(tier, own, above, context.now) };
   if (chosen.tier === tier) for (const model of above.eligible) model.reason = `is asked when no model of tier ${tier} answers`;
   const fallbacks = [...byDocument(own, context), ...byDocument(above, context)].filter((model) => model !== chosen).slice(0, context.settings.maxFallbacks);
   const reason = `${whyTier(request, taskType, complexity, tier, context.settings)}; ${whyModel(chosen, tier, own)}.`;
@@ -163,8 +163,8 @@ function whyModel(chosen: RankedModel, tier: TierName, own: Ranking): string {
 }
 
 /** What to tell somebody whose call nobody can take: what to configure, when to come back, or what is too large. */
-function refuse(tier: TierName, own: Ranking, now: number): Pick<RouteRefusal, "failure" | "retryAfterMs"> {
-  const configured = own.excluded.filter(({ excludedBy }) => excludedBy !== "unconfigured" && excludedBy !== "embedded");
+function refuse(tier: TierName, own: Ranking, above: Ranking, now: number): Pick<RouteRefusal, "failure" | "retryAfterMs"> {
+  const configured = [...own.excluded, ...above.excluded].filter(({ excludedBy }) => excludedBy !== "unconfigured" && excludedBy !== "embedded");
   const resting = configured.flatMap(({ openUntil, excludedBy }) => (excludedBy === "circuit" && openUntil !== null ? [openUntil] : []));
   if (resting.length > 0) {
     const message = `No model of tier ${tier} can be called now: ${describe(configured)}.`;

@@ -1,6 +1,8 @@
 import { createApi } from "../../src/api/create-api.ts";
 import type { ApiDeps } from "../../src/api/api-deps.ts";
 import { readStoredTiers } from "../../src/api/stored-tiers.ts";
+import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
 import type { RegisteredAgent, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
@@ -71,6 +73,15 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },
       publish: async (tiers) => void (world.published = tiers),
     },
+    loadModels: async () => ({
+      document: DEFAULT_TIERS,
+      isConfigured: (providerId) => providerId === "offline",
+      engine: () => Promise.reject(new Error("no engine here")),
+      settings: Settings.parse({}),
+      metrics: null,
+      health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
+      failureRate: () => 0,
+    }),
     log: (event) => world.log.push(event),
     ...changes,
   });

@@ -1,26 +1,16 @@
-import type { Settings } from "../../config/settings.ts";
-import type { TierDocument } from "../../config/tiers.ts";
 import type { Failure, Json } from "../../errors.ts";
 import { countFiles } from "../../router/count-files.ts";
 import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
-import type { MetricsSnapshot } from "../../router/model-metrics.ts";
 import { routeCall, type CallContext } from "../../router/route-call.ts";
 import { findTaskType, TIER_ABOVE, type RouteChoice, type RouteRequest } from "../../router/route-request.ts";
 import { TaskType } from "../../workflow/agent.ts";
-import type { ModelHealth } from "../metrics-port.ts";
+import type { Models } from "../load-models.ts";
 import type { CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
 import { callWithFallback, type FallbackResult } from "./call-with-fallback.ts";
 import { callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
 import { buildPrompt, textsOf } from "./llm-prompt.ts";
 
-export interface LlmDeps extends Omit<LlmCallDeps, "baseline"> {
-  document: TierDocument;
-  isConfigured: (providerId: string) => boolean;
-  settings: Pick<Settings, "orchestration" | "classification" | "routing" | "quality" | "budgets">;
-  metrics: MetricsSnapshot | null;
-  health: Pick<ModelHealth, "observe" | "acquireProbe" | "acquireRate">;
-  /** Share of the tenant's tasks of a type that failed lately, 0–1. */
-  failureRate: (taskType: TaskType) => number;
+export interface LlmDeps extends Models, Pick<LlmCallDeps, "now" | "onDelta"> {
   /** Aborted when the attempt's time is over or its result no longer wanted. */
   signal: AbortSignal;
 }
