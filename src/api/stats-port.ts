@@ -5,6 +5,8 @@ import type { CallSums, StatsCell } from "../optimizer/call-stats.ts";
 export interface GatewayEntry {
   /** Made once for each request (≥ 128 random bits): an entry that is sent again counts once. */
   id: string;
+  /** When it was over, Unix ms. */
+  at: number;
   tier: string | null;
   taskType: string | null;
   calls: CallRecord[];

@@ -34,6 +34,8 @@ export interface StatsCell extends CellKey {
 
 /** Calls that were made for one answer, as they are entered into the stats: once. */
 export interface AnsweredRoute {
+  /** When it was over, Unix ms. */
+  at: number;
   /** Of the model that was called last; null for what no router chose. */
   tier: string | null;
   taskType: string | null;
@@ -62,10 +64,8 @@ export function subtractSums(from: CallSums, sums: CallSums): CallSums {
   return Object.fromEntries(SUM_NAMES.map((name) => [name, from[name] - sums[name]])) as unknown as CallSums;
 }
 
-/** The cells that a route adds to. Each call counts in the hour in which it ended, the route itself in that of its last call; without a call nothing counts. */
+/** The cells that a route adds to. Each call counts in the hour in which it ended, and so does the route. */
 export function listCells(route: AnsweredRoute): StatsCell[] {
-  const last = route.calls.at(-1);
-  if (last === undefined) return [];
   const tier = route.tier ?? "";
   const taskType = route.taskType ?? "";
   const byHour = new Map<number, CallSums>();
@@ -81,7 +81,7 @@ export function listCells(route: AnsweredRoute): StatsCell[] {
     for (const name of ["inputTokens", "outputTokens", "cachedTokens", "costNanoUsd", "baselineNanoUsd"] as const) sums[name] += call[name];
   }
   if (route.tier !== null) {
-    const sums = sumsAt(last.at);
+    const sums = sumsAt(route.at);
     sums.routes += 1;
     sums.failures += route.hasFailed ? 1 : 0;
     sums.fallbacks += route.fallbacks;
