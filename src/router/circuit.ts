@@ -96,7 +96,7 @@ function observeClosed(circuit: Circuit, call: CircuitCall, settings: CircuitSet
 function observeOpen(circuit: Circuit, call: CircuitCall, settings: CircuitSettings): Circuit {
   const isOlder = call.startedAt < circuit.openUntil!;
   if (isOlder) {
-    const askedUntil = call.at + (call.isFailure ? (call.retryAfterMs ?? 0) : 0);
+    const askedUntil = call.isFailure && call.retryAfterMs !== null ? call.at + call.retryAfterMs : 0;
     return askedUntil > circuit.openUntil! ? { ...circuit, openUntil: askedUntil, probeUntil: null } : circuit;
   }
   if (call.isFailure) return open(circuit, call, settings);

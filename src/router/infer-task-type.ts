@@ -24,8 +24,8 @@ const PATTERNS: readonly (readonly [TaskType, RegExp])[] = [
   ["integration", /\b(integrate|integration|connect|wire up|hook up)\b.{0,50}\b(with|to|into|api|service|webhook)/],
   ["planning", /\b(make|write|create|draft|prepare|develop|outline)\b.{0,40}\b(plan|roadmap|schedule|milestones?|work breakdown)\b|\b(plan|break down|decompose|prioriti[sz]e)\b.{0,30}\b(the|this|a|an|these|into|steps|tasks|work|project)\b/],
   ["code_implementation", /\b(implement|code up|program)\b|\b(write|create|build|generate|add)\b.{0,50}\b(function|class|method|script|program|component|endpoint|module|query|regex|code|app|application|cli|parser)\b/],
-  ["data_extraction", /\b(extract|parse|pull out|collect|scrape|identify|find all|list all)\b.{0,60}\b(from|in|of|fields?|values?|names?|dates?|emails?|numbers?|entities|data|records?|table)\b/],
   ["file_scan", /\b(scan|list|look through|go through|read|search|inventory|enumerate)\b.{0,40}\b(files?|director(y|ies)|folders?|repo(sitory)?|codebase|sources?)\b/],
+  ["data_extraction", /\b(extract|parse|pull out|collect|scrape|identify|find all|list all)\b.{0,60}\b(from|in|of|fields?|values?|names?|dates?|emails?|numbers?|entities|data|records?|table)\b/],
   ["formatting", /\b(re)?format\b|\b(convert|turn|transform|rewrite)\b.{0,50}\b(in)?to (json|yaml|csv|xml|markdown|html|a table|bullet|upper|lower|title case)|\bpretty[- ]?print\b/],
   ["simple_query", /^\s*(what|who|when|where|which|how (many|much|old|long|far)|is|are|does|do|did|can|translate|define|spell|convert)\b[^\n]{0,160}[?.!]?\s*$/],
 ];
