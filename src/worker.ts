@@ -8,6 +8,7 @@ import { sweepStale } from "./consumer/sweep-stale.ts";
 import type { Report, WorkOrder } from "./consumer/work-order.ts";
 import { createApiDeps, createAttemptDeps, createConsumerDeps, createSweepDeps } from "./deps.ts";
 
+export { MetricsObject } from "./durable-objects/metrics-object.ts";
 export { RunnerObject } from "./durable-objects/runner-object.ts";
 export { TenantObject } from "./durable-objects/tenant-object.ts";
 export { WorkflowObject } from "./durable-objects/workflow-object.ts";

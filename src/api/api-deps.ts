@@ -1,5 +1,8 @@
+import type { SettingsCache } from "../config/settings-cache.ts";
+import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
+import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { Log } from "../log.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
@@ -27,6 +30,11 @@ export interface ApiDeps {
     /** Takes a document that was just written or read from the operator's object: for this isolate at once, for the others through their cache. */
     publish: (tiers: StoredTiers) => Promise<void>;
   };
+  /** The defaults with the deployment's own over them: what the operator's settings lie over. */
+  baseSettings: Settings;
+  settings: Pick<SettingsCache, "read" | "publish">;
+  /** The object that measures a provider's models. */
+  metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
   /** The models that a tenant's calls are routed to. */
   loadModels: LoadModels;
   log: Log;

@@ -4,8 +4,10 @@ import { createAgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
+import { CONFIG_ENDPOINTS } from "./config.ts";
 import { documentEndpoints } from "./documents.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
+import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
@@ -19,7 +21,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKFLOW_COMMAND_ENDPOINTS,
   ...WORKFLOW_STREAM_ENDPOINTS,
   ...AGENT_ENDPOINTS,
+  ...CONFIG_ENDPOINTS,
   ...TIER_ENDPOINTS,
+  ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),

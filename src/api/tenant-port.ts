@@ -1,8 +1,9 @@
 import type { StoredDocument } from "../config/document-cache.ts";
+import type { SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
-import type { Settings } from "../config/settings.ts";
-import type { Json, Problem } from "../errors.ts";
+import type { Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
 export interface RegisteredAgent {
@@ -17,6 +18,8 @@ export interface IndexEntry {
   summary: WorkflowSummary;
   /** Grows with every change of the workflow: the seq of its newest event. */
   version: number;
+  /** What changed in its sums of calls since it was last told. */
+  cells?: WorkflowCell[];
 }
 
 /** A version of a tenant's settings, as listed. */
@@ -28,16 +31,8 @@ export interface SettingsVersion {
   changes: SettingsChange[];
 }
 
-/** A change of a tenant's settings. `below`: the settings that its own lie over. */
-export interface SettingsEdit {
-  edit: { kind: "patch"; patch: Json } | { kind: "rollback"; version: number };
-  below: Settings;
-  author: string;
-  isOperator: boolean;
-}
-
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
-export interface TenantPort {
+export interface TenantPort extends StatsPort {
   /** 409 when the tenant has as many agents, or bytes of them, as it may. */
   putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem>;
   listAgents(): Promise<RegisteredAgent[]>;

@@ -1,9 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
-import type { IndexEntry, RegisteredAgent, SettingsEdit, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
+import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
-import { layerSettings, listChanges, patchSettings, type SettingsLayer } from "../config/settings-layers.ts";
+import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
+import type { SettingsLayer } from "../config/settings-layers.ts";
 import type { Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
@@ -75,26 +76,15 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async editSettings(request: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem> {
     const stored = this.#store.readSettings();
-    const layer = this.#editLayer(stored.document, request);
-    if ("problem" in layer) return layer.problem;
-    const { below, author } = request;
-    const changes = listChanges(layerSettings(below, stored.document), layerSettings(below, layer.edited));
-    if (JSON.stringify(layer.edited) === JSON.stringify(stored.document)) return stored;
-    return { version: this.#store.transaction(() => this.#store.addSettings(layer.edited, { author, changes }, Date.now())), document: layer.edited };
+    const edited = editLayer(stored.document, request, (version) => this.#store.readSettingsVersion(version));
+    if (edited === null) return stored;
+    if ("problem" in edited) return edited;
+    const { layer, changes } = edited;
+    return { version: this.#store.transaction(() => this.#store.addSettings(layer, { author: request.author, changes }, Date.now())), document: layer };
   }
 
   async listSettingsVersions({ limit, before }: { limit: number; before: number | null }): Promise<SettingsVersion[]> {
     return this.#store.listSettingsVersions(limit, before);
-  }
-
-  #editLayer(layer: SettingsLayer, { edit, below, isOperator }: SettingsEdit): { edited: SettingsLayer } | { problem: Problem } {
-    if (edit.kind === "rollback") {
-      const edited = this.#store.readSettingsVersion(edit.version);
-      return edited === null ? { problem: { problem: "not_found", detail: `There is no version ${edit.version} of the settings; GET /v1/config/versions lists what there is.` } } : { edited };
-    }
-    const patched = patchSettings(below, layer, edit.patch, isOperator);
-    if ("layer" in patched) return { edited: patched.layer };
-    return { problem: { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults } };
   }
 }
 

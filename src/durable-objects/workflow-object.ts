@@ -38,6 +38,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     super(ctx, env);
     this.#store = new WorkflowStore(ctx.storage);
     this.#deps = createObjectDeps(env, ctx.exports);
+    void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
     this.#feed = new LiveFeed({
       readEvents: (after, limit) => this.#store.readEvents(after, limit),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
@@ -219,6 +220,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   /** Never throws: the platform gives an alarm up after six failures, and then nobody would come. */
   override async alarm(): Promise<void> {
     try {
+      await this.#deps.refreshSettings();
       await this.#doWhatIsDue();
     } catch (error) {
       this.#deps.log({ event: "alarm.failed", message: String(error) });
@@ -320,6 +322,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async #forget(session: WorkflowSession): Promise<void> {
+    await this.#outbox.flushStats(session);
     await this.#deps.tenant(session.identity.tenant).removeWorkflow(session.identity.workflowId);
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
     this.#session = null;

@@ -17,6 +17,12 @@ export interface RateBuckets {
   tokens: Bucket | null;
 }
 
+/** The buckets of a provider's models, by model id. */
+export type BucketsByModel = Readonly<Record<string, RateBuckets>>;
+
+/** Models of one provider with limits: as many as a tiers document has. The one asked for longest ago goes first. */
+export const MAX_LIMITED_MODELS = 500;
+
 interface BucketRule {
   capacity: number;
   perMs: number;
@@ -24,8 +30,18 @@ interface BucketRule {
 
 const MINUTE_MS = 60_000;
 
-export function createBuckets(): RateBuckets {
-  return { requests: null, tokens: null };
+/** As `leaseRate`, for one of a provider's models. */
+export function leaseModelRate(
+  byModel: BucketsByModel,
+  call: { model: string; limits: RateLimits; tokens: number; maxWaitMs: number },
+  context: { now: number; burstShare: number },
+): { byModel: BucketsByModel; waitMs: number | null } {
+  const { [call.model]: known = { requests: null, tokens: null }, ...others } = byModel;
+  const { buckets, waitMs } = leaseRate(known, call, context);
+  if (waitMs === null) return { byModel, waitMs };
+  const entries = Object.entries(others);
+  // Written last, each time it is asked for.
+  return { byModel: { ...Object.fromEntries(entries.slice(Math.max(0, entries.length + 1 - MAX_LIMITED_MODELS))), [call.model]: buckets }, waitMs };
 }
 
 /**

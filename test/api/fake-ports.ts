@@ -2,13 +2,17 @@ import { createApi } from "../../src/api/create-api.ts";
 import type { ApiDeps } from "../../src/api/api-deps.ts";
 import { readStoredTiers } from "../../src/api/stored-tiers.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import type { StoredDocument } from "../../src/config/document-cache.ts";
+import { editLayer } from "../../src/config/edit-settings.ts";
+import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
-import type { RegisteredAgent, TenantPort } from "../../src/api/tenant-port.ts";
+import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { LogEvent } from "../../src/log.ts";
+import type { MetricsSnapshot } from "../../src/router/model-metrics.ts";
 
 export const ROOT_KEY = "root-key-of-tests";
 const DAY_MS = 86_400_000;
@@ -27,6 +31,11 @@ export interface FakeWorld {
   agents: Map<string, RegisteredAgent>;
   tiers: string[];
   published: StoredTiers | null;
+  /** Versions of the settings, each with what was set as of it. */
+  settings: (SettingsVersion & { layer: SettingsLayer })[];
+  publishedSettings: StoredDocument<SettingsLayer> | null;
+  /** What a provider's object measured. */
+  metrics: Map<string, MetricsSnapshot>;
   log: LogEvent[];
   /** Calls of objects in order: `workflow.create`, `tenant.listAgents`, … */
   calls: string[];
@@ -42,7 +51,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, log: [], calls: [], callbacks: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), log: [], calls: [], callbacks: [], streams: [], list: null, override: {},
   };
 }
 
@@ -73,6 +82,12 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },
       publish: async (tiers) => void (world.published = tiers),
     },
+    baseSettings: Settings.parse({}),
+    settings: {
+      read: async () => layerSettings(Settings.parse({}), world.publishedSettings?.document ?? {}),
+      publish: async (_tenant, stored) => void (world.publishedSettings = stored),
+    },
+    metrics: (provider) => ({ readSnapshot: async () => world.metrics.get(provider) ?? { at: world.now, models: {} } }),
     loadModels: async () => ({
       document: DEFAULT_TIERS,
       isConfigured: (providerId) => providerId === "offline",
@@ -182,5 +197,21 @@ function createFakeTenant(world: FakeWorld): TenantPort {
     listStale: async () => [],
     readTiers: async () => (world.tiers.length === 0 ? null : { version: world.tiers.length, json: world.tiers.at(-1)! }),
     writeTiers: async (json) => ({ version: world.tiers.push(json) }),
+    readSettings: async () => ({ version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} }),
+    async editSettings(request) {
+      const stored = { version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} };
+      const edited = editLayer(stored.document, request, (version) => (version === 0 ? {} : (world.settings[version - 1]?.layer ?? null)));
+      if (edited === null) return stored;
+      if ("problem" in edited) return edited;
+      const version = world.settings.length + 1;
+      world.settings.push({ version, at: new Date(world.now).toISOString(), author: request.author, ...edited });
+      return { version, document: edited.layer };
+    },
+    listSettingsVersions: async ({ limit, before }) =>
+      world.settings
+        .filter(({ version }) => version < (before ?? Infinity))
+        .toReversed()
+        .slice(0, limit)
+        .map(({ version, at, author, changes }) => ({ version, at, author, changes })),
   };
 }

@@ -1,0 +1,50 @@
+import type { MetricsState, ModelState } from "../router/metrics-fold.ts";
+import type { BucketsByModel, RateBuckets } from "../router/token-bucket.ts";
+import { METRICS_MIGRATIONS } from "./metrics-migrations.ts";
+import { migrate } from "./migrate.ts";
+
+/** What a metrics object holds of its provider's models. */
+export interface Measured {
+  metrics: MetricsState;
+  buckets: BucketsByModel;
+  /** Unix ms; 0 when never. */
+  publishedAt: number;
+}
+
+/** The SQL of a metrics object, and the only place of it. */
+export class MetricsStore {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+    storage.transactionSync(() => migrate(this.#sql, METRICS_MIGRATIONS));
+  }
+
+  read(): Measured {
+    const rows = this.#sql.exec("SELECT id, metrics, buckets FROM models").toArray();
+    const parse = (column: "metrics" | "buckets") => rows.map((row): [string, unknown] => [String(row["id"]), JSON.parse(String(row[column]))]).filter(([, value]) => value !== null);
+    return {
+      metrics: Object.fromEntries(parse("metrics")) as MetricsState,
+      buckets: Object.fromEntries(parse("buckets")) as Record<string, RateBuckets>,
+      publishedAt: Number(this.#sql.exec("SELECT at FROM published").one()["at"]),
+    };
+  }
+
+  /** Writes the models of which anything is another object than in `saved`. */
+  save(measured: Measured, saved: Measured): void {
+    this.#storage.transactionSync(() => {
+      for (const id of new Set([...Object.keys(measured.metrics), ...Object.keys(measured.buckets)])) {
+        const metrics: ModelState | undefined = measured.metrics[id];
+        const buckets: RateBuckets | undefined = measured.buckets[id];
+        if (metrics === saved.metrics[id] && buckets === saved.buckets[id]) continue;
+        this.#sql.exec("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", id, JSON.stringify(metrics ?? null), JSON.stringify(buckets ?? null));
+      }
+      for (const id of [...Object.keys(saved.metrics), ...Object.keys(saved.buckets)]) {
+        if (measured.metrics[id] === undefined && measured.buckets[id] === undefined) this.#sql.exec("DELETE FROM models WHERE id = ?", id);
+      }
+      if (measured.publishedAt !== saved.publishedAt) this.#sql.exec("UPDATE published SET at = ?", measured.publishedAt);
+    });
+  }
+}
