@@ -10,6 +10,7 @@ import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint }
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
+import { STATS_ENDPOINTS } from "./stats.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
 import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
 import { WORKFLOW_STREAM_ENDPOINTS } from "./workflow-streams.ts";
@@ -23,6 +24,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...AGENT_ENDPOINTS,
   ...CONFIG_ENDPOINTS,
   ...TIER_ENDPOINTS,
+  ...STATS_ENDPOINTS,
   ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,

@@ -10,7 +10,8 @@ export interface GatewayEntry {
   tier: string | null;
   taskType: string | null;
   calls: CallRecord[];
-  hasFailed: boolean;
+  /** The code of its failure; null when it was answered. */
+  failureCode: string | null;
   fallbacks: number;
 }
 

@@ -81,10 +81,10 @@ type RouteEventType = "model.selected" | "model.fallback" | "model.escalated";
 /** What happened on the way to an answer, for the workflow's log; the workflow adds the attempt and the time. */
 export type RouteEvent = { [Type in RouteEventType]: { type: Type; data: Omit<EventData[Type], "attempt"> } }[RouteEventType];
 
-/** How an attempt ended. Expected failures are values; nothing is thrown across RPC. `events`: of language-model attempts, in order. */
+/** How an attempt ended. Expected failures are values; nothing is thrown across RPC. `events`, in order, and `taskType`, as routed: of language-model attempts. */
 export type Outcome =
-  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null; events?: RouteEvent[] }
-  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null; events?: RouteEvent[] }
+  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null; events?: RouteEvent[]; taskType?: string }
+  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null; events?: RouteEvent[]; taskType?: string }
   | { status: "waiting" };
 
 /** Tokens of what an LLM agent was shown of its dependencies, before and after reduction. */

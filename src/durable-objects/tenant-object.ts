@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
 import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
+import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
 import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
@@ -68,6 +69,14 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async writeTiers(json: string): Promise<{ version: number }> {
     return { version: this.#store.transaction(() => this.#store.addTiers(json, Date.now())) };
+  }
+
+  async addGatewayCalls(entries: GatewayEntry[]): Promise<void> {
+    this.#store.transaction(() => this.#store.stats.takeGatewayCalls(entries, Date.now()));
+  }
+
+  async readStats(since: number): Promise<PeriodSums[]> {
+    return this.#store.stats.readPeriod(since);
   }
 
   async readSettings(): Promise<StoredDocument<SettingsLayer>> {

@@ -6,6 +6,7 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
+import { TenantStatsStore } from "./tenant-stats-store.ts";
 
 /** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
 export const MAX_TIERS_VERSIONS = 100;
@@ -32,10 +33,12 @@ export interface WorkflowQuery {
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly stats: TenantStatsStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
+    this.stats = new TenantStatsStore(storage.sql);
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
   }
 
@@ -112,11 +115,13 @@ export class TenantStore {
   }
 
   /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
-  putWorkflow({ summary, version }: IndexEntry, now: number): void {
+  putWorkflow({ summary, version, cells }: IndexEntry, now: number): void {
     const { id, name, status, metadata } = summary;
     const createdAt = Date.parse(summary.createdAt);
     const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
     if (removed !== undefined && createdAt <= Number(removed["created_at"])) return;
+    // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
+    if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
     const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
     const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
     if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
@@ -141,6 +146,7 @@ export class TenantStore {
     this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
     if (summary === null) return;
     this.#deleteMetadata(summary);
+    this.stats.forgetWorkflow(id);
     this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
   }
 

@@ -9,6 +9,8 @@ export interface CallSums {
   routes: number;
   /** Of these, how many gave none. */
   failures: number;
+  /** Of the failures, those whose answers missed what was asked for, also one or two tiers up. */
+  misses: number;
   calls: number;
   inputTokens: number;
   outputTokens: number;
@@ -16,6 +18,7 @@ export interface CallSums {
   costNanoUsd: number;
   baselineNanoUsd: number;
   fallbacks: number;
+  /** Answers that missed what was asked for and were asked again one tier up; counted at the tier that missed. */
   escalations: number;
   contextTokensSaved: number;
 }
@@ -41,9 +44,11 @@ export interface AnsweredRoute {
   taskType: string | null;
   /** What entered the ledger now. */
   calls: readonly CallRecord[];
-  hasFailed: boolean;
+  /** The code of its failure; null when it gave an answer. */
+  failureCode: string | null;
   fallbacks: number;
-  escalations: number;
+  /** Tiers whose answers were asked again one tier up, in order. */
+  escalatedFrom: readonly string[];
   contextTokensSaved: number;
 }
 
@@ -51,7 +56,7 @@ const SUM_NAMES = Object.keys(createSums()) as (keyof CallSums)[];
 
 export function createSums(): CallSums {
   return {
-    routes: 0, failures: 0, calls: 0, inputTokens: 0, outputTokens: 0, cachedTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0,
+    routes: 0, failures: 0, misses: 0, calls: 0, inputTokens: 0, outputTokens: 0, cachedTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0,
     fallbacks: 0, escalations: 0, contextTokensSaved: 0,
   };
 }
@@ -66,27 +71,36 @@ export function subtractSums(from: CallSums, sums: CallSums): CallSums {
 
 /** The cells that a route adds to. Each call counts in the hour in which it ended, and so does the route. */
 export function listCells(route: AnsweredRoute): StatsCell[] {
-  const tier = route.tier ?? "";
+  const cells = new Map<string, StatsCell>();
   const taskType = route.taskType ?? "";
-  const byHour = new Map<number, CallSums>();
-  const sumsAt = (at: number): CallSums => {
-    const hour = Math.floor(at / STATS_HOUR_MS) * STATS_HOUR_MS;
-    const sums = byHour.get(hour) ?? createSums();
-    byHour.set(hour, sums);
-    return sums;
-  };
+  const sumsOf = (at: number, tier: string): CallSums => addCell(cells, { hour: Math.floor(at / STATS_HOUR_MS) * STATS_HOUR_MS, tier, taskType, sums: createSums() });
   for (const call of route.calls) {
-    const sums = sumsAt(call.at);
+    const sums = sumsOf(call.at, route.tier ?? "");
     sums.calls += 1;
     for (const name of ["inputTokens", "outputTokens", "cachedTokens", "costNanoUsd", "baselineNanoUsd"] as const) sums[name] += call[name];
   }
-  if (route.tier !== null) {
-    const sums = sumsAt(route.at);
-    sums.routes += 1;
-    sums.failures += route.hasFailed ? 1 : 0;
-    sums.fallbacks += route.fallbacks;
-    sums.escalations += route.escalations;
-    sums.contextTokensSaved += route.contextTokensSaved;
-  }
-  return [...byHour].map(([hour, sums]) => ({ hour, tier, taskType, sums }));
+  if (route.tier === null) return [...cells.values()];
+  const sums = sumsOf(route.at, route.tier);
+  sums.routes += 1;
+  sums.failures += route.failureCode === null ? 0 : 1;
+  sums.misses += route.failureCode === "output_invalid" ? 1 : 0;
+  sums.fallbacks += route.fallbacks;
+  sums.contextTokensSaved += route.contextTokensSaved;
+  for (const tier of route.escalatedFrom) sumsOf(route.at, tier).escalations += 1;
+  return [...cells.values()];
+}
+
+/** One cell for each key. */
+export function mergeCells(cells: readonly StatsCell[]): StatsCell[] {
+  const merged = new Map<string, StatsCell>();
+  for (const { sums, ...key } of cells) addSums(addCell(merged, { ...key, sums: createSums() }), sums);
+  return [...merged.values()];
+}
+
+/** The sums of the cell that is there, else of this one. */
+function addCell(cells: Map<string, StatsCell>, cell: StatsCell): CallSums {
+  const name = `${cell.hour}:${cell.tier}:${cell.taskType}`;
+  const known = cells.get(name);
+  if (known === undefined) cells.set(name, cell);
+  return (known ?? cell).sums;
 }

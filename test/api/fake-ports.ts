@@ -7,6 +7,7 @@ import { editLayer } from "../../src/config/edit-settings.ts";
 import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
+import type { PeriodSums } from "../../src/api/stats-port.ts";
 import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
@@ -40,6 +41,8 @@ export interface FakeWorld {
   /** Calls of objects in order: `workflow.create`, `tenant.listAgents`, … */
   calls: string[];
   callbacks: { secret: string; body: Json }[];
+  /** What the tenant's calls come to. */
+  stats: PeriodSums[];
   /** What a stream was asked of the object with. */
   streams: Request[];
   list: Parameters<TenantPort["listWorkflows"]>[0] | null;
@@ -51,7 +54,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), log: [], calls: [], callbacks: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
   };
 }
 
@@ -192,6 +195,8 @@ function createFakeTenant(world: FakeWorld): TenantPort {
       world.list = query;
       return { items: [], nextCursor: null };
     },
+    addGatewayCalls: async () => undefined,
+    readStats: async () => world.stats,
     indexWorkflow: async () => undefined,
     removeWorkflow: async () => undefined,
     listStale: async () => [],

@@ -98,7 +98,6 @@ describe("a call that succeeds", () => {
       output: "Hello",
       context: null,
       route: { tier: "weak", model: "small", provider: "local", complexity: 2, reason: "Tier weak is asked for; small is the only model of the tier that can take the call.", fallbacks: [] },
-      taskType: "general",
       events: [{ type: "model.selected", data: { tier: "weak", model: "small", provider: "local", complexity: 2, reason: expect.any(String) } }],
       calls: [
         {

@@ -37,6 +37,7 @@ interface Trail {
   events: RouteEvent[];
   failedModels: string[];
   route: Route | null;
+  taskType?: string;
 }
 
 function createTrail(): Trail {
@@ -50,7 +51,7 @@ async function runChosen(task: LlmTask, request: RouteRequest, first: RouteChoic
     const result = await askChain(task, choice, deps);
     takeResult(trail, choice, result);
     const { fault } = result;
-    if (fault === null) return { status: "completed", output: result.answer, calls: trail.calls, route: trail.route, context: task.built.context, events: trail.events };
+    if (fault === null) return { status: "completed", output: result.answer, calls: trail.calls, route: trail.route, context: task.built.context, events: trail.events, taskType: first.taskType };
     const next = escalations < deps.settings.routing.maxEscalations ? escalate(request, result, deps) : null;
     if (next === null || deps.signal.aborted) return fail(fault.failure, trail, fault.retryAfterMs);
     const from = result.last!;
@@ -84,6 +85,7 @@ function takeResult(trail: Trail, choice: RouteChoice, result: FallbackResult<Js
   const describe = ({ tier, model }: typeof first) => ({ tier, model: model.id, provider: model.provider, complexity: score, reason });
   if (trail.route === null) trail.events.push({ type: "model.selected", data: describe(first) });
   trail.events.push(...result.events);
+  trail.taskType = choice.taskType;
   trail.calls.push(...result.calls);
   trail.failedModels.push(...result.failedModels);
   const takeover = result.failedModels.length === 0 ? "" : ` ${result.failedModels.join(" and ")} failed, and ${last.model.id} took over.`;
@@ -126,6 +128,6 @@ function contextOf(deps: LlmDeps): CallContext {
   return { document, metrics, settings, isConfigured, now: now() };
 }
 
-function fail(failure: Failure, { calls, events, route }: Trail, retryAfterMs: number | null = null): Outcome {
-  return { status: "failed", failure, retryAfterMs, calls, route, events };
+function fail(failure: Failure, { calls, events, route, taskType }: Trail, retryAfterMs: number | null = null): Outcome {
+  return { status: "failed", failure, retryAfterMs, calls, route, events, ...(taskType === undefined ? {} : { taskType }) };
 }
