@@ -13,6 +13,7 @@ import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consu
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
 import type { LoadModels } from "./consumer/load-models.ts";
+import { createFailureMemory, type FailureMemory } from "./consumer/failure-memory.ts";
 import { createMetricsClient } from "./consumer/metrics-client.ts";
 import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
@@ -44,6 +45,7 @@ interface Platform {
   log: Log;
   tiers: TiersCache;
   health: ModelHealth;
+  failures: FailureMemory;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
 }
 
@@ -84,7 +86,7 @@ function openPlatform(env: Env): Platform {
   });
   const baseSettings = readSettings(env.SETTINGS);
   const log = createLog(env.LOG_LEVEL);
-  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), registries: new WeakMap() };
+  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap() };
   platforms.set(env, platform);
   return platform;
 }
@@ -200,7 +202,7 @@ export function createAttemptDeps(env: Env): AttemptDeps {
 }
 
 function createLoadModels(env: Env): LoadModels {
-  const { tiers, registries, settings, health } = openPlatform(env);
+  const { tiers, registries, settings, health, failures } = openPlatform(env);
   const secrets = (name: string) => readSecret(env, name);
   return async (tenant) => {
     const [{ document }, tenantSettings] = await Promise.all([tiers.read(), settings.read(tenant)]);
@@ -217,8 +219,14 @@ function createLoadModels(env: Env): LoadModels {
       },
       settings: tenantSettings,
       metrics: await health.snapshot(callable),
-      health,
-      failureRate: () => 0,
+      health: {
+        ...health,
+        observe: (observation) => {
+          failures.observe(observation, tenantSettings.routing.metricsHalfLifeMs);
+          health.observe(observation);
+        },
+      },
+      failureRate: (taskType) => failures.rate(tenant, taskType, Date.now(), tenantSettings.routing.metricsHalfLifeMs),
     };
   };
 }

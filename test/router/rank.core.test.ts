@@ -71,8 +71,8 @@ describe("the strategies", () => {
   test("balanced is half cost, three tenths latency and a fifth quality, each normalised over the candidates", () => {
     const { eligible } = rank([cheap, quick, good], "balanced", { metrics });
     const scores = Object.fromEntries(eligible.map(({ model, score }) => [model.id, score]));
-    // Cheapest 1, dearest 0; fastest 1, slowest 0; best 1, worst 0.
-    expect(scores["cheap"]).toBeCloseTo(0.5 * 1 + 0.3 * 0 + 0.2 * 0);
+    // The cheapest of all, and the slowest and the least good: all of the cost's weight and nothing else.
+    expect(scores["cheap"]).toBeCloseTo(0.5);
     const cost = (nano: number) => (nano - 200_000) / (19_000_000 - 200_000);
     const ms = (tokensPerSecond: number) => 500 + 500_000 / tokensPerSecond;
     const latency = (value: number) => (value - ms(300)) / (ms(30) - ms(300));
