@@ -48,8 +48,8 @@ function createContext(count: number, isSpread: boolean): RouteContext {
   for (const model of models) document.tiers[model.tier].push(model.id);
   const registry = createEngineRegistry(() => "set");
   for (const provider of document.providers) registry.register(provider, () => Promise.reject(new Error("not called")));
-  const { routing, classification } = Settings.parse({});
-  return { document, metrics: createSnapshot(models), settings: routing, classification, isConfigured: registry.isConfigured, now: NOW };
+  const { routing, classification, quality } = Settings.parse({});
+  return { document, metrics: createSnapshot(models), settings: routing, classification, priorCalls: quality.priorCalls, isConfigured: registry.isConfigured, now: NOW };
 }
 
 function createSnapshot(models: readonly ModelEntry[]): MetricsSnapshot {

@@ -25,6 +25,8 @@ export interface CallNeeds {
 export interface RankContext {
   metrics: MetricsSnapshot | null;
   settings: RankSettings;
+  /** For how many answers the quality of a model's entry counts before those that were checked outweigh it. */
+  priorCalls: number;
   isConfigured: (providerId: string) => boolean;
   /** Unix ms. */
   now: number;
@@ -86,7 +88,7 @@ export function expectCostNanoUsd({ price }: ModelEntry, inputTokens: number, ou
 }
 
 /** What a call of this model is expected to cost and take, before anybody asks whether it can be made. */
-export function measureModel(member: TierModel, needs: CallNeeds, { metrics, settings, now }: Omit<RankContext, "isConfigured">): RankedModel {
+export function measureModel(member: TierModel, needs: CallNeeds, { metrics, settings, priorCalls, now }: Omit<RankContext, "isConfigured">): RankedModel {
   const measured = metrics?.models[member.model.id];
   const circuit = measured?.circuit;
   const isOpen = circuit?.state === "open" && circuit.openUntil !== null && now < circuit.openUntil;
@@ -97,12 +99,19 @@ export function measureModel(member: TierModel, needs: CallNeeds, { metrics, set
     score: null,
     expectedNanoUsd: expectCostNanoUsd(member.model, needs.inputTokens, Math.min(needs.expectedOutputTokens, member.model.maxOutputTokens)),
     expectedMs: expectDurationMs(measured, needs.expectedOutputTokens, settings),
-    quality: (member.model.quality ?? settings.assumedQuality) * (measured?.quality ?? 1),
+    quality: (member.model.quality ?? settings.assumedQuality) * passRate(measured, priorCalls),
     needsProbe: circuit !== undefined && circuit.state !== "closed" && !isOpen,
     excludedBy: null,
     openUntil: isOpen ? circuit.openUntil : null,
     reason: "",
   };
+}
+
+/** The share of answers that pass their checks; those of a model that was never checked are believed to. */
+function passRate(metrics: ModelMetrics | undefined, priorCalls: number): number {
+  if (metrics == null || metrics.quality === null) return 1;
+  const answers = priorCalls + metrics.calls;
+  return answers === 0 ? 1 : (priorCalls + metrics.quality * metrics.calls) / answers;
 }
 
 /** A cap is a limit, no demand: what the largest answer of the tier cannot reach is cut to it. */

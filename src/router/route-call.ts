@@ -2,8 +2,8 @@ import type { Settings } from "../config/settings.ts";
 import { isEmbedded, listTier } from "./find-model.ts";
 import { routeRequest, type RouteContext, type RouteDecision, type RouteRequest } from "./route-request.ts";
 
-export interface CallContext extends Omit<RouteContext, "settings" | "classification"> {
-  settings: Pick<Settings, "orchestration" | "classification" | "routing">;
+export interface CallContext extends Omit<RouteContext, "settings" | "classification" | "priorCalls"> {
+  settings: Pick<Settings, "orchestration" | "classification" | "quality" | "routing">;
 }
 
 /**
@@ -11,8 +11,8 @@ export interface CallContext extends Omit<RouteContext, "settings" | "classifica
  * takes over from it.
  */
 export function routeCall(request: RouteRequest, context: CallContext): RouteDecision {
-  const { orchestration, classification, routing } = context.settings;
-  const routeContext: RouteContext = { ...context, settings: routing, classification };
+  const { orchestration, classification, quality, routing } = context.settings;
+  const routeContext: RouteContext = { ...context, settings: routing, classification, priorCalls: quality.priorCalls };
   if (orchestration.enabled || request.model != null) return routeRequest(request, routeContext);
   const model = orchestration.defaultModel ?? findDefaultModel(context);
   const decision = routeRequest(model === null ? { ...request, tier: "base" } : { ...request, model, tier: null }, routeContext);

@@ -40,6 +40,8 @@ export interface RouteContext {
   settings: RoutingSettings;
   /** How the type of a task is found that names none. */
   classification: Pick<Settings["classification"], "inferTaskType" | "defaultTaskType">;
+  /** For how many answers a model's stated quality counts before the measured one outweighs it. */
+  priorCalls: number;
   isConfigured: (providerId: string) => boolean;
   /** Unix ms. */
   now: number;

@@ -21,7 +21,7 @@ function measured(changes: Partial<ModelMetrics> = {}): ModelMetrics {
 }
 
 function rank(members: TierModel[], strategy: Strategy, changes: { needs?: Partial<CallNeeds>; metrics?: MetricsSnapshot["models"]; settings?: Partial<RankContext["settings"]>; isConfigured?: RankContext["isConfigured"] } = {}) {
-  const context: RankContext = { metrics: { at: NOW, models: changes.metrics ?? {} }, settings: { ...SETTINGS, preferFreeTier: false, ...changes.settings }, isConfigured: changes.isConfigured ?? (() => true), now: NOW };
+  const context: RankContext = { metrics: { at: NOW, models: changes.metrics ?? {} }, settings: { ...SETTINGS, preferFreeTier: false, ...changes.settings }, priorCalls: 20, isConfigured: changes.isConfigured ?? (() => true), now: NOW };
   return rankModels(members, { ...NEEDS, ...changes.needs }, strategy, context);
 }
 
@@ -48,9 +48,9 @@ describe("what is expected of a call", () => {
     expect(expectDurationMs(metrics, 500, SETTINGS)).toBeCloseTo(expected);
   });
 
-  test("its quality is what the entry states, times the share of answers that passed their checks", () => {
-    const { eligible } = rank([member("a", { quality: 8 }), member("b", { quality: undefined })], "quality", { metrics: { a: measured({ quality: 0.5 }) } });
-    expect(Object.fromEntries(eligible.map(({ model, quality }) => [model.id, quality]))).toEqual({ a: 4, b: SETTINGS.assumedQuality });
+  test("its quality is what the entry states, times the share of answers that passed their checks, once there are enough of them", () => {
+    const { eligible } = rank([member("a", { quality: 8 }), member("b", { quality: undefined })], "quality", { metrics: { a: measured({ quality: 0.5, calls: 60 }) } });
+    expect(Object.fromEntries(eligible.map(({ model, quality }) => [model.id, quality]))).toEqual({ a: 8 * ((20 + 0.5 * 60) / 80), b: SETTINGS.assumedQuality });
   });
 });
 

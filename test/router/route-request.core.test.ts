@@ -36,7 +36,7 @@ const DOCUMENT: TierDocument = {
 const ALL = ["one", "two", "offline"];
 
 function context(configured: string[] = ALL, changes: Partial<RouteContext> = {}): RouteContext {
-  return { document: DOCUMENT, metrics: null, settings: DEFAULTS.routing, classification: DEFAULTS.classification, isConfigured: (id) => configured.includes(id), now: NOW, ...changes };
+  return { document: DOCUMENT, metrics: null, settings: DEFAULTS.routing, classification: DEFAULTS.classification, priorCalls: DEFAULTS.quality.priorCalls, isConfigured: (id) => configured.includes(id), now: NOW, ...changes };
 }
 
 function resting(...ids: string[]): RouteContext["metrics"] {
