@@ -37,13 +37,12 @@ export function patchSettings(below: Settings, layer: SettingsLayer, patch: unkn
   return parsed.success && faults.length === 0 ? { layer: merged, settings: parsed.data } : { faults };
 }
 
-/** The keys whose value differs, by path. */
+/** The keys whose value differs, by path; null stands for one that is not there. */
 export function listChanges(before: Settings, after: Settings): SettingsChange[] {
   const previous = new Map(leavesOf(before as unknown as SettingsLayer, ""));
-  return leavesOf(after as unknown as SettingsLayer, "").flatMap(([path, value]) => {
-    const known = previous.get(path) ?? null;
-    return JSON.stringify(known) === JSON.stringify(value) ? [] : [{ path, before: known, after: value }];
-  });
+  const current = new Map(leavesOf(after as unknown as SettingsLayer, ""));
+  const changes = [...new Set([...current.keys(), ...previous.keys()])].map((path) => ({ path, before: previous.get(path) ?? null, after: current.get(path) ?? null }));
+  return changes.filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after));
 }
 
 function settle(below: Settings, layer: SettingsLayer): { layer: SettingsLayer; settings: Settings } {

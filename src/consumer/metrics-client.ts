@@ -106,8 +106,8 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
     },
     observe(observation) {
       const known = open(observation.provider);
-      if (known.waiting.length >= MAX_WAITING_OBSERVATIONS) return;
-      known.waiting.push(observation);
+      // Of too many the last are dropped, but whoever made one sees to the delivery: the requests that made the others may be over.
+      if (known.waiting.length < MAX_WAITING_OBSERVATIONS) known.waiting.push(observation);
       deps.keepAlive(deliverInTurn(observation.provider, known, known.waiting));
     },
     async acquireProbe(provider, model) {
