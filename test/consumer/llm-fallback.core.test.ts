@@ -157,7 +157,7 @@ describe("an answer that misses the task's schema", () => {
   test("is asked again one tier up, within the attempt; the miss is remembered and both are paid", async () => {
     const { outcome, called, observed } = await run({ "weak-1": wrong, "base-1": right }, { llm: { outputSchema } });
     expect(called).toBe("weak-1 base-1");
-    expect(outcome).toMatchObject({ status: "completed", output: { n: 3 }, route: { tier: "base", model: "base-1", fallbacks: ["weak-1"], reason: expect.stringContaining("weak-1 missed the task's schema") }, calls: [{ model: "weak-1" }, { model: "base-1" }] });
+    expect(outcome).toMatchObject({ status: "completed", output: { n: 3 }, route: { tier: "base", model: "base-1", fallbacks: ["weak-1"], reason: "weak-1 of tier weak missed the task's schema; base-1 of tier base has the highest quality." }, calls: [{ model: "weak-1" }, { model: "base-1" }] });
     expect(storyOf(outcome)).toEqual(["selected weak-1", "escalated weak-1→base-1"]);
     expect(outcome.status === "completed" && outcome.events?.[1]?.data).toMatchObject({ fromTier: "weak", toTier: "base", error: { code: "output_invalid" } });
     expect(observed.map(({ model, quality, isSuccess }) => [model, quality, isSuccess])).toEqual([["weak-1", 0, true], ["base-1", 1, true]]);

@@ -57,7 +57,7 @@ async function runChosen(task: LlmTask, request: RouteRequest, first: RouteChoic
     const from = result.last!;
     trail.events.push({ type: "model.escalated", data: { from: from.model.id, to: next.chosen.model.id, fromTier: from.tier, toTier: next.tier, error: fault.failure } });
     trail.failedModels.push(from.model.id);
-    choice = { ...next, complexity: first.complexity, reason: `${from.model.id} missed the task's schema; ${next.reason}` };
+    choice = { ...next, complexity: first.complexity, reason: `${from.model.id} of tier ${from.tier} missed the task's schema; ${next.chosen.model.id} of tier ${next.tier} ${next.chosen.reason}.` };
   }
 }
 
