@@ -1,5 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import type { ApiDeps } from "./api/api-deps.ts";
+import { createEntrySender } from "./api/gateway/entry-sender.ts";
+import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
@@ -47,6 +49,8 @@ interface Platform {
   health: ModelHealth;
   failures: FailureMemory;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
+  /** Enters what the gateway called into a tenant's ledger and stats. */
+  entries: GatewayDeps["enter"];
 }
 
 /** What a workflow's object can do beside computing. */
@@ -86,7 +90,7 @@ function openPlatform(env: Env): Platform {
   });
   const baseSettings = readSettings(env.SETTINGS);
   const log = createLog(env.LOG_LEVEL);
-  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap() };
+  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), entries: openEntries(env, log) };
   platforms.set(env, platform);
   return platform;
 }
@@ -120,8 +124,18 @@ function openHealth(env: Env, log: Log): ModelHealth {
   });
 }
 
+function openEntries(env: Env, log: Log): GatewayDeps["enter"] {
+  return createEntrySender({
+    now: Date.now,
+    sleep: waitFor,
+    send: (tenant, entries) => openTenant(env, tenant).addGatewayCalls(entries),
+    keepAlive: waitUntil,
+    onFault: (error) => log({ event: "ledger.failed", message: String(error) }),
+  });
+}
+
 export function createApiDeps(env: Env): ApiDeps {
-  const { tiers, log, baseSettings, settings } = openPlatform(env);
+  const { tiers, log, baseSettings, settings, entries } = openPlatform(env);
   const allowPrivate = isPrivateAllowed(env);
   return {
     rootKey: env.ROOT_KEY ?? null,
@@ -137,6 +151,12 @@ export function createApiDeps(env: Env): ApiDeps {
     settings,
     metrics: (provider) => openMetrics(env, provider),
     loadModels: createLoadModels(env),
+    gateway: {
+      fetch: (input, init) => fetch(input, init),
+      secret: (name) => readSecret(env, name),
+      keepAlive: waitUntil,
+      enter: entries,
+    },
     log,
   };
 }

@@ -4,6 +4,7 @@ import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { Log } from "../log.ts";
+import type { GatewayDeps } from "./gateway/gateway-deps.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
 
@@ -37,5 +38,7 @@ export interface ApiDeps {
   metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
   /** The models that a tenant's calls are routed to. */
   loadModels: LoadModels;
+  /** What the gateway calls models with, and where it enters what they cost. */
+  gateway: GatewayDeps;
   log: Log;
 }

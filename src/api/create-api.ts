@@ -7,6 +7,7 @@ import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
 import { CONFIG_ENDPOINTS } from "./config.ts";
 import { documentEndpoints } from "./documents.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
+import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
@@ -27,6 +28,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...STATS_ENDPOINTS,
   ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
+  ...GATEWAY_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),
 ];

@@ -100,6 +100,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
       failureRate: () => 0,
     }),
+    gateway: { fetch: () => Promise.reject(new Error("no provider here")), secret: () => undefined, keepAlive: () => undefined, enter: () => undefined },
     log: (event) => world.log.push(event),
     ...changes,
   });
