@@ -34,6 +34,13 @@ interface Known extends ProviderHealth {
   waiting: CallObservation[];
 }
 
+/** What all parts of one client share. */
+interface Shared extends MetricsClientDeps {
+  open: (provider: string) => Known;
+  /** To be called when anything is known anew. */
+  changed: () => void;
+}
+
 /**
  * An isolate's view of all models' health. Requests of one isolate share its data but not its timers and calls, which end with their
  * request: so each keeps its own timer, and the first whose turn comes delivers for all.
@@ -46,61 +53,12 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
     providers.set(provider, known);
     return known;
   };
-
-  const deliver = async (provider: string, known: Known): Promise<void> => {
-    const batch = known.waiting;
-    const begunAt = deps.now();
-    known.waiting = [];
-    known.deliveredAt = begunAt;
-    try {
-      const circuits = await deps.object(provider).observe(batch);
-      if (begunAt < known.heardAt) return;
-      Object.assign(known, { circuits, heardAt: begunAt } satisfies Partial<Known>);
-      joined = null;
-    } catch (error) {
-      deps.onFault(error);
-    }
-  };
-  const deliverInTurn = async (provider: string, known: Known, batch: CallObservation[]): Promise<void> => {
-    while (known.waiting === batch) {
-      const waitMs = known.deliveredAt + DELIVERY_GAP_MS - deps.now();
-      if (waitMs <= 0) return deliver(provider, known);
-      await deps.sleep(waitMs);
-    }
-  };
-  const readReplicas = async (names: readonly string[]): Promise<void> => {
-    // Marked first, so that those who come meanwhile do not read too.
-    for (const name of names) open(name).replicaReadAt = deps.now();
-    try {
-      const replicas = await deps.readReplicas(names);
-      for (const [index, name] of names.entries()) {
-        const replica = replicas[index] ?? null;
-        const known = open(name);
-        if (replica !== null && replica.at >= (known.replica?.at ?? 0)) known.replica = replica;
-      }
-      joined = null;
-    } catch (error) {
-      deps.onFault(error);
-    }
-  };
-  const refresh = async (names: readonly string[]): Promise<void> => {
-    const now = deps.now();
-    for (const name of names) {
-      const known = open(name);
-      if (now - Math.max(known.heardAt, known.deliveredAt) >= CIRCUITS_FRESH_MS) deps.keepAlive(deliver(name, known));
-    }
-    const stale = names.filter((name) => now - open(name).replicaReadAt >= SNAPSHOT_FRESH_MS);
-    if (stale.length === 0) return;
-    // Only the first reading is waited for: afterwards there is something to go by.
-    const isFirst = stale.some((name) => open(name).replicaReadAt === -Infinity);
-    const reading = readReplicas(stale);
-    if (isFirst) await reading;
-    else deps.keepAlive(reading);
-  };
+  const shared: Shared = { ...deps, open, changed: () => void (joined = null) };
 
   return {
     async snapshot(names) {
-      await refresh(names);
+      refreshCircuits(names, shared);
+      await refreshReplicas(names, shared);
       if (joined === null || !isSameList(joined.names, names)) joined = { names: [...names], snapshot: joinMetrics(names.map(open)) };
       return joined.snapshot;
     },
@@ -108,7 +66,7 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
       const known = open(observation.provider);
       // Of too many the last are dropped, but whoever made one sees to the delivery: the requests that made the others may be over.
       if (known.waiting.length < MAX_WAITING_OBSERVATIONS) known.waiting.push(observation);
-      deps.keepAlive(deliverInTurn(observation.provider, known, known.waiting));
+      deps.keepAlive(deliverInTurn(observation.provider, known.waiting, shared));
     },
     async acquireProbe(provider, model) {
       try {
@@ -130,6 +88,70 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
       }
     },
   };
+}
+
+/** Waits for the provider's turn, unless somebody else delivers `batch` before. */
+async function deliverInTurn(provider: string, batch: CallObservation[], shared: Shared): Promise<void> {
+  const known = shared.open(provider);
+  while (known.waiting === batch) {
+    const waitMs = known.deliveredAt + DELIVERY_GAP_MS - shared.now();
+    if (waitMs <= 0) return deliver(provider, shared);
+    await shared.sleep(waitMs);
+  }
+}
+
+/** Delivers what waits, be it nothing, and takes the circuits that are told in return. */
+async function deliver(provider: string, { open, now, object, changed, onFault }: Shared): Promise<void> {
+  const known = open(provider);
+  const batch = known.waiting;
+  const begunAt = now();
+  known.waiting = [];
+  known.deliveredAt = begunAt;
+  try {
+    const circuits = await object(provider).observe(batch);
+    // Of two answers that overtake each other the one that was asked for later is right.
+    if (begunAt < known.heardAt) return;
+    known.circuits = circuits;
+    known.heardAt = begunAt;
+    changed();
+  } catch (error) {
+    onFault(error);
+  }
+}
+
+function refreshCircuits(names: readonly string[], shared: Shared): void {
+  const now = shared.now();
+  for (const name of names) {
+    const { heardAt, deliveredAt } = shared.open(name);
+    if (now - Math.max(heardAt, deliveredAt) >= CIRCUITS_FRESH_MS) shared.keepAlive(deliver(name, shared));
+  }
+}
+
+async function refreshReplicas(names: readonly string[], shared: Shared): Promise<void> {
+  const now = shared.now();
+  const stale = names.filter((name) => now - shared.open(name).replicaReadAt >= SNAPSHOT_FRESH_MS);
+  if (stale.length === 0) return;
+  // Only the first reading is waited for: afterwards there is something to go by.
+  const isFirst = stale.some((name) => shared.open(name).replicaReadAt === -Infinity);
+  const reading = readReplicas(stale, shared);
+  if (isFirst) await reading;
+  else shared.keepAlive(reading);
+}
+
+async function readReplicas(names: readonly string[], shared: Shared): Promise<void> {
+  // Marked first, so that those who come meanwhile do not read too.
+  for (const name of names) shared.open(name).replicaReadAt = shared.now();
+  try {
+    const replicas = await shared.readReplicas(names);
+    for (const [index, name] of names.entries()) {
+      const replica = replicas[index] ?? null;
+      const known = shared.open(name);
+      if (replica !== null && replica.at >= (known.replica?.at ?? 0)) known.replica = replica;
+    }
+    shared.changed();
+  } catch (error) {
+    shared.onFault(error);
+  }
 }
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {
