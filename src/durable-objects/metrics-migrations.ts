@@ -3,8 +3,8 @@ export const METRICS_MIGRATIONS: readonly string[] = [
   `
   -- What is kept of one model, as JSON: a sketch of all its latencies is a few ten KB at most, so each model has a row of its own.
   CREATE TABLE models (id TEXT PRIMARY KEY, metrics TEXT NOT NULL, buckets TEXT NOT NULL) WITHOUT ROWID;
-  -- When the metrics were last replicated.
-  CREATE TABLE published (at INTEGER NOT NULL);
-  INSERT INTO published VALUES (0);
+  -- When the metrics were last replicated, and whose they are: an object that an alarm woke may not know its own name.
+  CREATE TABLE published (at INTEGER NOT NULL, provider TEXT);
+  INSERT INTO published VALUES (0, NULL);
   `,
 ];

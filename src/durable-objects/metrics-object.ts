@@ -23,8 +23,8 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort {
     super(ctx, env);
     this.#deps = createMetricsDeps(env);
     this.#store = new MetricsStore(ctx.storage);
-    this.#measured = this.#store.read();
-    this.#saved = this.#measured;
+    this.#saved = this.#store.read();
+    this.#measured = { ...this.#saved, provider: this.#saved.provider ?? ctx.id.name ?? null };
   }
 
   async observe(batch: CallObservation[]): Promise<CircuitReports> {
@@ -82,12 +82,11 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort {
   async #publish(): Promise<void> {
     const { routing } = await this.#deps.settings();
     const now = Date.now();
-    const { metrics, publishedAt } = this.#measured;
+    const { metrics, publishedAt, provider } = this.#measured;
     if (metrics === this.#published || now < publishedAt + routing.metricsPublishMs) return;
     this.#measured = { ...this.#measured, publishedAt: now };
     this.#save();
-    const name = this.ctx.id.name;
-    if (name !== undefined) await this.#deps.publish(name, snapshotMetrics(metrics, now, routing));
+    if (provider !== null) await this.#deps.publish(provider, snapshotMetrics(metrics, now, routing));
     this.#published = metrics;
     this.#measured = { ...this.#measured, publishedAt: Date.now() };
   }

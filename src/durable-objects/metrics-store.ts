@@ -9,6 +9,8 @@ export interface Measured {
   buckets: BucketsByModel;
   /** Unix ms; 0 when never. */
   publishedAt: number;
+  /** Null until it is known. */
+  provider: string | null;
 }
 
 /** The SQL of a metrics object, and the only place of it. */
@@ -25,10 +27,12 @@ export class MetricsStore {
   read(): Measured {
     const rows = this.#sql.exec("SELECT id, metrics, buckets FROM models").toArray();
     const parse = (column: "metrics" | "buckets") => rows.map((row): [string, unknown] => [String(row["id"]), JSON.parse(String(row[column]))]).filter(([, value]) => value !== null);
+    const published = this.#sql.exec("SELECT at, provider FROM published").one();
     return {
       metrics: Object.fromEntries(parse("metrics")) as MetricsState,
       buckets: Object.fromEntries(parse("buckets")) as Record<string, RateBuckets>,
-      publishedAt: Number(this.#sql.exec("SELECT at FROM published").one()["at"]),
+      publishedAt: Number(published["at"]),
+      provider: published["provider"] === null ? null : String(published["provider"]),
     };
   }
 
@@ -44,7 +48,7 @@ export class MetricsStore {
       for (const id of [...Object.keys(saved.metrics), ...Object.keys(saved.buckets)]) {
         if (measured.metrics[id] === undefined && measured.buckets[id] === undefined) this.#sql.exec("DELETE FROM models WHERE id = ?", id);
       }
-      if (measured.publishedAt !== saved.publishedAt) this.#sql.exec("UPDATE published SET at = ?", measured.publishedAt);
+      if (measured.publishedAt !== saved.publishedAt || measured.provider !== saved.provider) this.#sql.exec("UPDATE published SET at = ?, provider = ?", measured.publishedAt, measured.provider);
     });
   }
 }
