@@ -143,7 +143,8 @@ describe("GET /v1/metrics/models", () => {
   });
 
   test("answers what it can when one provider's object does not answer", async () => {
-    const { ask, world } = createTestApi({ metrics: () => ({ readSnapshot: () => Promise.reject(new Error("overloaded")) }) });
+    const away = { readSnapshot: () => Promise.reject(new Error("overloaded")), readEvidence: async () => [] };
+    const { ask, world } = createTestApi({ metrics: () => away });
     const { items } = (await (await ask("GET", "/v1/metrics/models")).json()) as { items: object[] };
     expect(items.length).toBeGreaterThan(5);
     expect(world.log).toContainEqual({ event: "metrics.failed", message: "Error: overloaded" });
