@@ -19,6 +19,7 @@ import { createFailureMemory, type FailureMemory } from "./consumer/failure-memo
 import { createMetricsClient } from "./consumer/metrics-client.ts";
 import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
+import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
@@ -150,6 +151,7 @@ export function createApiDeps(env: Env): ApiDeps {
     baseSettings,
     settings,
     metrics: (provider) => openMetrics(env, provider),
+    evidence: (provider) => openMetrics(env, provider),
     loadModels: createLoadModels(env),
     gateway: {
       fetch: (input, init) => fetch(input, init),
@@ -278,8 +280,8 @@ export function openTenant(env: Env, tenant: string): TenantPort {
 }
 
 /** The object that measures one provider's models. */
-function openMetrics(env: Env, provider: string): MetricsPort {
-  return env.METRICS.getByName(provider) as unknown as MetricsPort;
+function openMetrics(env: Env, provider: string): MetricsPort & EvidencePort {
+  return env.METRICS.getByName(provider) as unknown as MetricsPort & EvidencePort;
 }
 
 /** False when the signal fired first. */

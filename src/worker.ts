@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApi } from "./api/create-api.ts";
+import { reoptimizeOnSchedule } from "./api/optimizations.ts";
 import type { ExecutorPort } from "./consumer/attempt-port.ts";
 import { consumeBatch, consumeDeadLetters } from "./consumer/consume-batch.ts";
 import { runAttempt } from "./consumer/run-attempt.ts";
@@ -35,5 +36,7 @@ export default {
     const consume = batch.queue.endsWith("-dead") ? consumeDeadLetters : consumeBatch;
     await consume([...batch.messages], createConsumerDeps(env));
   },
-  scheduled: (_controller, env) => sweepStale(createSweepDeps(env)),
+  scheduled: async (_controller, env) => {
+    await Promise.all([sweepStale(createSweepDeps(env)), reoptimizeOnSchedule(createApiDeps(env))]);
+  },
 } satisfies ExportedHandler<Env>;

@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import type { MetricsPort } from "../consumer/metrics-port.ts";
+import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import type { Log } from "../log.ts";
 import type { GatewayDeps } from "./gateway/gateway-deps.ts";
 import type { TenantPort } from "./tenant-port.ts";
@@ -36,6 +37,8 @@ export interface ApiDeps {
   settings: Pick<SettingsCache, "read" | "publish">;
   /** The object that measures a provider's models. */
   metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
+  /** What the same object tells of single calls. */
+  evidence: (provider: string) => EvidencePort;
   /** The models that a tenant's calls are routed to. */
   loadModels: LoadModels;
   /** What the gateway calls models with, and where it enters what they cost. */

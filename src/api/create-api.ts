@@ -9,6 +9,7 @@ import { documentEndpoints } from "./documents.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
 import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
+import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { STATS_ENDPOINTS } from "./stats.ts";
@@ -26,6 +27,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...CONFIG_ENDPOINTS,
   ...TIER_ENDPOINTS,
   ...STATS_ENDPOINTS,
+  ...OPTIMIZATION_ENDPOINTS,
   ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,

@@ -1,6 +1,7 @@
 import type { StoredDocument } from "../config/document-cache.ts";
 import type { SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
+import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
 import type { Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { StatsPort, WorkflowCell } from "./stats-port.ts";
@@ -32,7 +33,7 @@ export interface SettingsVersion {
 }
 
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
-export interface TenantPort extends StatsPort {
+export interface TenantPort extends StatsPort, OptimizationPort {
   /** 409 when the tenant has as many agents, or bytes of them, as it may. */
   putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem>;
   listAgents(): Promise<RegisteredAgent[]>;

@@ -7,4 +7,8 @@ export const METRICS_MIGRATIONS: readonly string[] = [
   CREATE TABLE published (at INTEGER NOT NULL, provider TEXT);
   INSERT INTO published VALUES (0, NULL);
   `,
+  `
+  -- Sums over single calls by time, task type, tier and model, as JSON, one row for each step of the window.
+  CREATE TABLE evidence (start INTEGER PRIMARY KEY, json TEXT NOT NULL);
+  `,
 ];

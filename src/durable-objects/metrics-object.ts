@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { MetricsPort, RateLease, RateRequest } from "../consumer/metrics-port.ts";
+import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import { createMetricsDeps, type MetricsDeps } from "../deps.ts";
+import { foldEvidence, readEvidence, type EvidenceRow } from "../optimizer/evidence.ts";
 import { foldObservations, readCircuits, snapshotMetrics, takeProbe, type CircuitReports } from "../router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
 import { leaseModelRate } from "../router/token-bucket.ts";
@@ -10,7 +12,7 @@ import { MetricsStore, type Measured } from "./metrics-store.ts";
 const SAVE_AFTER_MS = 1_000;
 
 /** Measures the models of one provider, holds their circuits and their limits per minute. Its alarm saves and replicates what is new. */
-export class MetricsObject extends DurableObject<Env> implements MetricsPort {
+export class MetricsObject extends DurableObject<Env> implements MetricsPort, EvidencePort {
   readonly #store: MetricsStore;
   readonly #deps: MetricsDeps;
   #measured: Measured;
@@ -32,7 +34,10 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort {
     const { routing } = await this.#deps.settings();
     const now = Date.now();
     const before = readCircuits(this.#measured.metrics, now);
-    this.#change({ metrics: foldObservations(this.#measured.metrics, batch, now, routing) });
+    this.#change({
+      metrics: foldObservations(this.#measured.metrics, batch, now, routing),
+      evidence: foldEvidence(this.#measured.evidence, batch, now, routing.reoptimizeWindowMs),
+    });
     const after = readCircuits(this.#measured.metrics, now);
     if (JSON.stringify(before) !== JSON.stringify(after)) this.#save();
     return after;
@@ -49,6 +54,10 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort {
     const { byModel, waitMs } = leaseModelRate(this.#measured.buckets, request, { now: Date.now(), burstShare: routing.rateBurstShare });
     if (waitMs !== null) this.#change({ buckets: byModel });
     return { waitMs };
+  }
+
+  async readEvidence(since: number): Promise<EvidenceRow[]> {
+    return readEvidence(this.#measured.evidence, since);
   }
 
   async readSnapshot(): Promise<MetricsSnapshot> {

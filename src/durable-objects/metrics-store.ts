@@ -1,3 +1,4 @@
+import type { EvidenceState, EvidenceStep } from "../optimizer/evidence.ts";
 import type { MetricsState, ModelState } from "../router/metrics-fold.ts";
 import type { BucketsByModel, RateBuckets } from "../router/token-bucket.ts";
 import { METRICS_MIGRATIONS } from "./metrics-migrations.ts";
@@ -7,6 +8,7 @@ import { migrate } from "./migrate.ts";
 export interface Measured {
   metrics: MetricsState;
   buckets: BucketsByModel;
+  evidence: EvidenceState;
   /** Unix ms; 0 when never. */
   publishedAt: number;
   /** Null until it is known. */
@@ -31,12 +33,13 @@ export class MetricsStore {
     return {
       metrics: Object.fromEntries(parse("metrics")) as MetricsState,
       buckets: Object.fromEntries(parse("buckets")) as Record<string, RateBuckets>,
+      evidence: Object.fromEntries(this.#sql.exec("SELECT start, json FROM evidence").toArray().map((row) => [String(row["start"]), JSON.parse(String(row["json"])) as EvidenceStep])),
       publishedAt: Number(published["at"]),
       provider: published["provider"] === null ? null : String(published["provider"]),
     };
   }
 
-  /** Writes the models of which anything is another object than in `saved`. */
+  /** Writes the models and steps of which anything is another object than in `saved`. */
   save(measured: Measured, saved: Measured): void {
     this.#storage.transactionSync(() => {
       for (const id of new Set([...Object.keys(measured.metrics), ...Object.keys(measured.buckets)])) {
@@ -48,6 +51,10 @@ export class MetricsStore {
       for (const id of [...Object.keys(saved.metrics), ...Object.keys(saved.buckets)]) {
         if (measured.metrics[id] === undefined && measured.buckets[id] === undefined) this.#sql.exec("DELETE FROM models WHERE id = ?", id);
       }
+      for (const [start, step] of Object.entries(measured.evidence)) {
+        if (step !== saved.evidence[start]) this.#sql.exec("INSERT OR REPLACE INTO evidence VALUES (?, ?)", Number(start), JSON.stringify(step));
+      }
+      for (const start of Object.keys(saved.evidence)) if (measured.evidence[start] === undefined) this.#sql.exec("DELETE FROM evidence WHERE start = ?", Number(start));
       if (measured.publishedAt !== saved.publishedAt || measured.provider !== saved.provider) this.#sql.exec("UPDATE published SET at = ?, provider = ?", measured.publishedAt, measured.provider);
     });
   }

@@ -5,6 +5,7 @@ import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
+import { OptimizationStore } from "./optimization-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 import { TenantStatsStore } from "./tenant-stats-store.ts";
 
@@ -34,11 +35,13 @@ export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly stats: TenantStatsStore;
+  readonly optimizations: OptimizationStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.stats = new TenantStatsStore(storage.sql);
+    this.optimizations = new OptimizationStore(storage.sql);
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
   }
 

@@ -7,6 +7,8 @@ import { editLayer } from "../../src/config/edit-settings.ts";
 import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
+import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
+import type { EvidenceRow } from "../../src/optimizer/evidence.ts";
 import type { PeriodSums } from "../../src/api/stats-port.ts";
 import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
@@ -37,6 +39,9 @@ export interface FakeWorld {
   publishedSettings: StoredDocument<SettingsLayer> | null;
   /** What a provider's object measured. */
   metrics: Map<string, MetricsSnapshot>;
+  /** What each provider's object has seen. */
+  evidence: Map<string, EvidenceRow[]>;
+  optimizations: StoredDecision[];
   log: LogEvent[];
   /** Calls of objects in order: `workflow.create`, `tenant.listAgents`, … */
   calls: string[];
@@ -54,7 +59,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
   };
 }
 
@@ -91,6 +96,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       publish: async (_tenant, stored) => void (world.publishedSettings = stored),
     },
     metrics: (provider) => ({ readSnapshot: async () => world.metrics.get(provider) ?? { at: world.now, models: {} } }),
+    evidence: (provider) => ({ readEvidence: async () => world.evidence.get(provider) ?? [] }),
     loadModels: async () => ({
       document: DEFAULT_TIERS,
       isConfigured: (providerId) => providerId === "offline",
@@ -212,6 +218,16 @@ function createFakeTenant(world: FakeWorld): TenantPort {
       const version = world.settings.length + 1;
       world.settings.push({ version, at: new Date(world.now).toISOString(), author: request.author, ...edited });
       return { version, document: edited.layer };
+    },
+    listOptimizations: async ({ limit, before }) => world.optimizations.filter(({ id }) => id < (before ?? Infinity)).toReversed().slice(0, limit),
+    async applyOptimization({ decision, tiers, settings, ...versions }) {
+      const stored = { version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} };
+      if (versions.tiersVersion !== world.tiers.length || versions.settingsVersion !== stored.version) return { problem: "conflict", detail: "changed meanwhile" };
+      if (tiers !== null) world.tiers.push(tiers);
+      const id = world.optimizations.length + 1;
+      world.optimizations.push({ ...decision, id });
+      const edited = settings === null ? stored : await this.editSettings(settings);
+      return "problem" in edited ? edited : { id, tiersVersion: world.tiers.length, settings: edited };
     },
     listSettingsVersions: async ({ limit, before }) =>
       world.settings
