@@ -28,7 +28,8 @@ interface BucketRule {
   perMs: number;
 }
 
-const MINUTE_MS = 60_000;
+/** A minute, and the millisecond that rounding up may bring two calls closer together. */
+const MINUTE_MS = 60_001;
 
 /** As `leaseRate`, for one of a provider's models. */
 export function leaseModelRate(
