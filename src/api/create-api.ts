@@ -10,6 +10,7 @@ import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint }
 import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
+import { PLAN_ENDPOINTS } from "./plan.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { STATS_ENDPOINTS } from "./stats.ts";
@@ -21,6 +22,7 @@ import { WORKFLOW_ENDPOINTS } from "./workflows.ts";
 /** Every operation that is served, in the order of the OpenAPI document. */
 export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKFLOW_ENDPOINTS,
+  ...PLAN_ENDPOINTS,
   ...WORKFLOW_COMMAND_ENDPOINTS,
   ...WORKFLOW_STREAM_ENDPOINTS,
   ...AGENT_ENDPOINTS,
@@ -74,7 +76,7 @@ async function respond(context: ApiContext, api: Api, route: string, work: () =>
   response.headers.set("request-id", context.var.requestId);
   response.headers.set("x-content-type-options", "nosniff");
   if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
-  if (new URL(context.req.url).protocol === "https:") response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
+  if (context.req.url.startsWith("https:")) response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
   api.deps.log({ event: "request.answered", ...describeRequest(context), status: response.status, durationMs: api.deps.now() - startedAt });
   return response;
 }

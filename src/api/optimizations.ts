@@ -4,7 +4,7 @@ import { runReoptimization, type ReoptimizationDeps } from "../consumer/run-reop
 import type { OptimizationDecision } from "../optimizer/reoptimize.ts";
 import { TierName } from "../workflow/agent.ts";
 import { answerJson } from "./answer-json.ts";
-import type { Api, Endpoint } from "./endpoint.ts";
+import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 import { valueOf } from "./problem.ts";
 import { PAGE_QUERY, queryInteger, readBody, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
@@ -30,7 +30,7 @@ const AnsweredDecision = z.object({
   kind: z.enum(["change", "rollback", "none"]),
   before: AnsweredConfig,
   after: AnsweredConfig,
-  evidence: z.record(TierName, z.array(AnsweredJudgement)),
+  evidence: z.record(TierName, z.array(AnsweredJudgement)).nullable(),
   reasons: z.array(z.string()),
 });
 
@@ -39,15 +39,18 @@ export const OPTIMIZATION_ENDPOINTS: readonly Endpoint[] = [
     method: "GET",
     path: "/v1/optimizations",
     tag: "Configuration",
-    summary: "What was changed in the order of the tiers and the thresholds from what was measured, newest first",
-    access: "root",
+    summary: "What was changed in the order of the tiers and the thresholds from what was measured, newest first; the figures are for the operator only",
+    access: "config:read",
     query: ListQuery,
     answers: { 200: { description: "A page", schema: z.object({ items: z.array(AnsweredDecision), nextCursor: z.string().nullable() }) } },
     handle: async (context, api) => {
       const { limit, cursor } = readQuery(context, ListQuery);
       const found = await api.deps.tenant(OPERATOR_TENANT).listOptimizations({ limit: limit + 1, before: cursor });
       const items = found.slice(0, limit);
-      return answerJson(200, { items: items.map((decision) => describe(decision.id, decision)), nextCursor: found.length > limit ? String(items.at(-1)!.id) : null });
+      const { isRoot } = callerOf(context);
+      // The figures and the reasons sum up all tenants.
+      const shown = items.map((decision) => ({ ...describe(decision.id, decision), ...(isRoot ? {} : { evidence: null, reasons: [] }) }));
+      return answerJson(200, { items: shown, nextCursor: found.length > limit ? String(items.at(-1)!.id) : null });
     },
   },
   {

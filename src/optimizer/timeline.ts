@@ -3,6 +3,8 @@ import type { TaskGraph } from "./schedule-end.ts";
 /** Earliest and latest times in a graph, by the critical path method. Times in whole milliseconds from the start. */
 export interface Timeline {
   findEnd(durations: readonly number[]): number;
+  /** A chain of tasks that lasts from the start to the end. */
+  findCriticalPath(durations: readonly number[]): number[];
   /** The end, and for each task how much longer it may take before `limitMs` (null: the end) is passed. */
   measure(durations: readonly number[], limitMs: number | null): { endMs: number; slackMs: (task: number) => number };
   /**
@@ -38,6 +40,19 @@ export function createTimeline(graph: TaskGraph, slotBefore: Int32Array | null):
 
   return {
     findEnd: (durations) => runForward(durations).endMs,
+    findCriticalPath(durations) {
+      const { starts, endMs } = runForward(durations);
+      const endOf = (task: number): number => starts[task]! + durations[task]!;
+      // Of several, one that nothing waits for.
+      const path: number[] = [];
+      let task: number | undefined = order.findLast((other) => endOf(other) === endMs);
+      while (task !== undefined) {
+        path.push(task);
+        const startMs: number = starts[task]!;
+        task = before[task]!.find((other) => endOf(other) === startMs);
+      }
+      return path.reverse();
+    },
     measure(durations, limitMs) {
       const { starts, endMs } = runForward(durations);
       const finishes = runBackward(durations, limitMs ?? endMs);

@@ -103,8 +103,8 @@ function escalate(request: RouteRequest, { last, fault, isPassedOn }: FallbackRe
   return "failure" in decision || isEmbedded(decision.chosen) ? null : decision;
 }
 
-/** The task's own wishes come before its agent's; a tier that the task names beats a model that the agent pins. */
-function requestOf({ order, agent, built }: LlmTask, deps: LlmDeps): RouteRequest {
+/** What is routed. The task's own wishes come before its agent's; a tier that the task names beats a model that the agent pins. */
+export function requestOf({ order, agent, built }: LlmTask, deps: Pick<LlmDeps, "settings" | "failureRate">): RouteRequest {
   const { llm } = order;
   const prompt = textsOf(built.prompt.at(-1)!)[0] ?? "";
   const wishes = llm?.model != null || llm?.tier != null ? llm : agent;
