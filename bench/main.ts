@@ -8,8 +8,9 @@ import { benchEngine } from "./engine.ts";
 import { mib } from "./figures.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
+import { benchRouting } from "./routing.ts";
 
-const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
+const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, routing: benchRouting, engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
 
 const { values, positionals } = parseArgs({ options: { state: { type: "string" } }, allowPositionals: true });
 const unknown = positionals.filter((name) => benches[name] === undefined);

@@ -1,8 +1,14 @@
+import { waitUntil } from "cloudflare:workers";
 import type { ApiDeps } from "./api/api-deps.ts";
-import { readStoredTiers } from "./api/stored-tiers.ts";
+import { createEntrySender } from "./api/gateway/entry-sender.ts";
+import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
+import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
+import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
+import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
+import type { SettingsLayer } from "./config/settings-layers.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
 import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
 import { openWeakestModel } from "./consumer/ask-model.ts";
@@ -10,34 +16,53 @@ import { ReductionCache } from "./consumer/agents/reduction-cache.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
+import type { LoadModels } from "./consumer/load-models.ts";
+import { createFailureMemory, type FailureMemory } from "./consumer/failure-memory.ts";
+import { createMetricsClient } from "./consumer/metrics-client.ts";
+import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
+import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
 import { createLog, type Log } from "./log.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
+import type { MetricsSnapshot } from "./router/model-metrics.ts";
 import type { EngineRegistry } from "./router/registry.ts";
 import { TokenMargins } from "./optimizer/token-margin.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
-/** KV key of the tiers document's replica, and how long the edge may keep it. */
+/** KV keys of the replicas of documents and metrics, and how long the edge may keep them. */
 const TIERS_KEY = "tiers";
-const TIERS_CACHE_SECONDS = 60;
+const SETTINGS_KEY = "settings:";
+const METRICS_KEY = "metrics:";
+const DOCUMENT_CACHE_SECONDS = 60;
+/** The least that the platform allows. */
+const METRICS_CACHE_SECONDS = 30;
+/** How long an object waits for settings before it goes on with those that it knows. */
+const MAX_SETTINGS_WAIT_MS = 1_000;
 /** Runner objects that hold queued attempts' calls: enough to spread them, few enough to share. */
 const RUNNERS = 32;
 
 /** Everything read from the environment, once per isolate. */
 interface Platform {
-  settings: Settings;
+  baseSettings: Settings;
+  settings: SettingsCache;
   log: Log;
   tiers: TiersCache;
+  health: ModelHealth;
+  failures: FailureMemory;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
   reductions: ReductionCache;
   margins: TokenMargins;
+  /** Enters what the gateway called into a tenant's ledger and stats. */
+  entries: GatewayDeps["enter"];
 }
 
 /** What a workflow's object can do beside computing. */
 export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
+  /** Reads the operator's settings again where they are no longer fresh; `settings` gives them as read last. */
+  refreshSettings: () => Promise<void>;
   attempts: AttemptDeps;
   fetch: AttemptDeps["fetch"];
   allowPrivate: boolean;
@@ -50,6 +75,14 @@ export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   log: Log;
 }
 
+/** What a metrics object can do beside computing. */
+export interface MetricsDeps {
+  /** The operator's. */
+  settings: () => Promise<Settings>;
+  publish: (provider: string, snapshot: MetricsSnapshot) => Promise<void>;
+  log: Log;
+}
+
 const platforms = new WeakMap<Env, Platform>();
 
 function openPlatform(env: Env): Platform {
@@ -57,17 +90,58 @@ function openPlatform(env: Env): Platform {
   if (known !== undefined) return known;
   const tiers = createTiersCache({
     now: Date.now,
-    readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: TIERS_CACHE_SECONDS }),
-    readOrigin: () => readStoredTiers(openTenant(env, "default")),
+    readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
+    readOrigin: () => readStoredTiers(openTenant(env, OPERATOR_TENANT)),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins() };
+  const baseSettings = readSettings(env.SETTINGS);
+  const log = createLog(env.LOG_LEVEL);
+  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins(), entries: openEntries(env, log) };
   platforms.set(env, platform);
   return platform;
 }
 
+function openSettings(env: Env, base: Settings): SettingsCache {
+  return createSettingsCache({
+    base,
+    operator: OPERATOR_TENANT,
+    openLayer: (tenant) =>
+      createDocumentCache<SettingsLayer>({
+        now: Date.now,
+        readReplica: () => env.CONFIG.get<StoredDocument<SettingsLayer>>(SETTINGS_KEY + tenant, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
+        readOrigin: () => openTenant(env, tenant).readSettings(),
+        writeReplica: (stored) => env.CONFIG.put(SETTINGS_KEY + tenant, JSON.stringify(stored)),
+      }),
+  });
+}
+
+function openHealth(env: Env, log: Log): ModelHealth {
+  return createMetricsClient({
+    now: Date.now,
+    sleep: waitFor,
+    object: (provider) => openMetrics(env, provider),
+    readReplicas: async (providers) => {
+      const keys = providers.map((provider) => METRICS_KEY + provider);
+      const found = await env.CONFIG.get<MetricsSnapshot>(keys, { type: "json", cacheTtl: METRICS_CACHE_SECONDS });
+      return keys.map((key) => found.get(key) ?? null);
+    },
+    keepAlive: waitUntil,
+    onFault: (error) => log({ event: "metrics.failed", message: String(error) }),
+  });
+}
+
+function openEntries(env: Env, log: Log): GatewayDeps["enter"] {
+  return createEntrySender({
+    now: Date.now,
+    sleep: waitFor,
+    send: (tenant, entries) => openTenant(env, tenant).addGatewayCalls(entries),
+    keepAlive: waitUntil,
+    onFault: (error) => log({ event: "ledger.failed", message: String(error) }),
+  });
+}
+
 export function createApiDeps(env: Env): ApiDeps {
-  const { tiers, log } = openPlatform(env);
+  const { tiers, log, baseSettings, settings, entries } = openPlatform(env);
   const allowPrivate = isPrivateAllowed(env);
   return {
     rootKey: env.ROOT_KEY ?? null,
@@ -79,7 +153,27 @@ export function createApiDeps(env: Env): ApiDeps {
     allowPrivateOrigins: allowPrivate,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
-    openWeakestModel: async () => openWeakestModel(await createAttemptDeps(env).loadModels()),
+    openWeakestModel: async () => openWeakestModel(await createLoadModels(env)(OPERATOR_TENANT)),
+    baseSettings,
+    settings,
+    metrics: (provider) => openMetrics(env, provider),
+    evidence: (provider) => openMetrics(env, provider),
+    loadModels: createLoadModels(env),
+    gateway: {
+      fetch: (input, init) => fetch(input, init),
+      secret: (name) => readSecret(env, name),
+      keepAlive: waitUntil,
+      enter: entries,
+    },
+    log,
+  };
+}
+
+export function createMetricsDeps(env: Env): MetricsDeps {
+  const { settings, log } = openPlatform(env);
+  return {
+    settings: () => settings.read(OPERATOR_TENANT),
+    publish: (provider, snapshot) => env.CONFIG.put(METRICS_KEY + provider, JSON.stringify(snapshot)),
     log,
   };
 }
@@ -96,7 +190,14 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
     now: Date.now,
     random: Math.random,
     newSecret: createSecret,
-    settings,
+    get settings() {
+      return settings.peek();
+    },
+    refreshSettings: async () => {
+      const isRead = new AbortController();
+      const reading = settings.read(OPERATOR_TENANT).finally(() => isRead.abort());
+      await Promise.race([reading, waitFor(MAX_SETTINGS_WAIT_MS, isRead.signal)]);
+    },
     executor: () => (exports as { Executor: ExecutorPort }).Executor,
     workflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId),
     tenant: (tenant) => openTenant(env, tenant),
@@ -118,32 +219,47 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
 
 /** What an attempt needs, wherever it runs. */
 export function createAttemptDeps(env: Env): AttemptDeps {
-  const platform = openPlatform(env);
   const deltas = createDeltaBuffer((order, batch) => openWorkflow(env, order.tenant, order.workflowId).publishDeltas(batch));
-  const secret = (name: string) => readSecret(env, name);
   return {
     fetch: (url, init) => fetch(url, init),
     allowPrivate: isPrivateAllowed(env),
-    secret,
+    secret: (name) => readSecret(env, name),
     now: Date.now,
-    loadModels: async () => {
-      const { document } = await platform.tiers.read();
-      const registry = platform.registries.get(document) ?? registerDocument(document, { secrets: secret, fetch: (input, init) => fetch(input, init) });
-      platform.registries.set(document, registry);
-      return {
-        document,
-        isConfigured: registry.isConfigured,
-        engine: async (provider, model) => {
-          const engine = registry.get(provider.id);
-          if (engine === null) throw new Error(`the provider ${provider.id} is not configured`);
-          return engine(model);
-        },
-      };
-    },
-    margins: platform.margins,
-    compression: { defaultMaxTokens: platform.settings.compression.defaultMaxTokens, cache: platform.reductions },
+    loadModels: createLoadModels(env),
+    reductions: openPlatform(env).reductions,
     onDelta: deltas.add,
     flushDeltas: deltas.flush,
+  };
+}
+
+function createLoadModels(env: Env): LoadModels {
+  const { tiers, registries, settings, health, failures, margins } = openPlatform(env);
+  const secrets = (name: string) => readSecret(env, name);
+  return async (tenant) => {
+    const [{ document }, tenantSettings] = await Promise.all([tiers.read(), settings.read(tenant)]);
+    const registry = registries.get(document) ?? registerDocument(document, { secrets, fetch: (input, init) => fetch(input, init) });
+    registries.set(document, registry);
+    const callable = document.providers.map(({ id }) => id).filter(registry.isConfigured);
+    return {
+      document,
+      isConfigured: registry.isConfigured,
+      engine: async (provider, model) => {
+        const engine = registry.get(provider.id);
+        if (engine === null) throw new Error(`the provider ${provider.id} is not configured`);
+        return engine(model);
+      },
+      settings: tenantSettings,
+      margins,
+      metrics: await health.snapshot(callable),
+      health: {
+        ...health,
+        observe: (observation) => {
+          failures.observe(observation, tenantSettings.routing.metricsHalfLifeMs);
+          health.observe(observation);
+        },
+      },
+      failureRate: (taskType) => failures.rate(tenant, taskType, Date.now(), tenantSettings.routing.metricsHalfLifeMs),
+    };
   };
 }
 
@@ -158,8 +274,8 @@ export function createConsumerDeps(env: Env): ConsumerDeps {
 
 export function createSweepDeps(env: Env): SweepDeps {
   return {
-    listStale: (before, limit) => openTenant(env, "default").listStale(before, limit),
-    wake: (workflowId) => openWorkflow(env, "default", workflowId).wake(),
+    listStale: (before, limit) => openTenant(env, OPERATOR_TENANT).listStale(before, limit),
+    wake: (workflowId) => openWorkflow(env, OPERATOR_TENANT, workflowId).wake(),
     now: Date.now(),
     log: openPlatform(env).log,
   };
@@ -171,6 +287,26 @@ export function openWorkflow(env: Env, tenant: string, workflowId: string): Work
 
 export function openTenant(env: Env, tenant: string): TenantPort {
   return env.TENANT.getByName(tenant) as unknown as TenantPort;
+}
+
+/** The object that measures one provider's models. */
+function openMetrics(env: Env, provider: string): MetricsPort & EvidencePort {
+  return env.METRICS.getByName(provider) as unknown as MetricsPort & EvidencePort;
+}
+
+/** False when the signal fired first. */
+async function waitFor(ms: number, signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted === true) return false;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => end(true), ms);
+    const abort = (): void => end(false);
+    const end = (isOver: boolean): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      resolve(isOver);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
 
 function isPrivateAllowed(env: Env): boolean {

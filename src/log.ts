@@ -8,8 +8,9 @@ export type LogEvent =
   | { event: "workflow.event"; tenant: string; workflowId: string; requestId: string; seq: number; type: string; taskId: string | null; attempt: number | null; code: string | null }
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
   | { event: "intents.failed"; requestId: string; message: string }
+  | { event: "routing.reoptimized"; id: number; kind: string; reasons: string }
   | { event: "queue.malformed"; message: string }
-  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed"; workflowId?: string; message: string };
+  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "ledger.failed"; workflowId?: string; message: string };
 
 /** Several events at once are one write: a call of the console costs the runtime far more than a line does. */
 export type Log = (...events: LogEvent[]) => void;

@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApi } from "./api/create-api.ts";
+import { reoptimizeOnSchedule } from "./api/optimizations.ts";
 import type { ExecutorPort } from "./consumer/attempt-port.ts";
 import { consumeBatch, consumeDeadLetters } from "./consumer/consume-batch.ts";
 import { runAttempt } from "./consumer/run-attempt.ts";
@@ -8,6 +9,7 @@ import { sweepStale } from "./consumer/sweep-stale.ts";
 import type { Report, WorkOrder } from "./consumer/work-order.ts";
 import { createApiDeps, createAttemptDeps, createConsumerDeps, createSweepDeps } from "./deps.ts";
 
+export { MetricsObject } from "./durable-objects/metrics-object.ts";
 export { RunnerObject } from "./durable-objects/runner-object.ts";
 export { TenantObject } from "./durable-objects/tenant-object.ts";
 export { WorkflowObject } from "./durable-objects/workflow-object.ts";
@@ -34,5 +36,7 @@ export default {
     const consume = batch.queue.endsWith("-dead") ? consumeDeadLetters : consumeBatch;
     await consume([...batch.messages], createConsumerDeps(env));
   },
-  scheduled: (_controller, env) => sweepStale(createSweepDeps(env)),
+  scheduled: async (_controller, env) => {
+    await Promise.all([sweepStale(createSweepDeps(env)), reoptimizeOnSchedule(createApiDeps(env))]);
+  },
 } satisfies ExportedHandler<Env>;

@@ -1,6 +1,12 @@
+import type { SettingsCache } from "../config/settings-cache.ts";
+import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
 import type { AskModel } from "../consumer/ask-model.ts";
+import type { LoadModels } from "../consumer/load-models.ts";
+import type { MetricsPort } from "../consumer/metrics-port.ts";
+import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import type { Log } from "../log.ts";
+import type { GatewayDeps } from "./gateway/gateway-deps.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
 
@@ -29,5 +35,16 @@ export interface ApiDeps {
   };
   /** Asks the weakest configured model one question and gives its text; null while only the embedded engine is configured. */
   openWeakestModel: () => Promise<AskModel | null>;
+  /** The defaults with the deployment's own over them: what the operator's settings lie over. */
+  baseSettings: Settings;
+  settings: Pick<SettingsCache, "read" | "publish">;
+  /** The object that measures a provider's models. */
+  metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
+  /** What the same object tells of single calls. */
+  evidence: (provider: string) => EvidencePort;
+  /** The models that a tenant's calls are routed to. */
+  loadModels: LoadModels;
+  /** What the gateway calls models with, and where it enters what they cost. */
+  gateway: GatewayDeps;
   log: Log;
 }

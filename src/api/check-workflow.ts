@@ -4,15 +4,16 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import { WorkflowId } from "../workflow/spec.ts";
 import { validateSpec, type AcceptedSpec } from "../workflow/validate-spec.ts";
 import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
+import { fillDefaults } from "./fill-defaults.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./stored-tiers.ts";
 
 /** Checks a posted workflow against the tenant's agents and the configured models, once: what these copies do not know is looked up before. */
 export async function checkWorkflow(context: ApiContext, api: Api, json: unknown): Promise<AcceptedSpec | { faults: Fault[] }> {
   const { tenant } = callerOf(context);
   const agentNames = collectNames(json, "agent");
-  const agents = await api.agents.read(tenant, agentNames);
+  const [agents, { orchestration }] = await Promise.all([api.agents.read(tenant, agentNames), api.deps.settings.read(tenant)]);
   const models = await readModels(api, [...collectNames(json, "model"), ...pinnedModels(agents, agentNames)]);
-  return validateSpec(json, {
+  return validateSpec(fillDefaults(json, orchestration), {
     agents: (name) => agents[name] ?? null,
     models,
     isAllowedUrl: api.deps.checkUrl,

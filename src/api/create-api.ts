@@ -5,11 +5,18 @@ import { createAgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
+import { CONFIG_ENDPOINTS } from "./config.ts";
 import { documentEndpoints } from "./documents.ts";
 import { CONTEXT_ENDPOINTS } from "./context.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
 import { INTENT_ENDPOINTS } from "./intents.ts";
+import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
+import { METRICS_ENDPOINTS } from "./metrics.ts";
+import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
+import { PLAN_ENDPOINTS } from "./plan.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
+import { ROUTE_ENDPOINTS } from "./route.ts";
+import { STATS_ENDPOINTS } from "./stats.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
 import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
 import { WORKFLOW_STREAM_ENDPOINTS } from "./workflow-streams.ts";
@@ -18,12 +25,19 @@ import { WORKFLOW_ENDPOINTS } from "./workflows.ts";
 /** Every operation that is served, in the order of the OpenAPI document. */
 export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKFLOW_ENDPOINTS,
+  ...PLAN_ENDPOINTS,
   ...WORKFLOW_COMMAND_ENDPOINTS,
   ...WORKFLOW_STREAM_ENDPOINTS,
   ...AGENT_ENDPOINTS,
   ...CONTEXT_ENDPOINTS,
   ...INTENT_ENDPOINTS,
+  ...CONFIG_ENDPOINTS,
   ...TIER_ENDPOINTS,
+  ...STATS_ENDPOINTS,
+  ...OPTIMIZATION_ENDPOINTS,
+  ...METRICS_ENDPOINTS,
+  ...ROUTE_ENDPOINTS,
+  ...GATEWAY_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),
 ];
@@ -67,7 +81,7 @@ async function respond(context: ApiContext, api: Api, route: string, work: () =>
   response.headers.set("request-id", context.var.requestId);
   response.headers.set("x-content-type-options", "nosniff");
   if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
-  if (new URL(context.req.url).protocol === "https:") response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
+  if (context.req.url.startsWith("https:")) response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
   api.deps.log({ event: "request.answered", ...describeRequest(context), status: response.status, durationMs: api.deps.now() - startedAt });
   return response;
 }

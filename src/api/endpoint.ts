@@ -30,11 +30,11 @@ interface Variables {
 export type ApiContext = Context<ApiEnv>;
 
 /** What a key must be good for. `root`: the operator's key only. `public`: no key at all. */
-export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "gateway" | "config:read";
+export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "gateway" | "config:read" | "config:write";
 
 /** One operation: how it is reached and what it does, and everything that the OpenAPI document says about it. */
 export interface Endpoint {
-  method: "GET" | "PUT" | "POST" | "DELETE";
+  method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
   /** In Hono's form: `/v1/agents/:name`. */
   path: string;
   tag: string;

@@ -26,6 +26,14 @@ export async function readJson(context: ApiContext, maxBytes: number = MAX_BODY_
   return { json: parseJson(bytes), bytes };
 }
 
+/** Reads and checks a body that must be there. */
+export async function readBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<z.infer<Schema>> {
+  const { json } = await readJson(context);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) refuseFaults(describeIssues(parsed.error));
+  return parsed.data;
+}
+
 /** Reads and checks the options of a command; an absent body counts as `{}`. */
 export async function readOptions<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<{ options: z.infer<Schema>; bytes: Uint8Array }> {
   const bytes = await readBytes(context, MAX_BODY_BYTES);

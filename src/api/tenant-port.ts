@@ -1,5 +1,10 @@
+import type { StoredDocument } from "../config/document-cache.ts";
+import type { SettingsEdit } from "../config/edit-settings.ts";
+import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
+import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
 import type { Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
 export interface RegisteredAgent {
@@ -14,10 +19,21 @@ export interface IndexEntry {
   summary: WorkflowSummary;
   /** Grows with every change of the workflow: the seq of its newest event. */
   version: number;
+  /** What changed in its sums of calls since it was last told. */
+  cells?: WorkflowCell[];
+}
+
+/** A version of a tenant's settings, as listed. */
+export interface SettingsVersion {
+  version: number;
+  at: string;
+  /** The id of the key that changed it, or `root`. */
+  author: string;
+  changes: SettingsChange[];
 }
 
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
-export interface TenantPort {
+export interface TenantPort extends StatsPort, OptimizationPort {
   /** 409 when the tenant has as many agents, or bytes of them, as it may. */
   putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem>;
   listAgents(): Promise<RegisteredAgent[]>;
@@ -31,4 +47,10 @@ export interface TenantPort {
   /** The tiers document as stored (JSON), or null for the default. */
   readTiers(): Promise<{ version: number; json: string } | null>;
   writeTiers(json: string): Promise<{ version: number }>;
+  /** What this tenant set of its own; version 0 is nothing. */
+  readSettings(): Promise<StoredDocument<SettingsLayer>>;
+  /** Changes them as a new version; no version is made where nothing changes. 422 with the faults, 404 for a version that is not kept. */
+  editSettings(edit: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem>;
+  /** Newest first. The cursor is the version that the page before ended with. */
+  listSettingsVersions(query: { limit: number; before: number | null }): Promise<SettingsVersion[]>;
 }

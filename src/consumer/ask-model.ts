@@ -20,7 +20,7 @@ export function openWeakestModel({ document, isConfigured, engine }: Pick<LlmDep
       const callable = await engine(provider, model);
       const messages = [{ role: "system" as const, content: system }, { role: "user" as const, content: [{ type: "text" as const, text: prompt }] }];
       const options = { prompt: messages, maxOutputTokens: Math.min(MAX_ANSWER_TOKENS, model.maxOutputTokens), temperature: 0 };
-      const answer = await streamAnswer(callable, options, AbortSignal.timeout(QUESTION_TIMEOUT_MS));
+      const answer = await streamAnswer(callable, options, AbortSignal.timeout(QUESTION_TIMEOUT_MS), { onFirstToken: () => undefined });
       if (answer.failed !== null) throw new Error(`${provider.id} (${model.id}) gave no answer`);
       return answer.text;
     };

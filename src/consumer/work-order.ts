@@ -1,5 +1,7 @@
+import type { Strategy } from "../config/routing-settings.ts";
 import type { Failure, Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { EventData } from "../workflow/events.ts";
 
 /** Names one attempt: the fence that every claim, renewal and report carries. */
 export interface AttemptRef {
@@ -34,6 +36,8 @@ export interface LlmRequest {
   taskType: string | null;
   tier: "weak" | "base" | "strong" | null;
   model: string | null;
+  /** How the model is chosen; null: as the settings say. */
+  strategy: Strategy | null;
   maxOutputTokens: number | null;
   /** JSON Schema that the parsed answer must satisfy; null for plain text. */
   outputSchema: Json | null;
@@ -63,7 +67,7 @@ export interface CallRecord extends Usage {
   baselineNanoUsd: number;
 }
 
-/** How the model of an LLM attempt was found. */
+/** How the model of an LLM attempt was found: the one that was called last. `fallbacks`: models that failed before it. */
 export interface Route {
   tier: string;
   model: string;
@@ -73,10 +77,15 @@ export interface Route {
   fallbacks: string[];
 }
 
-/** How an attempt ended. Expected failures are values; nothing is thrown across RPC. */
+type RouteEventType = "model.selected" | "model.fallback" | "model.escalated";
+
+/** What happened on the way to an answer, for the workflow's log; the workflow adds the attempt and the time. */
+export type RouteEvent = { [Type in RouteEventType]: { type: Type; data: Omit<EventData[Type], "attempt"> } }[RouteEventType];
+
+/** How an attempt ended. Expected failures are values; nothing is thrown across RPC. `events`, in order, and `taskType`, as routed: of language-model attempts. */
 export type Outcome =
-  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null }
-  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null }
+  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null; events?: RouteEvent[]; taskType?: string }
+  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null; events?: RouteEvent[]; taskType?: string }
   | { status: "waiting" };
 
 /** Tokens of what an LLM agent was shown of its dependencies, before and after reduction. */

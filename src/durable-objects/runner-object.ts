@@ -10,15 +10,26 @@ import { createObjectDeps, openWorkflow } from "../deps.ts";
  */
 export class RunnerObject extends DurableObject<Env> implements RunnerPort {
   readonly #runner: AttemptRunner;
+  readonly #refreshSettings: () => Promise<void>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { executor, settings, log } = createObjectDeps(env, ctx.exports);
+    const deps = createObjectDeps(env, ctx.exports);
+    this.#refreshSettings = deps.refreshSettings;
     const workflow = (tenant: string, workflowId: string): AttemptPort => openWorkflow(env, tenant, workflowId);
-    this.#runner = new AttemptRunner({ executor, workflow, renewEveryMs: settings.dispatch.renewEveryMs, log });
+    this.#runner = new AttemptRunner({
+      executor: deps.executor,
+      workflow,
+      // Asked for whenever a renewal is planned, since this object outlives many changes of the settings.
+      get renewEveryMs() {
+        return deps.settings.dispatch.renewEveryMs;
+      },
+      log: deps.log,
+    });
   }
 
   async start(orders: WorkOrder[]): Promise<void> {
+    await this.#refreshSettings();
     this.ctx.waitUntil(this.#runner.run(orders));
   }
 }

@@ -19,4 +19,21 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   CREATE TABLE removed_workflows (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX removed_by_time ON removed_workflows (removed_at);
   `,
+  `
+  -- json: all that this tenant set as of the version; changes: what it changed, as it took effect.
+  CREATE TABLE settings (version INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, author TEXT NOT NULL, changes TEXT NOT NULL, json TEXT NOT NULL);
+  `,
+  `
+  -- Sums of calls by the hour, and what each workflow had told of its own when they were last brought up to date.
+  CREATE TABLE call_stats (hour INTEGER NOT NULL, tier TEXT NOT NULL, task_type TEXT NOT NULL, sums TEXT NOT NULL, PRIMARY KEY (hour, tier, task_type)) WITHOUT ROWID;
+  CREATE TABLE workflow_stats (
+    id TEXT NOT NULL, created_at INTEGER NOT NULL, hour INTEGER NOT NULL, tier TEXT NOT NULL, task_type TEXT NOT NULL, revision INTEGER NOT NULL, sums TEXT NOT NULL,
+    PRIMARY KEY (id, created_at, hour, tier, task_type)
+  ) WITHOUT ROWID;
+  -- Calls that the gateway made, one row for each request to it.
+  CREATE TABLE gateway_calls (id TEXT PRIMARY KEY, at INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX gateway_calls_by_time ON gateway_calls (at);
+  -- What the re-optimizer decided, newest last.
+  CREATE TABLE optimizations (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, json TEXT NOT NULL);
+  `,
 ];

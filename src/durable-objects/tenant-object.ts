@@ -1,7 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
-import type { IndexEntry, RegisteredAgent, TenantPort } from "../api/tenant-port.ts";
+import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
+import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
+import type { StoredDocument } from "../config/document-cache.ts";
+import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
+import type { SettingsLayer } from "../config/settings-layers.ts";
+import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
 import type { Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
@@ -84,6 +89,57 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async writeTiers(json: string): Promise<{ version: number }> {
     return { version: this.#store.transaction(() => this.#store.addTiers(json, Date.now())) };
+  }
+
+  async addGatewayCalls(entries: GatewayEntry[]): Promise<void> {
+    this.#store.transaction(() => this.#store.stats.takeGatewayCalls(entries, Date.now()));
+  }
+
+  async readStats(since: number): Promise<PeriodSums[]> {
+    return this.#store.stats.readPeriod(since);
+  }
+
+  async readSettings(): Promise<StoredDocument<SettingsLayer>> {
+    return this.#store.readSettings();
+  }
+
+  async editSettings(request: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem> {
+    return this.#store.transaction(() => this.#editSettings(request));
+  }
+
+  async listSettingsVersions({ limit, before }: { limit: number; before: number | null }): Promise<SettingsVersion[]> {
+    return this.#store.listSettingsVersions(limit, before);
+  }
+
+  async listOptimizations({ limit, before }: { limit: number; before: number | null }): Promise<StoredDecision[]> {
+    return this.#store.optimizations.list(limit, before);
+  }
+
+  async applyOptimization(change: OptimizationChange): Promise<{ id: number; tiersVersion: number; settings: StoredDocument<SettingsLayer> } | Problem> {
+    return this.#store.transaction(() => {
+      const tiersVersion = this.#store.readTiers()?.version ?? 0;
+      const settings = this.#store.readSettings();
+      if (tiersVersion !== change.tiersVersion || settings.version !== change.settingsVersion) {
+        return { problem: "conflict", detail: "The tiers or the settings were changed while the decision was made: run it again." } as const;
+      }
+      // The only step that may refuse comes first.
+      const edited = change.settings === null ? settings : this.#editSettings(change.settings);
+      if ("problem" in edited) return edited;
+      return {
+        id: this.#store.optimizations.add(change.decision),
+        tiersVersion: change.tiers === null ? tiersVersion : this.#store.addTiers(change.tiers, Date.now()),
+        settings: edited,
+      };
+    });
+  }
+
+  #editSettings(request: SettingsEdit): StoredDocument<SettingsLayer> | Problem {
+    const stored = this.#store.readSettings();
+    const edited = editLayer(stored.document, request, (version) => this.#store.readSettingsVersion(version));
+    if (edited === null) return stored;
+    if ("problem" in edited) return edited;
+    const { layer, changes } = edited;
+    return { version: this.#store.addSettings(layer, { author: request.author, changes }, Date.now()), document: layer };
   }
 }
 

@@ -1,12 +1,18 @@
-import type { IndexEntry, RegisteredAgent } from "../api/tenant-port.ts";
+import type { IndexEntry, RegisteredAgent, SettingsVersion } from "../api/tenant-port.ts";
 import type { WorkflowSummary } from "../api/workflow-port.ts";
+import type { StoredDocument } from "../config/document-cache.ts";
+import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
+import { OptimizationStore } from "./optimization-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
+import { TenantStatsStore } from "./tenant-stats-store.ts";
 
 /** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
 export const MAX_TIERS_VERSIONS = 100;
+/** Versions of settings kept. Each is a few KB at most. */
+export const MAX_SETTINGS_VERSIONS = 1_000;
 /** How long a removed workflow is remembered: far longer than a report can be under way. */
 const REMOVED_MEMORY_MS = 86_400_000;
 
@@ -28,10 +34,14 @@ export interface WorkflowQuery {
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly stats: TenantStatsStore;
+  readonly optimizations: OptimizationStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
+    this.stats = new TenantStatsStore(storage.sql);
+    this.optimizations = new OptimizationStore(storage.sql);
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
   }
 
@@ -77,6 +87,30 @@ export class TenantStore {
     return version;
   }
 
+  readSettings(): StoredDocument<SettingsLayer> {
+    const [row] = this.#sql.exec("SELECT version, json FROM settings ORDER BY version DESC LIMIT 1").toArray();
+    return row === undefined ? { version: 0, document: {} } : { version: Number(row["version"]), document: JSON.parse(String(row["json"])) as SettingsLayer };
+  }
+
+  /** Null when that version is not kept. */
+  readSettingsVersion(version: number): SettingsLayer | null {
+    if (version === 0) return {};
+    const [row] = this.#sql.exec("SELECT json FROM settings WHERE version = ?", version).toArray();
+    return row === undefined ? null : (JSON.parse(String(row["json"])) as SettingsLayer);
+  }
+
+  addSettings(layer: SettingsLayer, { author, changes }: { author: string; changes: readonly SettingsChange[] }, now: number): number {
+    const row = this.#sql.exec("INSERT INTO settings (at, author, changes, json) VALUES (?, ?, ?, ?) RETURNING version", now, author, JSON.stringify(changes), JSON.stringify(layer)).one();
+    const version = Number(row["version"]);
+    this.#sql.exec("DELETE FROM settings WHERE version <= ?", version - MAX_SETTINGS_VERSIONS);
+    return version;
+  }
+
+  listSettingsVersions(limit: number, before: number | null): SettingsVersion[] {
+    const rows = this.#sql.exec("SELECT version, at, author, changes FROM settings WHERE version < ? ORDER BY version DESC LIMIT ?", before ?? Number.MAX_SAFE_INTEGER, limit).toArray();
+    return rows.map((row) => ({ version: Number(row["version"]), at: isoTime(row["at"]), author: String(row["author"]), changes: JSON.parse(String(row["changes"])) as SettingsChange[] }));
+  }
+
   /** Newest first. Filters are led by an index: of the metadata when there are any, else of the name, the status or the time. */
   readWorkflows(query: WorkflowQuery): WorkflowSummary[] {
     const { sql, parameters } = buildListQuery(query);
@@ -84,11 +118,13 @@ export class TenantStore {
   }
 
   /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
-  putWorkflow({ summary, version }: IndexEntry, now: number): void {
+  putWorkflow({ summary, version, cells }: IndexEntry, now: number): void {
     const { id, name, status, metadata } = summary;
     const createdAt = Date.parse(summary.createdAt);
     const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
     if (removed !== undefined && createdAt <= Number(removed["created_at"])) return;
+    // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
+    if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
     const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
     const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
     if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
@@ -113,6 +149,7 @@ export class TenantStore {
     this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
     if (summary === null) return;
     this.#deleteMetadata(summary);
+    this.stats.forgetWorkflow(id);
     this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
   }
 

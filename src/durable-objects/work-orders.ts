@@ -1,5 +1,6 @@
 import sha256 from "fast-sha256";
-import type { AttemptRef, LlmRequest, WorkOrder } from "../consumer/work-order.ts";
+import { createLlmRequest } from "../consumer/llm-request.ts";
+import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
 import type { Failure, Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { renderInput, type ReadScope } from "../workflow/attempt-input.ts";
@@ -42,7 +43,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: Rea
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
-    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType) : null,
+    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType, identity.spec.strategy) : null,
     requestId: identity.requestId,
   };
 }
@@ -57,18 +58,6 @@ function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefi
   }
   const outputs = tasks.map(({ id, task }) => [id, JSON.parse(session.store.readOutputJson(task) ?? "null") as Json] as const);
   return { outputs: Object.fromEntries(outputs) };
-}
-
-function createLlmRequest(spec: TaskSpec, agentTaskType: string | null): LlmRequest {
-  return {
-    taskType: spec.type ?? agentTaskType,
-    tier: spec.tier ?? null,
-    model: spec.model ?? null,
-    maxOutputTokens: spec.maxOutputTokens ?? null,
-    outputSchema: spec.output?.schema ?? null,
-    context: { mode: spec.context?.mode ?? "reduce", maxTokens: spec.context?.maxTokens ?? null, targetReduction: spec.context?.targetReduction ?? null },
-    stream: spec.stream,
-  };
 }
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */

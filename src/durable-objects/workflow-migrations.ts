@@ -16,4 +16,8 @@ export const WORKFLOW_MIGRATIONS: readonly string[] = [
   CREATE TABLE callbacks (hash TEXT PRIMARY KEY, task INTEGER NOT NULL, attempt INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE webhooks (id INTEGER PRIMARY KEY, type TEXT NOT NULL, at INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL);
   `,
+  `
+  -- Sums of the calls, for the tenant's statistics. sent_revision: what the tenant knows.
+  CREATE TABLE call_stats (hour INTEGER NOT NULL, tier TEXT NOT NULL, task_type TEXT NOT NULL, revision INTEGER NOT NULL, sent_revision INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY (hour, tier, task_type)) WITHOUT ROWID;
+  `,
 ];

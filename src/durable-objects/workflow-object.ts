@@ -39,6 +39,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     super(ctx, env);
     this.#store = new WorkflowStore(ctx.storage);
     this.#deps = createObjectDeps(env, ctx.exports);
+    void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
     this.#feed = new LiveFeed({
       readEvents: (after, limit) => this.#store.readEvents(after, limit),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
@@ -227,6 +228,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   override async alarm(): Promise<void> {
     this.#outbox.refill();
     try {
+      await this.#deps.refreshSettings();
       await this.#doWhatIsDue();
     } catch (error) {
       this.#deps.log({ event: "alarm.failed", message: String(error) });
@@ -341,8 +343,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     });
   }
 
-  /** Deletes an ended workflow's data. False, and nothing is deleted, when it was retried meanwhile: its next event puts it back into the index. */
+  /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile: its next event puts it back into the index. */
   async #forgetEnded(session: WorkflowSession): Promise<boolean> {
+    await this.#outbox.flushStats(session);
     await this.#deps.tenant(session.identity.tenant).removeWorkflow(session.identity.workflowId);
     if (!session.isFinal) return false;
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");

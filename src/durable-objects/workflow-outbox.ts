@@ -15,6 +15,8 @@ import { viewSummary } from "./workflow-view.ts";
 const MAX_SEND_MESSAGES = 100;
 /** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
 const INDEX_PATIENCE_MS = 500;
+/** How long calls gather before the tenant's statistics are told of them, where nothing else is to be told. */
+const STATS_DELAY_MS = 5_000;
 /** When the index is told again after a failure; also how late a lost update can be. */
 const INDEX_RETRY_MS = 10_000;
 /** How long an outcome waits for others while calls are out: each transaction costs a disk write, whatever it holds. */
@@ -49,6 +51,7 @@ export class WorkflowOutbox {
   #indexing: Promise<void> | null = null;
   /** Whether the index may not know how the workflow stands; a new memory cannot know. */
   #isIndexBehind = true;
+  #isStatsPlanned = false;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
@@ -71,6 +74,7 @@ export class WorkflowOutbox {
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
     if (isIndexed) this.#planIndex(session);
+    else if (applied.routes.length > 0) this.#planStats(session);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
   }
@@ -204,6 +208,30 @@ export class WorkflowOutbox {
     });
   }
 
+  /** Calls of a running workflow are told of at the latest when it ends; those of late reports, which nothing follows, by an alarm. */
+  #planStats(session: WorkflowSession): void {
+    this.#isIndexBehind = true;
+    if (session.isFinal) return this.#armBy(this.#deps.now() + STATS_DELAY_MS);
+    if (this.#isStatsPlanned) return;
+    this.#isStatsPlanned = true;
+    setTimeout(() => {
+      this.#isStatsPlanned = false;
+      void this.updateIndex();
+    }, STATS_DELAY_MS);
+  }
+
+  /** Tells the tenant what it was not told yet of this workflow's calls: before the workflow is removed. Throws when it cannot be told. */
+  async flushStats(session: WorkflowSession): Promise<void> {
+    if (this.#store.stats.readUnsent().length > 0) await this.#tellTenant(session);
+  }
+
+  async #tellTenant(session: WorkflowSession): Promise<void> {
+    const cells = this.#store.stats.readUnsent();
+    await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells });
+    // In the meantime it may have been removed, with its tables.
+    if (cells.length > 0 && this.#verbs.session() === session) this.#store.transaction(() => this.#store.stats.markSent(cells));
+  }
+
   /** Tells the tenant's index how the workflow stands, until it knows. A failure is tried again by the alarm. */
   updateIndex(): Promise<void> {
     this.#indexing ??= this.#tellIndex().finally(() => (this.#indexing = null));
@@ -218,7 +246,7 @@ export class WorkflowOutbox {
         if (session === null) return;
         workflowId = session.identity.workflowId;
         this.#isIndexBehind = false;
-        await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq });
+        await this.#tellTenant(session);
       }
     } catch (error) {
       this.#isIndexBehind = true;

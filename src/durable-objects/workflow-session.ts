@@ -1,4 +1,4 @@
-import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, CallRecord, Outcome, Report, WorkOrder } from "../consumer/work-order.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import type { Failure, Json } from "../errors.ts";
 import { evaluateExpression, evaluateTransform, type ReadScope } from "../workflow/attempt-input.ts";
@@ -6,6 +6,7 @@ import { isLiveAttempt } from "../workflow/attempts.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
+import { listCells, type AnsweredRoute } from "../optimizer/call-stats.ts";
 import { buildGraph } from "../workflow/graph.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import { planRun } from "../workflow/plan.ts";
@@ -40,6 +41,8 @@ export interface Applied {
   /** Attempts for the queue. */
   queued: AttemptRef[];
   accepted: AttemptRef[];
+  /** What the tenant's statistics are to learn. */
+  routes: AnsweredRoute[];
   wakeBy: number;
 }
 
@@ -138,7 +141,7 @@ export class WorkflowSession {
     prepare: (pending: RunInput[], applied: Applied, details: Map<number, TaskDetail>) => void,
     afterFirst: (accepted: readonly AttemptRef[], readScope: ReadScope) => CoreReport[] = () => [],
   ): Applied {
-    const applied: Applied = { firstSeq: this.#lastSeq + 1, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], wakeBy: Infinity };
+    const applied: Applied = { firstSeq: this.#lastSeq + 1, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], routes: [], wakeBy: Infinity };
     return this.store.transaction(() => {
       const pending: RunInput[] = [];
       const details = new Map<number, TaskDetail>();
@@ -168,6 +171,7 @@ export class WorkflowSession {
     if (touched.size > 0) this.store.writeTaskStates(touched, this.run.tasks, details);
     if (isStateTouched) this.store.write("state", this.run.state);
     if (this.totals.costNanoUsd + this.totals.inputTokens + this.totals.outputTokens !== totalsBefore) this.store.write("totals", this.totals);
+    if (applied.routes.length > 0) this.store.stats.add(applied.routes.flatMap(listCells));
     if (applied.events.length === 0) return;
     this.store.appendEvents(applied.firstSeq, applied.events);
     this.#lastSeq += applied.events.length;
@@ -224,20 +228,19 @@ export class WorkflowSession {
     if (this.run.tasks[task] === undefined) return null;
     const isLive = isLiveAttempt(this.run, report);
     if (outcome.status !== "waiting") {
-      outcome.calls.forEach((call, index) => {
-        if (this.store.addCall({ ...call, task, attempt, isLate: !isLive }, index)) addToTotals(this.totals, call);
-      });
+      const entered = outcome.calls.filter((call, index) => this.store.addCall({ ...call, task, attempt, isLate: !isLive }, index));
+      for (const call of entered) addToTotals(this.totals, call);
+      // A repeated report enters nothing; the live attempt's comes but once.
+      if (entered.length > 0 || (isLive && outcome.route !== null)) applied.routes.push(describeRoute(outcome, entered, this.#deps.now()));
     }
     if (!isLive) return null;
     if (outcome.status === "waiting") return { task, attempt, result: { status: "waiting" } };
-    if (outcome.route !== null) {
-      const { fallbacks, ...selected } = outcome.route;
-      const at = new Date(this.#deps.now()).toISOString();
-      applied.events.push({ type: "model.selected", at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...selected } });
-      const context = outcome.status === "completed" ? outcome.context : null;
-      if (context !== null && context.reducedTokens < context.originalTokens) applied.events.push({ type: "context.reduced", at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...context } });
-      details.set(task, { route: { ...selected, fallbacks }, context });
-    }
+    const taskId = this.run.plan.tasks[task]!.id;
+    const at = new Date(this.#deps.now()).toISOString();
+    for (const { type, data } of outcome.events ?? []) applied.events.push({ type, at, taskId, data: { attempt, ...data } } as WorkflowEvent);
+    const context = outcome.status === "completed" ? outcome.context : null;
+    if (context !== null && context.reducedTokens < context.originalTokens) applied.events.push({ type: "context.reduced", at, taskId, data: { attempt, ...context } });
+    if (outcome.route !== null) details.set(task, { route: outcome.route, context });
     if (outcome.status === "completed") return { task, attempt, result: this.#keepOutput(task, outcome.output) };
     return { task, attempt, result: { status: "failed", failure: outcome.failure, retryAfterMs: outcome.retryAfterMs } };
   }
@@ -293,6 +296,21 @@ function evaluateWhen(source: string, readScope: ReadScope): boolean | Failure {
   const value = evaluateExpression(source, readScope);
   if (!value.ok) return expressionFailure(`when: ${value.message}`);
   return typeof value.value === "boolean" ? value.value : expressionFailure(`when: gave ${JSON.stringify(value.value)?.slice(0, 100)}, not true or false`);
+}
+
+function describeRoute(outcome: Exclude<Outcome, { status: "waiting" }>, calls: readonly CallRecord[], now: number): AnsweredRoute {
+  const { route, events = [] } = outcome;
+  const context = outcome.status === "completed" ? outcome.context : null;
+  return {
+    at: now,
+    tier: route?.tier ?? null,
+    taskType: outcome.taskType ?? null,
+    calls,
+    failureCode: outcome.status === "failed" ? outcome.failure.code : null,
+    fallbacks: events.filter(({ type }) => type === "model.fallback").length,
+    escalatedFrom: events.flatMap(({ type, data }) => (type === "model.escalated" && "fromTier" in data ? [data.fromTier] : [])),
+    contextTokensSaved: context === null ? 0 : context.originalTokens - context.reducedTokens,
+  };
 }
 
 function addToTotals(totals: Totals, call: Totals): void {

@@ -4,6 +4,7 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
 import { createTaskState, type RunState, type TaskState } from "../workflow/run.ts";
 import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
+import { CallStatsStore } from "./call-stats-store.ts";
 import { migrate, readVersion } from "./migrate.ts";
 import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
 
@@ -79,10 +80,12 @@ export interface WebhookRow {
 export class WorkflowStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly stats: CallStatsStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
+    this.stats = new CallStatsStore(storage.sql);
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -281,7 +284,7 @@ export class WorkflowStore {
 
   /** Removes everything but the idempotency record and its answer. */
   removeAllButAnswer(): void {
-    for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "callbacks", "webhooks"]) this.#sql.exec(`DELETE FROM ${table}`);
+    for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "callbacks", "webhooks", "call_stats"]) this.#sql.exec(`DELETE FROM ${table}`);
     this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
   }
 

@@ -19,6 +19,8 @@ const EVENT_TYPE_SET = {
   "task.cancelled": true,
   "context.reduced": true,
   "model.selected": true,
+  "model.fallback": true,
+  "model.escalated": true,
 } satisfies Record<EventType, true>;
 
 /** Every type of the durable log, as values; a type that is missing here does not compile. */

@@ -25,6 +25,10 @@ export interface EventData {
   "task.cancelled": TaskEventData;
   "context.reduced": TaskEventData & { originalTokens: number; reducedTokens: number };
   "model.selected": TaskEventData & { tier: string; model: string; provider: string; complexity: number | null; reason: string };
+  /** A model failed, and the next of its chain was asked within the same attempt. */
+  "model.fallback": TaskEventData & { from: string; to: string; error: Failure };
+  /** An answer missed its schema, and a model of the next tier was asked within the same attempt. */
+  "model.escalated": TaskEventData & { from: string; to: string; fromTier: string; toTier: string; error: Failure };
 }
 
 export type EventType = keyof EventData;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Json } from "../errors.ts";
+import { Strategy } from "../config/routing-settings.ts";
 import { AgentName, TaskType, TierName } from "./agent.ts";
 
 /** Most tasks of one workflow (contract). */
@@ -16,8 +17,8 @@ export const MAX_METADATA_KEYS = 50;
 
 /** Fields of the contract that do not exist yet, by the part of the spec that has them. They are refused as such, not as unknown. */
 export const UNAVAILABLE_FIELDS = {
-  workflow: ["goal", "template", "params", "budget", "allocation", "strategy"],
-  task: ["intent", "forEach", "repeat", "waitFor", "workflow", "approval", "compensate", "strategy", "budget"],
+  workflow: ["goal", "template", "params", "budget", "allocation"],
+  task: ["intent", "forEach", "repeat", "waitFor", "workflow", "approval", "compensate", "budget"],
 } as const;
 export const NOT_AVAILABLE_YET = "is part of the API but not available yet";
 
@@ -66,6 +67,7 @@ export const TaskSpec = z.strictObject({
   timeoutMs: z.int().min(1).max(MAX_WAIT_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS),
   model: z.string().min(1).max(200).optional(),
   tier: TierName.optional(),
+  strategy: Strategy.optional(),
   maxOutputTokens: z.int().min(1).max(1_000_000).optional(),
   context: TaskContext.optional(),
   output: z.strictObject({ schema: z.custom<boolean | Record<string, Json>>(isSchema, "must be a JSON Schema: an object or a boolean") }).optional(),
@@ -90,6 +92,7 @@ export const WorkflowSpec = z.strictObject({
   scheduling: z.enum(["eager", "wave"]).default("eager"),
   onFailure: z.enum(["fail", "continue"], { error: (issue) => sayUnavailable(issue.input, "compensate") }).default("fail"),
   priority: Priority.default("normal"),
+  strategy: Strategy.optional(),
   startAt: z.iso.datetime({ offset: true }).optional(),
   deadlineMs: z.int().min(1).max(MAX_WAIT_TIMEOUT_MS).optional(),
   webhook: Webhook.optional(),

@@ -11,10 +11,6 @@ const routes = ENDPOINTS.map(({ method, path, access, body, exists }) => ({
 }));
 const locked = routes.filter(({ access }) => access !== "public");
 
-async function problemOf(response: Response) {
-  return (await response.json()) as { status: number; detail: string; errors?: { path: string; message: string }[] };
-}
-
 describe("without a key", () => {
   test.each(locked)("$method $path answers 401", async ({ method, path }) => {
     const { ask, world } = createTestApi();
@@ -43,7 +39,7 @@ describe("with no root key configured", () => {
       const { ask, world } = createTestApi({ rootKey });
       const response = await ask(method, path, undefined, { authorization: "Bearer " });
       expect(response.status).toBe(503);
-      expect((await problemOf(response)).detail).toContain("ROOT_KEY");
+      expect(await response.text()).toContain("ROOT_KEY");
       expect(world.calls).toEqual([]);
     }
   });
@@ -140,8 +136,8 @@ describe("failures", () => {
 
   test("paths of OpenAI's API answer in its shape", async () => {
     const { ask } = createTestApi();
-    for (const [method, path] of [["POST", "/v1/chat/completions"], ["GET", "/v1/models"], ["POST", "/v1/embeddings"], ["POST", "/v1/responses"]] as const) {
-      const response = await ask(method, path, method === "POST" ? "{}" : undefined);
+    for (const [method, path] of [["PUT", "/v1/chat/completions"], ["GET", "/v1/models/m"], ["POST", "/v1/embeddings"], ["POST", "/v1/responses"]] as const) {
+      const response = await ask(method, path, method === "GET" ? undefined : "{}");
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({ error: { message: expect.any(String), type: "invalid_request_error", param: null, code: "unknown_url" } });
       expect(await (await ask(method, path, undefined, { authorization: "" })).json()).toMatchObject({ error: { code: "invalid_api_key" } });

@@ -1,12 +1,22 @@
 import { createApi } from "../../src/api/create-api.ts";
 import type { ApiDeps } from "../../src/api/api-deps.ts";
 import { readStoredTiers } from "../../src/api/stored-tiers.ts";
+import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import type { StoredDocument } from "../../src/config/document-cache.ts";
+import { editLayer } from "../../src/config/edit-settings.ts";
+import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
+import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
-import type { RegisteredAgent, TenantPort } from "../../src/api/tenant-port.ts";
+import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
+import type { EvidenceRow } from "../../src/optimizer/evidence.ts";
+import type { PeriodSums } from "../../src/api/stats-port.ts";
+import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/tenant-port.ts";
 import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { LogEvent } from "../../src/log.ts";
+import { TokenMargins } from "../../src/optimizer/token-margin.ts";
+import type { MetricsSnapshot } from "../../src/router/model-metrics.ts";
 
 export const ROOT_KEY = "root-key-of-tests";
 const DAY_MS = 86_400_000;
@@ -25,10 +35,20 @@ export interface FakeWorld {
   agents: Map<string, RegisteredAgent>;
   tiers: string[];
   published: StoredTiers | null;
+  /** Versions of the settings, each with what was set as of it. */
+  settings: (SettingsVersion & { layer: SettingsLayer })[];
+  publishedSettings: StoredDocument<SettingsLayer> | null;
+  /** What a provider's object measured. */
+  metrics: Map<string, MetricsSnapshot>;
+  /** What each provider's object has seen. */
+  evidence: Map<string, EvidenceRow[]>;
+  optimizations: StoredDecision[];
   log: LogEvent[];
   /** Calls of objects in order: `workflow.create`, `tenant.listAgents`, … */
   calls: string[];
   callbacks: { secret: string; body: Json }[];
+  /** What the tenant's calls come to. */
+  stats: PeriodSums[];
   /** What a stream was asked of the object with. */
   streams: Request[];
   list: Parameters<TenantPort["listWorkflows"]>[0] | null;
@@ -40,7 +60,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, log: [], calls: [], callbacks: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
   };
 }
 
@@ -72,6 +92,24 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       publish: async (tiers) => void (world.published = tiers),
     },
     openWeakestModel: async () => null,
+    baseSettings: Settings.parse({}),
+    settings: {
+      read: async () => layerSettings(Settings.parse({}), world.publishedSettings?.document ?? {}),
+      publish: async (_tenant, stored) => void (world.publishedSettings = stored),
+    },
+    metrics: (provider) => ({ readSnapshot: async () => world.metrics.get(provider) ?? { at: world.now, models: {} } }),
+    evidence: (provider) => ({ readEvidence: async () => world.evidence.get(provider) ?? [] }),
+    loadModels: async () => ({
+      document: DEFAULT_TIERS,
+      isConfigured: (providerId) => providerId === "offline",
+      engine: () => Promise.reject(new Error("no engine here")),
+      settings: Settings.parse({}),
+      metrics: null,
+      health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
+      failureRate: () => 0,
+      margins: new TokenMargins(),
+    }),
+    gateway: { fetch: () => Promise.reject(new Error("no provider here")), secret: () => undefined, keepAlive: () => undefined, enter: () => undefined },
     log: (event) => world.log.push(event),
     ...changes,
   });
@@ -167,10 +205,38 @@ function createFakeTenant(world: FakeWorld): TenantPort {
       world.list = query;
       return { items: [], nextCursor: null };
     },
+    addGatewayCalls: async () => undefined,
+    readStats: async () => world.stats,
     indexWorkflow: async () => undefined,
     removeWorkflow: async () => undefined,
     listStale: async () => [],
     readTiers: async () => (world.tiers.length === 0 ? null : { version: world.tiers.length, json: world.tiers.at(-1)! }),
     writeTiers: async (json) => ({ version: world.tiers.push(json) }),
+    readSettings: async () => ({ version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} }),
+    async editSettings(request) {
+      const stored = { version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} };
+      const edited = editLayer(stored.document, request, (version) => (version === 0 ? {} : (world.settings[version - 1]?.layer ?? null)));
+      if (edited === null) return stored;
+      if ("problem" in edited) return edited;
+      const version = world.settings.length + 1;
+      world.settings.push({ version, at: new Date(world.now).toISOString(), author: request.author, ...edited });
+      return { version, document: edited.layer };
+    },
+    listOptimizations: async ({ limit, before }) => world.optimizations.filter(({ id }) => id < (before ?? Infinity)).toReversed().slice(0, limit),
+    async applyOptimization({ decision, tiers, settings, ...versions }) {
+      const stored = { version: world.settings.length, document: world.settings.at(-1)?.layer ?? {} };
+      if (versions.tiersVersion !== world.tiers.length || versions.settingsVersion !== stored.version) return { problem: "conflict", detail: "changed meanwhile" };
+      if (tiers !== null) world.tiers.push(tiers);
+      const id = world.optimizations.length + 1;
+      world.optimizations.push({ ...decision, id });
+      const edited = settings === null ? stored : await this.editSettings(settings);
+      return "problem" in edited ? edited : { id, tiersVersion: world.tiers.length, settings: edited };
+    },
+    listSettingsVersions: async ({ limit, before }) =>
+      world.settings
+        .filter(({ version }) => version < (before ?? Infinity))
+        .toReversed()
+        .slice(0, limit)
+        .map(({ version, at, author, changes }) => ({ version, at, author, changes })),
   };
 }

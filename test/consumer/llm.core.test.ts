@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Settings } from "../../src/config/settings.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type LlmDeps, runLlmAttempt } from "../../src/consumer/agents/llm.ts";
@@ -27,7 +28,7 @@ const DOCUMENT: TierDocument = {
   tiers: { weak: ["small", "offline"], base: ["middle", "offline"], strong: ["large", "offline"] },
 };
 
-const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };
+const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, strategy: null, maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };
 
 function order(overrides: Partial<Omit<WorkOrder, "llm">> & { llm?: Partial<LlmRequest> } = {}): WorkOrder {
   const { llm, ...rest } = overrides;
@@ -52,10 +53,19 @@ function order(overrides: Partial<Omit<WorkOrder, "llm">> & { llm?: Partial<LlmR
 
 const KEYS: Record<string, string> = { LOCAL_KEY: "local-secret-key-1234567890", ANTHROPIC_API_KEY: "k" };
 
+/** One model is asked once, in a world in which nothing was measured: who takes over from it is tested elsewhere. */
+const UNMEASURED: Pick<LlmDeps, "settings" | "metrics" | "health" | "failureRate"> = {
+  settings: Settings.parse({ routing: { maxFallbacks: 0, maxEscalations: 0 } }),
+  metrics: null,
+  health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
+  failureRate: () => 0,
+};
+
 function run(workOrder: WorkOrder, answers: (() => Response | Promise<Response>)[], overrides: Partial<LlmDeps> = {}) {
   const upstream = fakeFetch(...answers);
   const registry = registerDocument(DOCUMENT, { secrets: (name) => KEYS[name], fetch: upstream.fetch });
   const deps: LlmDeps = {
+    ...UNMEASURED,
     document: DOCUMENT,
     engine: async (provider, model) => {
       const engine = registry.get(provider.id);
@@ -86,9 +96,11 @@ describe("a call that succeeds", () => {
     const { outcome, calls } = await run(order(), [() => openAiStream({ deltas: ["Hel", "lo"], usage })], { onDelta: (text) => heard.push(text) });
     expect(outcome).toEqual({
       status: "completed",
+      taskType: "general",
       output: "Hello",
       context: null,
-      route: { tier: "weak", model: "small", provider: "local", complexity: null, reason: "Tier weak is asked for; small is its first model.", fallbacks: [] },
+      route: { tier: "weak", model: "small", provider: "local", complexity: 2, reason: "Tier weak is asked for; small is the only model of the tier that can take the call.", fallbacks: [] },
+      events: [{ type: "model.selected", data: { tier: "weak", model: "small", provider: "local", complexity: 2, reason: expect.any(String) } }],
       calls: [
         {
           at: NOW,
@@ -377,6 +389,7 @@ test("without any key the default document answers with the embedded engine, at 
   const registry = registerDocument(DEFAULT_TIERS, { secrets: () => undefined, fetch: fakeFetch().fetch });
   const heard: string[] = [];
   const outcome = await runLlmAttempt(order({ input: { prompt: "Summarize: The ledger holds every call that was made. It is never below what providers served." }, llm: { tier: null } }), {
+    ...UNMEASURED,
     document: DEFAULT_TIERS,
     engine: async (provider, model) => {
       const engine = registry.get(provider.id);
@@ -389,7 +402,7 @@ test("without any key the default document answers with the embedded engine, at 
     signal: new AbortController().signal,
     onDelta: (text) => heard.push(text),
   });
-  expect(outcome).toMatchObject({ status: "completed", route: { tier: "base", model: "offline", provider: "offline" }, calls: [{ costNanoUsd: 0, estimated: false }] });
+  expect(outcome).toMatchObject({ status: "completed", route: { tier: "weak", model: "offline", provider: "offline" }, calls: [{ costNanoUsd: 0, estimated: false }] });
   if (outcome.status !== "completed") return;
   expect(outcome.calls[0]?.baselineNanoUsd).toBeGreaterThan(0);
   expect(heard.join("")).toBe(outcome.output);

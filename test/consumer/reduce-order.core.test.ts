@@ -9,7 +9,7 @@ const FACT = "The reserve pump of hall 9 is rated for 412 litres a minute.";
 const REPORT = Array.from({ length: 200 }, (_, index) => (index === 120 ? FACT : `Entry ${index}: the crew cleaned the filters and wrote down nothing else of note.`)).join("\n\n");
 
 function order(context: Partial<LlmRequest["context"]>, changes: Partial<WorkOrder> = {}): WorkOrder {
-  const llm: LlmRequest = { taskType: null, tier: null, model: null, maxOutputTokens: null, outputSchema: null, stream: false, context: { mode: "reduce", maxTokens: null, targetReduction: null, ...context } };
+  const llm: LlmRequest = { taskType: null, tier: null, model: null, strategy: null, maxOutputTokens: null, outputSchema: null, stream: false, context: { mode: "reduce", maxTokens: null, targetReduction: null, ...context } };
   return createOrder(0, { llm, input: { prompt: "How much does the reserve pump of hall 9 move?" }, dependencies: { report: REPORT, size: 3 }, ...changes });
 }
 

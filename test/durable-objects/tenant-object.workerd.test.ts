@@ -3,9 +3,11 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
 import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { SettingsEdit } from "../../src/config/edit-settings.ts";
+import { Settings } from "../../src/config/settings.ts";
 import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
-import { buildListQuery, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
-import type { Problem } from "../../src/errors.ts";
+import { buildListQuery, MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
+import type { Json, Problem } from "../../src/errors.ts";
 import type { AgentDefinition } from "../../src/workflow/agent.ts";
 
 const START = Date.now() - 86_400_000;
@@ -83,6 +85,48 @@ describe("tiers documents", () => {
     expect(await tenant.readTiers()).toEqual({ version: MAX_TIERS_VERSIONS + 2, json: `{"v":${MAX_TIERS_VERSIONS + 2}}` });
     const kept = await runInDurableObject(tenant, (_object, state) => state.storage.sql.exec("SELECT count(*) AS count FROM tiers").one()["count"]);
     expect(kept).toBe(MAX_TIERS_VERSIONS);
+  });
+});
+
+describe("settings", () => {
+  const edit = (patch: Json): SettingsEdit => ({ edit: { kind: "patch", patch }, below: Settings.parse({}), author: "root", isOperator: true });
+
+  test("are kept over an eviction, each change as a version that can be taken back", async () => {
+    const tenant = openTenant();
+    expect(await tenant.readSettings()).toEqual({ version: 0, document: {} });
+    expect(await tenant.editSettings(edit({ routing: { maxFallbacks: 1 } }))).toEqual({ version: 1, document: { routing: { maxFallbacks: 1 } } });
+    await tenant.editSettings({ ...edit({ routing: { strategy: "quality" } }), author: "key_1" });
+    await evictDurableObject(tenant);
+    expect(await tenant.readSettings()).toEqual({ version: 2, document: { routing: { maxFallbacks: 1, strategy: "quality" } } });
+    expect(await tenant.editSettings({ ...edit({}), edit: { kind: "rollback", version: 1 } })).toEqual({ version: 3, document: { routing: { maxFallbacks: 1 } } });
+    const versions = await tenant.listSettingsVersions({ limit: 2, before: null });
+    expect(versions.map(({ version, author, changes }) => [version, author, changes.map(({ path }) => path)])).toEqual([[3, "root", ["routing.strategy"]], [2, "key_1", ["routing.strategy"]]]);
+    expect(Date.parse(versions[0]!.at)).toBeGreaterThan(START);
+    expect((await tenant.listSettingsVersions({ limit: 2, before: 2 })).map(({ version }) => version)).toEqual([1]);
+  });
+
+  test("of two changes at the same time are both there", async () => {
+    const tenant = openTenant();
+    await Promise.all([tenant.editSettings(edit({ routing: { maxFallbacks: 1 } })), tenant.editSettings(edit({ routing: { maxEscalations: 0 } }))]);
+    expect(await tenant.readSettings()).toMatchObject({ version: 2, document: { routing: { maxFallbacks: 1, maxEscalations: 0 } } });
+  });
+
+  test("that are wrong are refused as data, and make no version", async () => {
+    const tenant = openTenant();
+    expect(await tenant.editSettings(edit({ routing: { nope: 1 } }))).toMatchObject({ problem: "invalid", errors: [{ path: "/routing/nope" }] });
+    expect(await tenant.editSettings({ ...edit({}), edit: { kind: "rollback", version: 5 } })).toMatchObject({ problem: "not_found" });
+    expect((await tenant.readSettings()).version).toBe(0);
+  });
+
+  test("keep a bounded number of versions", async () => {
+    const tenant = openTenant();
+    await runInDurableObject(tenant, (_object, state) => {
+      const numbers = JSON.stringify(Array.from({ length: MAX_SETTINGS_VERSIONS }, (_, index) => index + 1));
+      state.storage.sql.exec("INSERT INTO settings SELECT value, 0, 'root', '[]', '{}' FROM json_each(?)", numbers);
+    });
+    expect(await tenant.editSettings(edit({ routing: { maxFallbacks: 1 } }))).toMatchObject({ version: MAX_SETTINGS_VERSIONS + 1 });
+    const oldest = await runInDurableObject(tenant, (_object, state) => state.storage.sql.exec("SELECT min(version) AS oldest FROM settings").one()["oldest"]);
+    expect(oldest).toBe(2);
   });
 });
 

@@ -95,7 +95,7 @@ describe("a report", () => {
     await start(workflow, [...LLM, { id: "b", agent: "pass", dependsOn: ["a"], input: "${tasks.a.output}!" }]);
     await workflow.claim([FIRST]);
     const route = { tier: "weak", model: "m", provider: "p", complexity: 2, reason: "first of its tier", fallbacks: [] };
-    await workflow.report([{ ...FIRST, outcome: { status: "completed", output: "hello", calls: [call(), call({ estimated: true })], route, context: { originalTokens: 9, reducedTokens: 4 } } }]);
+    await workflow.report([{ ...FIRST, outcome: { status: "completed", output: "hello", calls: [call(), call({ estimated: true })], route, context: { originalTokens: 9, reducedTokens: 4 }, events: [{ type: "model.selected", data: { tier: "weak", model: "m", provider: "p", complexity: 2, reason: "first of its tier" } }] } }]);
     const { status, tasks, usage } = await view(workflow);
     expect(status).toBe("completed");
     expect(tasks["b"]!.output).toBe("hello!");

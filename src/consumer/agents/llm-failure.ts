@@ -1,5 +1,5 @@
 import { APICallError } from "@ai-sdk/provider";
-import type { Failure } from "../../errors.ts";
+import type { CallFault } from "./call-with-fallback.ts";
 
 /** A provider may ask for any wait; longer than an hour is not a wait but an outage (contract). */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -13,12 +13,6 @@ const REFUSAL = /invalid_request|authentication|permission|not_found|content_?(p
 /** Errors of the engine's package before anything was sent: the same call would fail the same way. */
 const LOCAL_REFUSALS = new Set(["AI_InvalidPromptError", "AI_UnsupportedFunctionalityError", "AI_LoadAPIKeyError", "AI_LoadSettingError", "AI_NoSuchModelError", "AI_InvalidArgumentError"]);
 
-export interface ClassifiedFailure {
-  failure: Failure;
-  /** How long the provider asked to wait; null when it did not. */
-  retryAfterMs: number | null;
-}
-
 export interface FailedCall {
   provider: string;
   model: string;
@@ -29,7 +23,7 @@ export interface FailedCall {
 }
 
 /** Decides, once, whether a failed call may be repeated, and says what the provider said. */
-export function classifyError(error: unknown, call: FailedCall): ClassifiedFailure {
+export function classifyError(error: unknown, call: FailedCall): CallFault {
   const { status, message, headers } = readError(error);
   const rejected = status === null ? isRefusal(error) : status >= 300 && status < 500 && !TRANSIENT_STATUSES.has(status);
   const said = status === null ? "failed" : status < 300 ? "answered with something unreadable" : `answered ${status}`;
@@ -41,6 +35,7 @@ export function classifyError(error: unknown, call: FailedCall): ClassifiedFailu
       retryable: !rejected,
     },
     retryAfterMs: rejected ? null : retryAfterMs(headers, call.now),
+    isHealthFailure: !rejected,
   };
 }
 

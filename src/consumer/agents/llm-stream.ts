@@ -16,8 +16,17 @@ export interface Answer {
   failed: { error: unknown } | null;
 }
 
+export interface StreamListeners {
+  onFirstToken: () => void;
+  /** Hears the text as it arrives. */
+  onDelta?: (text: string) => void;
+}
+
+/** What comes before a model has produced anything. */
+const PREAMBLE = new Set<StreamPart["type"]>(["stream-start", "response-metadata", "raw", "error"]);
+
 /** Calls a model once and collects its stream. Never throws; it ends when the signal is aborted, even if the engine does not listen. */
-export async function streamAnswer(model: LanguageModel, options: CallOptions, signal: AbortSignal, onDelta?: (text: string) => void): Promise<Answer> {
+export async function streamAnswer(model: LanguageModel, options: CallOptions, signal: AbortSignal, { onFirstToken, onDelta }: StreamListeners): Promise<Answer> {
   const answer: Answer = { text: "", usage: null, finishReason: null, began: false, tooLong: false, failed: null };
   let reader: ReadableStreamDefaultReader<StreamPart> | null = null;
   try {
@@ -27,6 +36,7 @@ export async function streamAnswer(model: LanguageModel, options: CallOptions, s
     for (;;) {
       const { done, value } = await orAbort(reader.read(), signal);
       if (done) return answer;
+      if (!PREAMBLE.has(value.type)) onFirstToken();
       takePart(answer, value, onDelta);
       if (answer.tooLong) break;
     }

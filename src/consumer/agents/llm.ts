@@ -1,137 +1,133 @@
-import type { JSONSchema7 } from "@ai-sdk/provider";
-import type { ModelEntry, ProviderEntry, TierDocument } from "../../config/tiers.ts";
-import type { Failure } from "../../errors.ts";
-import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
-import type { TokenMargins } from "../../optimizer/token-margin.ts";
-import { findBaselineModel, selectModel, type ModelRequest, type Selection } from "../../router/select-model.ts";
-import { TaskType, type LlmAgent } from "../../workflow/agent.ts";
-import type { CallRecord, Outcome, Route, WorkOrder } from "../work-order.ts";
-import { classifyError } from "./llm-failure.ts";
-import { readOutput } from "./llm-output.ts";
-import { buildPrompt, textsOf, type BuiltPrompt } from "./llm-prompt.ts";
-import { recordCall } from "./llm-record.ts";
-import { streamAnswer, type Answer } from "./llm-stream.ts";
+import type { Failure, Json } from "../../errors.ts";
+import { countFiles } from "../../router/count-files.ts";
+import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
+import { routeCall, type CallContext } from "../../router/route-call.ts";
+import { findTaskType, TIER_ABOVE, type RouteChoice, type RouteRequest } from "../../router/route-request.ts";
+import { TaskType } from "../../workflow/agent.ts";
+import type { Models } from "../load-models.ts";
+import type { CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
+import { callWithFallback, type FallbackResult } from "./call-with-fallback.ts";
+import { callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
+import { buildPrompt, textsOf } from "./llm-prompt.ts";
 
-export interface LlmDeps {
-  document: TierDocument;
-  /** Builds the callable model. May throw, which fails the attempt. */
-  engine: (provider: ProviderEntry, model: ModelEntry) => Promise<LanguageModel>;
-  isConfigured: (providerId: string) => boolean;
-  /** How the models' counts have differed from our estimates. */
-  margins: TokenMargins;
-  /** Unix time in ms. */
-  now: () => number;
+export interface LlmDeps extends Models, Pick<LlmCallDeps, "now" | "onDelta"> {
   /** Aborted when the attempt's time is over or its result no longer wanted. */
   signal: AbortSignal;
-  /** Hears the answer's text as it arrives. */
-  onDelta?: (text: string) => void;
 }
 
-/** Runs one attempt of a language-model task: chooses the model, calls it once, prices the call, and reads its answer. Throws only for an order of another kind of agent. */
+/**
+ * Runs one attempt of a language-model task: chooses the model, falls back while models fail, and asks one tier up when an answer
+ * misses the task's schema. All calls are priced. Throws only for an order of another kind of agent.
+ */
 export async function runLlmAttempt(order: WorkOrder, deps: LlmDeps): Promise<Outcome> {
   if (order.agent.kind !== "llm") throw new Error(`task ${order.taskId} is no language-model task`);
-  const selection = selectModel(requestOf(order, order.agent), deps.document, deps.isConfigured);
-  if ("failure" in selection) return failed(selection.failure, null);
-  const route: Route = { ...selection.route, fallbacks: [] };
   const built = buildPrompt(order, order.agent);
-  if ("failure" in built) return failed(built.failure, route);
-  if (deps.signal.aborted) return failed(timeoutFailure(selection), route);
-  const model = await loadModel(selection, deps);
-  if ("failure" in model) return failed(model.failure, route);
-
-  const options = callOptions(order, order.agent, selection, built);
-  const answer = await streamAnswer(model.model, options, deps.signal, deps.onDelta);
-  const at = deps.now();
-  const call = recordCall({
-    model: selection.model,
-    baseline: findBaselineModel(deps.document),
-    answer,
-    estimatedInputTokens: built.inputTokens,
-    maxOutputTokens: options.maxOutputTokens ?? selection.model.maxOutputTokens,
-    aborted: answer.failed !== null && deps.signal.aborted,
-    at,
-    margins: deps.margins,
-  });
-  const calls = call === null ? [] : [call];
-  const fault = faultOf(answer, selection, built, deps.signal, at);
-  if (fault !== null) return failed(fault.failure, route, calls, fault.retryAfterMs);
-  return readAnswer(order, answer, { calls, route, context: built.context });
+  if ("failure" in built) return fail(built.failure, createTrail());
+  const task: LlmTask = { order, agent: order.agent, built };
+  const request = requestOf(task, deps);
+  const decision = routeCall(request, contextOf(deps));
+  const trail = createTrail();
+  if ("failure" in decision) return fail(decision.failure, trail, decision.retryAfterMs);
+  return runChosen(task, request, decision, trail, deps);
 }
 
-/** The task's own wishes come before its agent's; a tier that the task names beats a model that the agent pins. */
-function requestOf({ llm }: WorkOrder, agent: LlmAgent): ModelRequest {
-  const taskType = TaskType.safeParse(llm?.taskType).data ?? agent.taskType;
-  if (llm?.model != null || llm?.tier != null) return { model: llm.model, tier: llm.tier, taskType };
-  return { model: agent.model, tier: agent.tier, taskType };
+/** What an attempt leaves behind, in the order in which it happened. */
+interface Trail {
+  calls: CallRecord[];
+  events: RouteEvent[];
+  failedModels: string[];
+  route: Route | null;
+  taskType?: string;
 }
 
-async function loadModel({ provider, model }: Selection, deps: LlmDeps): Promise<{ model: LanguageModel } | { failure: Failure }> {
-  try {
-    return { model: await deps.engine(provider, model) };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : "its engine cannot be built";
-    return { failure: { code: "provider_rejected", message: `${provider.id} cannot be called: ${reason}`.slice(0, 500), retryable: false } };
+function createTrail(): Trail {
+  return { calls: [], events: [], failedModels: [], route: null };
+}
+
+/** Asks the chosen chain; while an answer misses its schema, the chain of the tier above. */
+async function runChosen(task: LlmTask, request: RouteRequest, first: RouteChoice, trail: Trail, deps: LlmDeps): Promise<Outcome> {
+  let choice = first;
+  for (let escalations = 0; ; escalations += 1) {
+    const result = await askChain(task, choice, deps);
+    takeResult(trail, choice, result);
+    const { fault } = result;
+    if (fault === null) return { status: "completed", output: result.answer, calls: trail.calls, route: trail.route, context: task.built.context, events: trail.events, taskType: first.taskType };
+    const next = escalations < deps.settings.routing.maxEscalations ? escalate(request, result, deps) : null;
+    if (next === null || deps.signal.aborted) return fail(fault.failure, trail, fault.retryAfterMs);
+    const from = result.last!;
+    trail.events.push({ type: "model.escalated", data: { from: from.model.id, to: next.chosen.model.id, fromTier: from.tier, toTier: next.tier, error: fault.failure } });
+    trail.failedModels.push(from.model.id);
+    choice = { ...next, complexity: first.complexity, reason: `${from.model.id} of tier ${from.tier} missed the task's schema; ${next.chosen.model.id} of tier ${next.tier} ${next.chosen.reason}.` };
   }
 }
 
-function callOptions({ llm }: WorkOrder, agent: LlmAgent, { model, provider }: Selection, built: BuiltPrompt): CallOptions {
-  return {
-    prompt: built.prompt,
-    maxOutputTokens: Math.min(llm?.maxOutputTokens ?? agent.maxOutputTokens, model.maxOutputTokens),
-    temperature: agent.temperature ?? undefined,
-    responseFormat: responseFormat(llm?.outputSchema ?? null, model, provider),
-    providerOptions: {
-      // `store`: nothing that a workflow sends is kept at the provider. Strict schemas forbid much of JSON Schema; we check the answer anyway.
-      openai: { store: false, strictJsonSchema: false },
-      openaiCompatible: { strictJsonSchema: false },
+function askChain(task: LlmTask, choice: RouteChoice, deps: LlmDeps): Promise<FallbackResult<Json>> {
+  const { settings, health, now, signal } = deps;
+  const callDeps: LlmCallDeps = { engine: deps.engine, baseline: findBaselineModel(deps.document, settings.budgets.baselineModel), margins: deps.margins, now, onDelta: deps.onDelta };
+  return callWithFallback<Json>(
+    {
+      tenant: task.order.tenant,
+      taskType: choice.taskType,
+      candidates: [choice.chosen, ...choice.fallbacks],
+      tokensOf: ({ model }) => task.built.inputTokens + capOutput(task, model),
+      call: (candidate, control) => callLlm(task, candidate, control, callDeps),
     },
+    { health, settings: settings.routing, now, signal },
+  );
+}
+
+/** Adds what happened in a chain. The route names the model that was called last. */
+function takeResult(trail: Trail, choice: RouteChoice, result: FallbackResult<Json>): void {
+  const first = result.first ?? choice.chosen;
+  const last = result.last ?? first;
+  const { score } = choice.complexity;
+  const reason = first.model === choice.chosen.model ? choice.reason : `${choice.reason} It is being tried out by another call, so ${first.model.id} takes this one.`;
+  const describe = ({ tier, model }: typeof first) => ({ tier, model: model.id, provider: model.provider, complexity: score, reason });
+  if (trail.route === null) trail.events.push({ type: "model.selected", data: describe(first) });
+  trail.events.push(...result.events);
+  trail.taskType = choice.taskType;
+  trail.calls.push(...result.calls);
+  trail.failedModels.push(...result.failedModels);
+  const takeover = result.failedModels.length === 0 ? "" : ` ${result.failedModels.join(" and ")} failed, and ${last.model.id} took over.`;
+  trail.route = { ...describe(last), reason: reason + takeover, fallbacks: [...trail.failedModels] };
+}
+
+/** The chain of the tier above, for an answer that missed its schema; null when nobody there may be asked. A pinned model is never replaced. */
+function escalate(request: RouteRequest, { last, fault, isPassedOn }: FallbackResult<Json>, deps: LlmDeps): RouteChoice | null {
+  const { quality, orchestration } = deps.settings;
+  const isMiss = fault?.failure.code === "output_invalid" && fault.failure.retryable;
+  if (!isMiss || isPassedOn || request.model != null || !quality.escalateOnMiss || !orchestration.enabled) return null;
+  const tier = last === null ? null : TIER_ABOVE[last.tier];
+  if (tier === null) return null;
+  const decision = routeCall({ ...request, tier }, contextOf(deps));
+  return "failure" in decision || isEmbedded(decision.chosen) ? null : decision;
+}
+
+/** What is routed. The task's own wishes come before its agent's; a tier that the task names beats a model that the agent pins. */
+export function requestOf({ order, agent, built }: LlmTask, deps: Pick<LlmDeps, "settings" | "failureRate">): RouteRequest {
+  const { llm } = order;
+  const prompt = textsOf(built.prompt.at(-1)!)[0] ?? "";
+  const wishes = llm?.model != null || llm?.tier != null ? llm : agent;
+  const taskType = findTaskType({ taskType: TaskType.safeParse(llm?.taskType).data ?? agent.taskType, prompt }, deps.settings.classification);
+  return {
+    taskType,
+    prompt,
+    contextTokens: built.inputTokens,
+    files: countFiles(prompt),
+    failureRate: deps.failureRate(taskType),
+    strategy: llm?.strategy ?? null,
+    tier: wishes.tier,
+    model: wishes.model,
+    maxOutputTokens: llm?.maxOutputTokens ?? agent.maxOutputTokens,
+    needs: [],
   };
 }
 
-/** Hosted models take schemas of objects only; any other schema is asked for in the prompt alone. */
-function responseFormat(schema: unknown, model: ModelEntry, provider: ProviderEntry): CallOptions["responseFormat"] {
-  if (typeof schema !== "object" || schema === null || !model.capabilities.includes("json")) return undefined;
-  const isObject = (schema as JSONSchema7).type === "object";
-  return isObject || provider.kind === "offline" ? { type: "json", schema: schema as JSONSchema7, name: "output" } : undefined;
+function contextOf(deps: LlmDeps): CallContext {
+  const { document, metrics, settings, isConfigured, now } = deps;
+  return { document, metrics, settings, isConfigured, now: now() };
 }
 
-interface Fault {
-  failure: Failure;
-  retryAfterMs: number | null;
-}
-
-/** What is wrong with an answer before anybody reads it; null when nothing is. */
-function faultOf(answer: Answer, selection: Selection, built: BuiltPrompt, signal: AbortSignal, now: number): Fault | null {
-  const name = `${selection.provider.id} (${selection.model.id})`;
-  const fault = (code: Failure["code"], message: string, retryable: boolean): Fault => ({ failure: { code, message, retryable }, retryAfterMs: null });
-  if (answer.failed !== null && signal.aborted) return { failure: timeoutFailure(selection), retryAfterMs: null };
-  if (answer.failed !== null) {
-    const sentTexts = built.prompt.flatMap(textsOf);
-    return classifyError(answer.failed.error, { provider: selection.provider.id, model: selection.model.id, sentTexts, now });
-  }
-  if (answer.tooLong) return fault("output_invalid", `${name} gave an answer over 1 MiB, which cannot be stored`, false);
-  if (answer.finishReason === "content-filter") return fault("provider_rejected", `${name} refused the content`, false);
-  if (answer.finishReason === null || answer.finishReason === "error" || answer.finishReason === "interrupted") {
-    return fault("provider_unavailable", `${name} ended its answer before it was complete`, true);
-  }
-  if (answer.text.trim() !== "") return null;
-  const why = answer.finishReason === "length" ? ": the output limit was used up before any text" : "";
-  return fault("provider_unavailable", `${name} gave an empty answer${why}`, true);
-}
-
-function readAnswer(order: WorkOrder, answer: Answer, common: { calls: CallRecord[]; route: Route; context: BuiltPrompt["context"] }): Outcome {
-  const schema = order.llm?.outputSchema ?? null;
-  if (schema === null) return { status: "completed", output: answer.text, ...common };
-  const read = readOutput(answer.text, schema);
-  if ("output" in read) return { status: "completed", output: read.output, ...common };
-  const cut = answer.finishReason === "length" ? " It was cut at the output limit." : "";
-  return failed({ ...read.failure, message: read.failure.message + cut }, common.route, common.calls);
-}
-
-function timeoutFailure({ provider, model }: Selection): Failure {
-  return { code: "timeout", message: `the attempt's time was over before ${provider.id} (${model.id}) had answered`, retryable: true };
-}
-
-function failed(failure: Failure, route: Route | null, calls: CallRecord[] = [], retryAfterMs: number | null = null): Outcome {
-  return { status: "failed", failure, retryAfterMs, calls, route };
+function fail(failure: Failure, { calls, events, route, taskType }: Trail, retryAfterMs: number | null = null): Outcome {
+  return { status: "failed", failure, retryAfterMs, calls, route, events, ...(taskType === undefined ? {} : { taskType }) };
 }

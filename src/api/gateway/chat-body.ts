@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { refuseRequest, type OpenAiError } from "./openai-error.ts";
+
+const count = z.int().min(1);
+
+/**
+ * What of a chat completion's body is read here. Everything else, and every unknown key, is the provider's to judge: it is
+ * passed through as it came.
+ */
+export const ChatBody = z.looseObject({
+  model: z.string().min(1),
+  messages: z
+    .array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish() }))
+    .min(1),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: count.nullish(),
+  max_completion_tokens: count.nullish(),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  response_format: z.looseObject({ type: z.string() }).nullish(),
+});
+export type ChatBody = z.infer<typeof ChatBody>;
+export type ChatMessage = ChatBody["messages"][number];
+
+/** Checks the shape. Names the first fault: OpenAI's errors have one `param`. */
+export function readChatBody(json: unknown): { body: ChatBody } | { refusal: OpenAiError } {
+  const parsed = ChatBody.safeParse(json);
+  // The value as it came: the parsed copy has its keys in another order.
+  if (parsed.success) return { body: json as ChatBody };
+  const issue = parsed.error.issues[0]!;
+  const param = nameParam(issue.path);
+  return { refusal: refuseRequest(param === null ? `The body is wrong: ${issue.message}.` : `${param} is wrong: ${issue.message}.`, param) };
+}
+
+/** `messages[0].role`, as OpenAI names what is wrong. */
+function nameParam(path: readonly PropertyKey[]): string | null {
+  if (path.length === 0) return null;
+  return path.map((part, at) => (typeof part === "number" ? `[${part}]` : `${at === 0 ? "" : "."}${String(part)}`)).join("");
+}
+
+/** The cap that the client set; null for none. */
+export function readOutputCap(body: ChatBody): number | null {
+  return body.max_completion_tokens ?? body.max_tokens ?? null;
+}
+
+/** The texts of a message. */
+export function textsOf({ content }: ChatMessage): string[] {
+  if (typeof content === "string") return [content];
+  return (content ?? []).flatMap((part) => (typeof part["text"] === "string" ? [part["text"]] : []));
+}

@@ -1,0 +1,117 @@
+import type { Settings } from "../../config/settings.ts";
+import { callWithFallback, type CallCandidate, type FallbackResult } from "../../consumer/agents/call-with-fallback.ts";
+import { findBaselineModel } from "../../router/find-model.ts";
+import type { CallOptions } from "../../router/language-model.ts";
+import type { Api } from "../endpoint.ts";
+import { speaksOpenAi } from "./ask-directly.ts";
+import { callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
+import { readOutputCap, type ChatBody } from "./chat-body.ts";
+import { routeChat, type RoutedChat } from "./chat-route.ts";
+import { answerError, type OpenAiError } from "./openai-error.ts";
+import { translateRequest } from "./translate-request.ts";
+import { createWatchdog } from "./watchdog.ts";
+
+/** A client that went away is answered all the same; the status is nginx's, and nobody sees it. */
+const CLIENT_CLOSED_REQUEST = 499;
+/** The longest answers that models give unasked: what a whole answer is waited for before the next model is asked. */
+const LONG_ANSWER_TOKENS = 8_192;
+const NANO = 1_000_000_000;
+
+/** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. */
+export async function answerChat(body: ChatBody, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">): Promise<Response> {
+  const models = await deps.loadModels(tenant);
+  const routed = routeChat(body, models, deps.now());
+  if ("refusal" in routed) return answerError(routed.refusal);
+  const { choice } = routed;
+  const prepared = prepareCandidates(body, [choice.chosen, ...choice.fallbacks]);
+  if ("refusal" in prepared) return answerError(prepared.refusal);
+
+  const watchdog = createWatchdog(models.settings.orchestration.taskTimeoutMs, clientSignal, deps.now);
+  const begun = Promise.withResolvers<Response>();
+  const called: CallCandidate[] = [];
+  const call: ChatCall = {
+    body,
+    translations: prepared.translations,
+    inputTokens: routed.inputTokens,
+    baseline: findBaselineModel(models.document, models.settings.budgets.baselineModel),
+    head: { id: `chatcmpl-${deps.randomId()}`, created: Math.floor(deps.now() / 1_000) },
+    left: watchdog.left,
+    onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
+    onChunk: watchdog.touch,
+  };
+  const result = callWithFallback<ChatAnswer>(
+    {
+      tenant,
+      taskType: choice.taskType,
+      candidates: prepared.candidates,
+      tokensOf: ({ model }) => routed.inputTokens + Math.min(readOutputCap(body) ?? models.settings.routing.assumedOutputTokens, model.maxOutputTokens),
+      call: (candidate, control) => {
+        called.push(candidate);
+        return callChat(call, candidate, control, { ...models, fetch: deps.gateway.fetch, secret: deps.gateway.secret, now: deps.now });
+      },
+    },
+    { health: models.health, settings: { circuitFirstTokenMs: firstTokenMs(body, models.settings.routing) }, now: deps.now, signal: watchdog.signal },
+  );
+  const entered = result.then((end) => {
+    watchdog.stop();
+    enter(end, tenant, routed, call, { deps });
+    return end;
+  });
+  // A streamed answer outlives its handler, and its price is known when its reader may have left.
+  deps.gateway.keepAlive(entered.then(() => undefined));
+  return Promise.race([begun.promise, entered.then((end) => answerWhole(end, clientSignal))]);
+}
+
+/** The candidates that can be asked what the client asks; the first one's refusal when there are none. */
+function prepareCandidates(body: ChatBody, candidates: readonly CallCandidate[]): { candidates: CallCandidate[]; translations: Map<CallCandidate, CallOptions> } | { refusal: OpenAiError } {
+  const translations = new Map<CallCandidate, CallOptions>();
+  let refusal: OpenAiError | null = null;
+  const able = candidates.filter((candidate) => {
+    if (speaksOpenAi(candidate.provider)) return true;
+    const translated = translateRequest(body, candidate.provider, candidate.model);
+    if ("refusal" in translated) refusal ??= translated.refusal;
+    else translations.set(candidate, translated.options);
+    return !("refusal" in translated);
+  });
+  return able.length === 0 && refusal !== null ? { refusal } : { candidates: able, translations };
+}
+
+/** A whole answer has no first token to wait for: only its end comes, as late as its length makes it. */
+function firstTokenMs(body: ChatBody, routing: Settings["routing"]): number {
+  if (body.stream === true) return routing.circuitFirstTokenMs;
+  return routing.circuitFirstTokenMs + Math.ceil(((readOutputCap(body) ?? LONG_ANSWER_TOKENS) * 1_000) / routing.assumedTokensPerSecond);
+}
+
+function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResult<ChatAnswer>, clientSignal: AbortSignal): Response {
+  if (clientSignal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  if (fault === null && last !== null && answer !== null && "text" in answer) {
+    const costNanoUsd = calls.at(-1)?.costNanoUsd ?? 0;
+    return new Response(answer.text, { headers: { "content-type": "application/json", ...describeRoute(last, failedModels), "x-cost-usd": formatUsd(costNanoUsd) } });
+  }
+  if (fault === null) throw new Error("a call ended without an answer and without a fault");
+  const refusal = answer !== null && "refusal" in answer ? answer.refusal : null;
+  const response = answerError(fault.failure.retryable || refusal === null ? viewFault(fault) : viewRefusal(refusal, fault.failure.message));
+  if (last !== null) for (const [name, value] of Object.entries(describeRoute(last, failedModels))) response.headers.set(name, value);
+  return response;
+}
+
+/** A request that the provider did not take is the client's to change; a key that it did not take is the operator's. */
+function viewRefusal(refusal: OpenAiError, message: string): OpenAiError {
+  const { status } = refusal;
+  if (status === 401 || status === 403) return { status: 502, message: "The provider did not accept the key that is configured for it.", type: "server_error", param: null, code: "provider_auth", retryAfterMs: null };
+  if (status < 400 || status === 402) return { status: 502, message: `${message}.`, type: "server_error", param: null, code: "provider_rejected", retryAfterMs: null };
+  return refusal;
+}
+
+function describeRoute({ model, provider, tier }: CallCandidate, failedModels: readonly string[]): Record<string, string> {
+  return { "x-model": model.id, "x-provider": provider.id, "x-tier": tier, "x-fallbacks": failedModels.join(",") };
+}
+
+/** Dollars without an exponent. */
+function formatUsd(nanoUsd: number): string {
+  return (nanoUsd / NANO).toFixed(9).replace(/\.?0+$/, "");
+}
+
+function enter({ calls, fault, last, failedModels }: FallbackResult<ChatAnswer>, tenant: string, { choice }: RoutedChat, { head }: ChatCall, { deps }: Pick<Api, "deps">): void {
+  deps.gateway.enter(tenant, { id: head.id, at: deps.now(), tier: last?.tier ?? choice.tier, taskType: choice.taskType, calls, failureCode: fault?.failure.code ?? null, fallbacks: failedModels.length });
+}

@@ -1,0 +1,13 @@
+import type { Fetch, ReadSecret } from "../../router/language-model.ts";
+import type { GatewayEntry } from "../stats-port.ts";
+
+/** What the gateway can do beside choosing models. */
+export interface GatewayDeps {
+  fetch: Fetch;
+  /** Secrets and variables of providers. */
+  secret: ReadSecret;
+  /** Lets work go on after the answer was given, or its reader left. */
+  keepAlive: (work: Promise<void>) => void;
+  /** Enters the calls of a request into the tenant's ledger. Returns at once; entries are sent in batches. */
+  enter: (tenant: string, entry: GatewayEntry) => void;
+}

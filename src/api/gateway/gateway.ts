@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { answerJson } from "../answer-json.ts";
+import { callerOf, type ApiContext, type Endpoint } from "../endpoint.ts";
+import { RequestRefused } from "../problem.ts";
+import { readJson } from "../read-request.ts";
+import { ChatBody, readChatBody } from "./chat-body.ts";
+import { answerChat } from "./chat-completions.ts";
+import { listModels, ModelList } from "./models.ts";
+import { answerError, refuseRequest } from "./openai-error.ts";
+
+/** Largest body of a chat completion: images come in it (contract). */
+export const MAX_CHAT_BODY_BYTES = 20_971_520;
+
+const AnsweredChat = z.looseObject({ id: z.string(), object: z.string(), created: z.int(), model: z.string(), choices: z.array(z.looseObject({ index: z.int() })) });
+
+/** The routes of OpenAI's API that we have. Their errors are in its shape. */
+export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "POST",
+    path: "/v1/chat/completions",
+    tag: "Gateway",
+    summary: "OpenAI's chat completions, answered by the models of the tiers; unknown parameters are passed through",
+    access: "gateway",
+    body: { schema: ChatBody },
+    answers: { 200: { description: "The completion; with stream: true its chunks as server-sent events", schema: AnsweredChat } },
+    handle: async (context, api) => {
+      const json = await readChatJson(context);
+      if (json instanceof Response) return json;
+      const read = readChatBody(json.value);
+      if ("refusal" in read) return answerError(read.refusal);
+      return answerChat(read.body, callerOf(context).tenant, context.req.raw.signal, api);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/models",
+    tag: "Gateway",
+    summary: "The models that chat completions may name, and the names that stand for a choice among them",
+    access: "gateway",
+    answers: { 200: { description: "The models", schema: ModelList } },
+    handle: async (context, api) => answerJson(200, listModels(await api.deps.loadModels(callerOf(context).tenant))),
+  },
+];
+
+/** OpenAI knows no 422: a body of the wrong shape is a 400. */
+async function readChatJson(context: ApiContext): Promise<{ value: unknown } | Response> {
+  try {
+    const { json } = await readJson(context, MAX_CHAT_BODY_BYTES);
+    return { value: json };
+  } catch (error) {
+    if (error instanceof RequestRefused && error.problem.problem === "invalid") return answerError(refuseRequest(error.problem.detail));
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { addSums, createSums, STATS_HOUR_MS, type CallSums } from "../optimizer/call-stats.ts";
+import { recommendTiers } from "../optimizer/recommend.ts";
+import { TierName } from "../workflow/agent.ts";
+import { answerJson } from "./answer-json.ts";
+import { callerOf, type Endpoint } from "./endpoint.ts";
+import { readQuery } from "./read-request.ts";
+import type { PeriodSums } from "./stats-port.ts";
+
+const NANO = 1_000_000_000;
+
+const StatsQuery = z.object({
+  since: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time, like 2026-01-31T00:00:00Z" }).nullable().default(null).describe("Start of the period, rounded down to the whole hour; without it, everything"),
+});
+
+const AnsweredStats = z.object({
+  since: z.string().nullable().describe("Start of the period as it was counted"),
+  routes: z.int().describe("Attempts of tasks and requests to the gateway for which a model was chosen"),
+  tierDistribution: z.record(TierName, z.int()).describe("Routes by the tier that was asked last"),
+  calls: z.int().describe("Calls in the ledger"),
+  tokens: z.object({ inputTokens: z.int(), outputTokens: z.int(), cachedTokens: z.int() }),
+  costUsd: z.number(),
+  baselineUsd: z.number().describe("The same tokens on the baseline model"),
+  savedPercent: z.number(),
+  failures: z.int().describe("Routes that gave no answer"),
+  fallbacks: z.int(),
+  escalations: z.int(),
+  contextTokensSaved: z.int(),
+  recommendations: z.array(
+    z.object({ taskType: z.string(), tier: TierName, recommendedTier: TierName, answers: z.int(), missRate: z.number(), reason: z.string() }),
+  ).describe("Types of tasks that would better go to a higher tier at once"),
+});
+
+export const STATS_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "GET",
+    path: "/v1/stats",
+    tag: "Configuration",
+    summary: "What the tenant's calls come to in a period, and what they would have cost on the baseline model",
+    access: "config:read",
+    query: StatsQuery,
+    answers: { 200: { description: "The sums", schema: AnsweredStats } },
+    handle: async (context, api) => {
+      const { since } = readQuery(context, StatsQuery);
+      const from = since === null ? null : Math.floor(Date.parse(since) / STATS_HOUR_MS) * STATS_HOUR_MS;
+      return answerJson(200, describe(from, await api.deps.tenant(callerOf(context).tenant).readStats(from ?? 0)));
+    },
+  },
+];
+
+function describe(since: number | null, cells: readonly PeriodSums[]): z.infer<typeof AnsweredStats> {
+  const total = createSums();
+  const tierDistribution = { weak: 0, base: 0, strong: 0 };
+  for (const { tier, sums } of cells) {
+    addSums(total, sums);
+    const name = TierName.safeParse(tier).data;
+    if (name !== undefined) tierDistribution[name] += sums.routes;
+  }
+  const { routes, calls, inputTokens, outputTokens, cachedTokens, failures, fallbacks, escalations, contextTokensSaved } = total;
+  return {
+    since: since === null ? null : new Date(since).toISOString(),
+    routes,
+    tierDistribution,
+    calls,
+    tokens: { inputTokens, outputTokens, cachedTokens },
+    costUsd: total.costNanoUsd / NANO,
+    baselineUsd: total.baselineNanoUsd / NANO,
+    savedPercent: savedPercent(total),
+    failures,
+    fallbacks,
+    escalations,
+    contextTokensSaved,
+    recommendations: recommendTiers(cells),
+  };
+}
+
+function savedPercent({ costNanoUsd, baselineNanoUsd }: CallSums): number {
+  return baselineNanoUsd === 0 ? 0 : Math.round((1 - costNanoUsd / baselineNanoUsd) * 1_000) / 10;
+}

@@ -1,0 +1,53 @@
+/** A configuration document with its version; 0 is the one that nobody stored. */
+export interface StoredDocument<Document> {
+  version: number;
+  document: Document;
+}
+
+/** How long an isolate's copy counts as fresh. */
+const FRESH_MS = 10_000;
+
+export interface DocumentCacheDeps<Document> {
+  now: () => number;
+  /** The replicated copy (KV), up to a minute old; null when there is none. */
+  readReplica: () => Promise<StoredDocument<Document> | null>;
+  /** The document's object. */
+  readOrigin: () => Promise<StoredDocument<Document>>;
+  writeReplica: (stored: StoredDocument<Document>) => Promise<void>;
+}
+
+export interface DocumentCache<Document> {
+  read(): Promise<StoredDocument<Document>>;
+  /** Takes a newer document at once, and replicates it. */
+  publish(stored: StoredDocument<Document>): Promise<void>;
+}
+
+/** An isolate's copy of a document. A source that fails leaves the former copy in place: a stale document is better than none. */
+export function createDocumentCache<Document>(deps: DocumentCacheDeps<Document>): DocumentCache<Document> {
+  let copy: { stored: StoredDocument<Document>; readAt: number } | null = null;
+  const keep = (stored: StoredDocument<Document>): StoredDocument<Document> => {
+    if (copy === null || stored.version >= copy.stored.version) copy = { stored, readAt: deps.now() };
+    else copy.readAt = deps.now();
+    return copy.stored;
+  };
+  return {
+    async read() {
+      const known = copy;
+      if (known !== null && deps.now() - known.readAt < FRESH_MS) return known.stored;
+      const staleSince = known?.readAt ?? 0;
+      // Those who come while it is read again take the former copy instead of reading it too.
+      if (known !== null) known.readAt = deps.now();
+      try {
+        return keep((await deps.readReplica()) ?? (await deps.readOrigin()));
+      } catch (error) {
+        if (known === null) throw error;
+        known.readAt = staleSince;
+        return known.stored;
+      }
+    },
+    async publish(stored) {
+      keep(stored);
+      await deps.writeReplica(stored);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { joinMetrics, type ProviderHealth } from "../router/join-metrics.ts";
+import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
+import type { MetricsPort, ModelHealth } from "./metrics-port.ts";
+
+/** Least time between two deliveries to one provider's object. */
+export const DELIVERY_GAP_MS = 250;
+/** Observations that wait for a delivery; more than a busy isolate makes in its gap, and a bound while the object cannot be reached. */
+export const MAX_WAITING_OBSERVATIONS = 5_000;
+/** How long an isolate's copy of the replicated metrics counts as fresh. */
+const SNAPSHOT_FRESH_MS = 10_000;
+/** How old news of a provider's circuits may be while models are being chosen: by this all isolates know of an opened circuit within seconds. */
+export const CIRCUITS_FRESH_MS = 2_000;
+
+export interface MetricsClientDeps {
+  now: () => number;
+  /** False when the signal fired first. */
+  sleep: (ms: number, signal?: AbortSignal) => Promise<boolean>;
+  /** The object of a provider: a fresh stub at every call. */
+  object: (provider: string) => MetricsPort;
+  /** The replicated metrics of several providers, in their order, up to a minute old; null for one that was never published. */
+  readReplicas: (providers: readonly string[]) => Promise<(MetricsSnapshot | null)[]>;
+  /** Lets the request that caused this work end without it. */
+  keepAlive: (work: Promise<void>) => void;
+  onFault: (error: unknown) => void;
+}
+
+/** What this isolate knows of one provider, and has not told yet. */
+interface Known extends ProviderHealth {
+  replicaReadAt: number;
+  /** When the last delivery began. */
+  deliveredAt: number;
+  /** Replaced by a new list when it is delivered, so that whoever waits to deliver it sees that it is gone. */
+  waiting: CallObservation[];
+}
+
+/** What all parts of one client share. */
+interface Shared extends MetricsClientDeps {
+  open: (provider: string) => Known;
+  /** To be called when anything is known anew. */
+  changed: () => void;
+}
+
+/**
+ * An isolate's view of all models' health. Requests of one isolate share its data but not its timers and calls, which end with their
+ * request: so each keeps its own timer, and the first whose turn comes delivers for all.
+ */
+export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
+  const providers = new Map<string, Known>();
+  let joined: { names: readonly string[]; snapshot: MetricsSnapshot | null } | null = null;
+  const open = (provider: string): Known => {
+    const known = providers.get(provider) ?? { replica: null, replicaReadAt: -Infinity, circuits: {}, heardAt: -Infinity, deliveredAt: -Infinity, waiting: [] };
+    providers.set(provider, known);
+    return known;
+  };
+  const shared: Shared = { ...deps, open, changed: () => void (joined = null) };
+
+  return {
+    async snapshot(names) {
+      refreshCircuits(names, shared);
+      await refreshReplicas(names, shared);
+      if (joined === null || !isSameList(joined.names, names)) joined = { names: [...names], snapshot: joinMetrics(names.map(open)) };
+      return joined.snapshot;
+    },
+    observe(observation) {
+      const known = open(observation.provider);
+      // Of too many the last are dropped, but whoever made one sees to the delivery: the requests that made the others may be over.
+      if (known.waiting.length < MAX_WAITING_OBSERVATIONS) known.waiting.push(observation);
+      deps.keepAlive(deliverInTurn(observation.provider, known.waiting, shared));
+    },
+    async acquireProbe(provider, model) {
+      try {
+        return await deps.object(provider).acquireProbe(model);
+      } catch (error) {
+        deps.onFault(error);
+        return false;
+      }
+    },
+    async acquireRate(provider, { model, limits, tokens, maxWaitMs = MAX_ATTEMPT_TIMEOUT_MS }, signal) {
+      if (limits.requestsPerMinute === null && limits.tokensPerMinute === null) return true;
+      try {
+        const { waitMs } = await deps.object(provider).leaseRate({ model, limits, tokens, maxWaitMs });
+        if (waitMs === null || signal.aborted) return false;
+        return waitMs === 0 || (await deps.sleep(waitMs, signal));
+      } catch (error) {
+        deps.onFault(error);
+        return !signal.aborted;
+      }
+    },
+  };
+}
+
+/** Waits for the provider's turn, unless somebody else delivers `batch` before. */
+async function deliverInTurn(provider: string, batch: CallObservation[], shared: Shared): Promise<void> {
+  const known = shared.open(provider);
+  while (known.waiting === batch) {
+    const waitMs = known.deliveredAt + DELIVERY_GAP_MS - shared.now();
+    if (waitMs <= 0) return deliver(provider, shared);
+    await shared.sleep(waitMs);
+  }
+}
+
+/** Delivers what waits, be it nothing, and takes the circuits that are told in return. */
+async function deliver(provider: string, { open, now, object, changed, onFault }: Shared): Promise<void> {
+  const known = open(provider);
+  const batch = known.waiting;
+  const begunAt = now();
+  known.waiting = [];
+  known.deliveredAt = begunAt;
+  try {
+    const circuits = await object(provider).observe(batch);
+    // Of two answers that overtake each other the one that was asked for later is right.
+    if (begunAt < known.heardAt) return;
+    known.circuits = circuits;
+    known.heardAt = begunAt;
+    changed();
+  } catch (error) {
+    onFault(error);
+  }
+}
+
+function refreshCircuits(names: readonly string[], shared: Shared): void {
+  const now = shared.now();
+  for (const name of names) {
+    const { heardAt, deliveredAt } = shared.open(name);
+    if (now - Math.max(heardAt, deliveredAt) >= CIRCUITS_FRESH_MS) shared.keepAlive(deliver(name, shared));
+  }
+}
+
+async function refreshReplicas(names: readonly string[], shared: Shared): Promise<void> {
+  const now = shared.now();
+  const stale = names.filter((name) => now - shared.open(name).replicaReadAt >= SNAPSHOT_FRESH_MS);
+  if (stale.length === 0) return;
+  // Only the first reading is waited for: afterwards there is something to go by.
+  const isFirst = stale.some((name) => shared.open(name).replicaReadAt === -Infinity);
+  const reading = readReplicas(stale, shared);
+  if (isFirst) await reading;
+  else shared.keepAlive(reading);
+}
+
+async function readReplicas(names: readonly string[], shared: Shared): Promise<void> {
+  // Marked first, so that those who come meanwhile do not read too.
+  for (const name of names) shared.open(name).replicaReadAt = shared.now();
+  try {
+    const replicas = await shared.readReplicas(names);
+    for (const [index, name] of names.entries()) {
+      const replica = replicas[index] ?? null;
+      const known = shared.open(name);
+      if (replica !== null && replica.at >= (known.replica?.at ?? 0)) known.replica = replica;
+    }
+    shared.changed();
+  } catch (error) {
+    shared.onFault(error);
+  }
+}
+
+function isSameList(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((name, index) => name === right[index]);
+}

@@ -1,0 +1,42 @@
+import type { WorkflowCell } from "../api/stats-port.ts";
+import { addSums, mergeCells, type CallSums, type StatsCell } from "../optimizer/call-stats.ts";
+
+/** A workflow's own sums of its calls, as the tenant is told them. The SQL of the table `call_stats` of a workflow object. */
+export class CallStatsStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  add(cells: readonly StatsCell[]): void {
+    for (const { hour, tier, taskType, sums } of mergeCells(cells)) {
+      const [row] = this.#sql.exec("SELECT revision, sums FROM call_stats WHERE hour = ? AND tier = ? AND task_type = ?", hour, tier, taskType).toArray();
+      if (row !== undefined) addSums(sums, JSON.parse(String(row["sums"])) as CallSums);
+      const revision = Number(row?.["revision"] ?? 0) + 1;
+      this.#sql.exec(
+        `INSERT INTO call_stats VALUES (?, ?, ?, ?, 0, ?)
+         ON CONFLICT (hour, tier, task_type) DO UPDATE SET revision = excluded.revision, sums = excluded.sums`,
+        hour, tier, taskType, revision, JSON.stringify(sums),
+      );
+    }
+  }
+
+  /** What the tenant was not told yet. */
+  readUnsent(): WorkflowCell[] {
+    const rows = this.#sql.exec("SELECT hour, tier, task_type, revision, sums FROM call_stats WHERE sent_revision < revision ORDER BY hour").toArray();
+    return rows.map((row) => ({
+      hour: Number(row["hour"]),
+      tier: String(row["tier"]),
+      taskType: String(row["task_type"]),
+      revision: Number(row["revision"]),
+      sums: JSON.parse(String(row["sums"])) as CallSums,
+    }));
+  }
+
+  markSent(cells: readonly WorkflowCell[]): void {
+    for (const { hour, tier, taskType, revision } of cells) {
+      this.#sql.exec("UPDATE call_stats SET sent_revision = ? WHERE hour = ? AND tier = ? AND task_type = ? AND sent_revision < ?", revision, hour, tier, taskType, revision);
+    }
+  }
+}

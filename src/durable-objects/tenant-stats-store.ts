@@ -1,0 +1,57 @@
+import type { GatewayEntry, PeriodSums, WorkflowCell } from "../api/stats-port.ts";
+import { addSums, createSums, listCells, mergeCells, STATS_HOUR_MS, subtractSums, type CallSums, type StatsCell } from "../optimizer/call-stats.ts";
+
+/** How long a request to the gateway is remembered, and its calls kept: as long as a workflow is by default. */
+export const GATEWAY_MEMORY_MS = 30 * 86_400_000;
+
+/** The sums of a tenant's calls: the SQL of its object's tables about them. Every method belongs in a transaction. */
+export class TenantStatsStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Takes a workflow's sums so far in: what they grew by since the last time. They may come twice and in any order. */
+  takeWorkflow(workflow: { id: string; createdAt: number }, cells: readonly WorkflowCell[]): void {
+    const { id, createdAt } = workflow;
+    const grown = cells.flatMap(({ revision, sums, ...key }): StatsCell[] => {
+      const [row] = this.#sql.exec("SELECT revision, sums FROM workflow_stats WHERE id = ? AND created_at = ? AND hour = ? AND tier = ? AND task_type = ?", id, createdAt, key.hour, key.tier, key.taskType).toArray();
+      if (row !== undefined && Number(row["revision"]) >= revision) return [];
+      this.#sql.exec("INSERT OR REPLACE INTO workflow_stats VALUES (?, ?, ?, ?, ?, ?, ?)", id, createdAt, key.hour, key.tier, key.taskType, revision, JSON.stringify(sums));
+      return [{ ...key, sums: row === undefined ? sums : subtractSums(sums, JSON.parse(String(row["sums"])) as CallSums) }];
+    });
+    this.#addToTotals(grown);
+  }
+
+  /** Forgets what a removed workflow had told. What it cost stays in the totals. */
+  forgetWorkflow(id: string): void {
+    this.#sql.exec("DELETE FROM workflow_stats WHERE id = ?", id);
+  }
+
+  takeGatewayCalls(entries: readonly GatewayEntry[], now: number): void {
+    this.#sql.exec("DELETE FROM gateway_calls WHERE at < ?", now - GATEWAY_MEMORY_MS);
+    const fresh = entries.filter((entry) => this.#sql.exec("INSERT OR IGNORE INTO gateway_calls VALUES (?, ?, ?)", entry.id, entry.at, JSON.stringify(entry)).rowsWritten > 0);
+    this.#addToTotals(fresh.flatMap((entry) => listCells({ ...entry, escalatedFrom: [], contextTokensSaved: 0 })));
+  }
+
+  /** From the hour on that `since` lies in. */
+  readPeriod(since: number): PeriodSums[] {
+    const periods = new Map<string, PeriodSums>();
+    for (const row of this.#sql.exec("SELECT tier, task_type, sums FROM call_stats WHERE hour > ? ORDER BY tier, task_type", since - STATS_HOUR_MS)) {
+      const [tier, taskType] = [String(row["tier"]), String(row["task_type"])];
+      const period = periods.get(`${tier}:${taskType}`) ?? { tier, taskType, sums: createSums() };
+      addSums(period.sums, JSON.parse(String(row["sums"])) as CallSums);
+      periods.set(`${tier}:${taskType}`, period);
+    }
+    return [...periods.values()];
+  }
+
+  #addToTotals(cells: readonly StatsCell[]): void {
+    for (const { hour, tier, taskType, sums } of mergeCells(cells)) {
+      const [row] = this.#sql.exec("SELECT sums FROM call_stats WHERE hour = ? AND tier = ? AND task_type = ?", hour, tier, taskType).toArray();
+      if (row !== undefined) addSums(sums, JSON.parse(String(row["sums"])) as CallSums);
+      this.#sql.exec("INSERT OR REPLACE INTO call_stats VALUES (?, ?, ?, ?)", hour, tier, taskType, JSON.stringify(sums));
+    }
+  }
+}
