@@ -2,15 +2,16 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-/** Prints every table of docs/quality.md. `--data`: a folder with `context/dev/*.jsonl` and `intents/dev/intents.jsonl`. */
+/** Prints every table of docs/quality.md. `--data`: a folder with `context/dev/*.jsonl` and `intents/dev/intents.jsonl`; the workflow brings its own text. */
 const { values } = parseArgs({ options: { data: { type: "string" } } });
 
-const parts = [
+const parts: { script: string; data?: string }[] = [
   { script: "eval-context.ts", data: "context/dev" },
   { script: "eval-intents.ts", data: "intents/dev/intents.jsonl" },
+  { script: "eval-workflow.ts" },
 ];
 for (const { script, data } of parts) {
-  const argumentsOfPart = values.data === undefined ? [] : ["--data", join(values.data, data)];
+  const argumentsOfPart = values.data === undefined || data === undefined ? [] : ["--data", join(values.data, data)];
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, script), ...argumentsOfPart], { stdio: "inherit" });
   if (status !== 0) process.exitCode = 1;
 }

@@ -5,6 +5,8 @@ import type { WorkflowPort } from "./api/workflow-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
 import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
+import { openWeakestModel } from "./consumer/ask-model.ts";
+import { ReductionCache } from "./consumer/agents/reduction-cache.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
@@ -15,6 +17,7 @@ import type { Identity } from "./durable-objects/workflow-store.ts";
 import { createLog, type Log } from "./log.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { EngineRegistry } from "./router/registry.ts";
+import { TokenMargins } from "./optimizer/token-margin.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
 /** KV key of the tiers document's replica, and how long the edge may keep it. */
@@ -29,6 +32,8 @@ interface Platform {
   log: Log;
   tiers: TiersCache;
   registries: WeakMap<StoredTiers["document"], EngineRegistry>;
+  reductions: ReductionCache;
+  margins: TokenMargins;
 }
 
 /** What a workflow's object can do beside computing. */
@@ -56,7 +61,7 @@ function openPlatform(env: Env): Platform {
     readOrigin: () => readStoredTiers(openTenant(env, "default")),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
   });
-  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap() };
+  const platform = { settings: readSettings(env.SETTINGS), log: createLog(env.LOG_LEVEL), tiers, registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins() };
   platforms.set(env, platform);
   return platform;
 }
@@ -74,6 +79,7 @@ export function createApiDeps(env: Env): ApiDeps {
     allowPrivateOrigins: allowPrivate,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
+    openWeakestModel: async () => openWeakestModel(await createAttemptDeps(env).loadModels()),
     log,
   };
 }
@@ -134,6 +140,8 @@ export function createAttemptDeps(env: Env): AttemptDeps {
         },
       };
     },
+    margins: platform.margins,
+    compression: { defaultMaxTokens: platform.settings.compression.defaultMaxTokens, cache: platform.reductions },
     onDelta: deltas.add,
     flushDeltas: deltas.flush,
   };

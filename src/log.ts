@@ -7,6 +7,7 @@ export type LogEvent =
   | { event: "request.failed"; requestId: string; tenant: string | null; workflowId: string | null; method: string; route: string; message: string; stack: string | null }
   | { event: "workflow.event"; tenant: string; workflowId: string; requestId: string; seq: number; type: string; taskId: string | null; attempt: number | null; code: string | null }
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
+  | { event: "intents.failed"; requestId: string; message: string }
   | { event: "queue.malformed"; message: string }
   | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed"; workflowId?: string; message: string };
 

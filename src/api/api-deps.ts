@@ -1,4 +1,5 @@
 import type { StoredTiers } from "../config/tiers-cache.ts";
+import type { AskModel } from "../consumer/ask-model.ts";
 import type { Log } from "../log.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
@@ -26,5 +27,7 @@ export interface ApiDeps {
     /** Takes a document that was just written or read from the operator's object: for this isolate at once, for the others through their cache. */
     publish: (tiers: StoredTiers) => Promise<void>;
   };
+  /** Asks the weakest configured model one question and gives its text; null while only the embedded engine is configured. */
+  openWeakestModel: () => Promise<AskModel | null>;
   log: Log;
 }

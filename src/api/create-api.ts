@@ -1,11 +1,14 @@
 import { Hono } from "hono";
 import { AGENT_ENDPOINTS } from "./agents.ts";
+import { createIntentCache } from "../optimizer/intents/intent-cache.ts";
 import { createAgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
 import { documentEndpoints } from "./documents.ts";
+import { CONTEXT_ENDPOINTS } from "./context.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
+import { INTENT_ENDPOINTS } from "./intents.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
 import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
@@ -18,6 +21,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKFLOW_COMMAND_ENDPOINTS,
   ...WORKFLOW_STREAM_ENDPOINTS,
   ...AGENT_ENDPOINTS,
+  ...CONTEXT_ENDPOINTS,
+  ...INTENT_ENDPOINTS,
   ...TIER_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),
@@ -28,7 +33,7 @@ const STRICT_TRANSPORT_SECURITY = "max-age=31536000";
 
 /** The HTTP surface. Make one per isolate: it keeps copies between requests. */
 export function createApi(deps: ApiDeps): Hono<ApiEnv> {
-  const api: Api = { deps, agents: createAgentCatalog(deps) };
+  const api: Api = { deps, agents: createAgentCatalog(deps), intents: createIntentCache() };
   const authenticate = createAuthenticate(deps);
   const app = new Hono<ApiEnv>();
   for (const endpoint of ENDPOINTS) {

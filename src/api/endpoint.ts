@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { Fault } from "../errors.ts";
+import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import type { Caller } from "./authenticate.ts";
@@ -10,6 +11,8 @@ import { RequestRefused } from "./problem.ts";
 export interface Api {
   deps: ApiDeps;
   agents: AgentCatalog;
+  /** What models said of steps: a text means the same for everybody. */
+  intents: IntentCache;
 }
 
 export interface ApiEnv {
@@ -27,7 +30,7 @@ interface Variables {
 export type ApiContext = Context<ApiEnv>;
 
 /** What a key must be good for. `root`: the operator's key only. `public`: no key at all. */
-export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "config:read";
+export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "gateway" | "config:read";
 
 /** One operation: how it is reached and what it does, and everything that the OpenAPI document says about it. */
 export interface Endpoint {

@@ -25,10 +25,16 @@ const Retention = z.strictObject({
   days: z.int().min(1).max(3_650).default(30),
 });
 
+const Compression = z.strictObject({
+  /** Tokens that a task's context is reduced to where the task does not say. */
+  defaultMaxTokens: z.int().min(64).max(10_000_000).default(16_000),
+});
+
 /** The operator's settings, nested by group. */
 export const Settings = z.strictObject({
   dispatch: Dispatch.prefault({}),
   retention: Retention.prefault({}),
+  compression: Compression.prefault({}),
 });
 export type Settings = z.infer<typeof Settings>;
 

@@ -2,11 +2,16 @@ import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
 import { runLlmAttempt, type LlmDeps } from "./agents/llm.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
+import { reduceOrder, type ReduceOrderOptions } from "./agents/reduce-order.ts";
 import type { Outcome, WorkOrder } from "./work-order.ts";
 
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
   /** The models as configured now. */
   loadModels: () => Promise<Pick<LlmDeps, "document" | "engine" | "isConfigured">>;
+  /** Shared by all attempts of the isolate. */
+  margins: LlmDeps["margins"];
+  /** How contexts are reduced. */
+  compression: ReduceOrderOptions;
   /** Takes token deltas of tasks that asked for them. */
   onDelta: (order: WorkOrder, text: string) => void;
   /** Settles when every delta taken so far was shown: after the attempt's report nobody wants them any more. Never rejects. */
@@ -25,9 +30,10 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
     if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal });
     const isShown = order.llm?.stream === true;
     const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
-    const outcome = await runLlmAttempt(order, { ...(await deps.loadModels()), now: deps.now, signal, onDelta });
+    const reduced = reduceOrder(order, deps.compression);
+    const outcome = await runLlmAttempt(reduced.order, { ...(await deps.loadModels()), margins: deps.margins, now: deps.now, signal, onDelta });
     if (isShown) await deps.flushDeltas(order);
-    return outcome;
+    return outcome.status === "completed" && reduced.context !== null ? { ...outcome, context: reduced.context } : outcome;
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };

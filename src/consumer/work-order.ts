@@ -37,7 +37,8 @@ export interface LlmRequest {
   maxOutputTokens: number | null;
   /** JSON Schema that the parsed answer must satisfy; null for plain text. */
   outputSchema: Json | null;
-  context: "full" | "none";
+  /** What the model sees of its dependencies' outputs; without a target the settings' default binds. */
+  context: { mode: "full" | "reduce" | "none"; maxTokens: number | null; targetReduction: number | null };
   /** Whether token deltas are wanted on live streams. */
   stream: boolean;
 }

@@ -66,7 +66,7 @@ function createLlmRequest(spec: TaskSpec, agentTaskType: string | null): LlmRequ
     model: spec.model ?? null,
     maxOutputTokens: spec.maxOutputTokens ?? null,
     outputSchema: spec.output?.schema ?? null,
-    context: spec.context?.mode ?? "full",
+    context: { mode: spec.context?.mode ?? "reduce", maxTokens: spec.context?.maxTokens ?? null, targetReduction: spec.context?.targetReduction ?? null },
     stream: spec.stream,
   };
 }

@@ -234,7 +234,9 @@ export class WorkflowSession {
       const { fallbacks, ...selected } = outcome.route;
       const at = new Date(this.#deps.now()).toISOString();
       applied.events.push({ type: "model.selected", at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...selected } });
-      details.set(task, { route: { ...selected, fallbacks }, context: outcome.status === "completed" ? outcome.context : null });
+      const context = outcome.status === "completed" ? outcome.context : null;
+      if (context !== null && context.reducedTokens < context.originalTokens) applied.events.push({ type: "context.reduced", at, taskId: this.run.plan.tasks[task]!.id, data: { attempt, ...context } });
+      details.set(task, { route: { ...selected, fallbacks }, context });
     }
     if (outcome.status === "completed") return { task, attempt, result: this.#keepOutput(task, outcome.output) };
     return { task, attempt, result: { status: "failed", failure: outcome.failure, retryAfterMs: outcome.retryAfterMs } };

@@ -17,6 +17,7 @@ const EVENT_TYPE_SET = {
   "task.failed": true,
   "task.skipped": true,
   "task.cancelled": true,
+  "context.reduced": true,
   "model.selected": true,
 } satisfies Record<EventType, true>;
 

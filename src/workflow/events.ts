@@ -23,6 +23,7 @@ export interface EventData {
   "task.failed": TaskEventData & { error: Failure };
   "task.skipped": TaskEventData & { error: Failure | null };
   "task.cancelled": TaskEventData;
+  "context.reduced": TaskEventData & { originalTokens: number; reducedTokens: number };
   "model.selected": TaskEventData & { tier: string; model: string; provider: string; complexity: number | null; reason: string };
 }
 

@@ -32,7 +32,7 @@ const HEAD_KEYS: Record<string, Keys> = {
 const TASK_KEYS: Record<string, Keys> = {
   "": { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task },
   retry: { allowed: Object.keys(RetryPolicy.shape), unavailable: [] },
-  context: { allowed: ["mode"], unavailable: UNAVAILABLE_FIELDS.context },
+  context: { allowed: ["mode", "maxTokens", "targetReduction"], unavailable: [] },
   output: { allowed: ["schema"], unavailable: [] },
 };
 

@@ -18,7 +18,6 @@ export const MAX_METADATA_KEYS = 50;
 export const UNAVAILABLE_FIELDS = {
   workflow: ["goal", "template", "params", "budget", "allocation", "strategy"],
   task: ["intent", "forEach", "repeat", "waitFor", "workflow", "approval", "compensate", "strategy", "budget"],
-  context: ["maxTokens", "targetReduction"],
 } as const;
 export const NOT_AVAILABLE_YET = "is part of the API but not available yet";
 
@@ -40,6 +39,20 @@ export const RetryPolicy = z.strictObject({
 });
 export type RetryPolicy = z.infer<typeof RetryPolicy>;
 
+/** Fewest tokens that a context can be asked to be reduced to: below it nothing readable is left. */
+export const MIN_CONTEXT_TOKENS = 64;
+
+/** What a language model sees of its dependencies' outputs. Without a target the settings' default binds. */
+export const TaskContext = z
+  .strictObject({
+    mode: z.enum(["full", "reduce", "none"]).default("reduce"),
+    maxTokens: z.int().min(MIN_CONTEXT_TOKENS).max(10_000_000).optional(),
+    targetReduction: z.number().min(0).max(0.99).optional(),
+  })
+  .refine((context) => context.mode === "reduce" || (context.maxTokens === undefined && context.targetReduction === undefined), "maxTokens and targetReduction go with mode reduce only")
+  .refine((context) => context.maxTokens === undefined || context.targetReduction === undefined, "take maxTokens or targetReduction, not both");
+export type TaskContext = z.infer<typeof TaskContext>;
+
 export const TaskSpec = z.strictObject({
   id: TaskId,
   agent: AgentName,
@@ -54,7 +67,7 @@ export const TaskSpec = z.strictObject({
   model: z.string().min(1).max(200).optional(),
   tier: TierName.optional(),
   maxOutputTokens: z.int().min(1).max(1_000_000).optional(),
-  context: z.strictObject({ mode: z.enum(["full", "none"], { error: (issue) => sayUnavailable(issue.input, "reduce") }) }).optional(),
+  context: TaskContext.optional(),
   output: z.strictObject({ schema: z.custom<boolean | Record<string, Json>>(isSchema, "must be a JSON Schema: an object or a boolean") }).optional(),
   stream: z.boolean().default(false),
 });
@@ -88,14 +101,15 @@ export const WorkflowSpec = z.strictObject({
 });
 export type WorkflowSpec = z.infer<typeof WorkflowSpec>;
 
-function sayUnavailable(input: unknown, value: string): string | undefined {
-  return input === value ? `"${value}" ${NOT_AVAILABLE_YET}` : undefined;
-}
-
 function isSchema(value: unknown): boolean {
   return typeof value === "boolean" || isObject(value);
 }
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The words for a value of an enumeration that does not exist yet; other wrong values get the usual ones. */
+function sayUnavailable(input: unknown, value: string): string | undefined {
+  return input === value ? `"${value}" ${NOT_AVAILABLE_YET}` : undefined;
 }

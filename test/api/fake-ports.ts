@@ -71,6 +71,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },
       publish: async (tiers) => void (world.published = tiers),
     },
+    openWeakestModel: async () => null,
     log: (event) => world.log.push(event),
     ...changes,
   });

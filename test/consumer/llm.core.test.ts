@@ -4,6 +4,7 @@ import type { TierDocument } from "../../src/config/tiers.ts";
 import { type LlmDeps, runLlmAttempt } from "../../src/consumer/agents/llm.ts";
 import { MAX_ANSWER_CHARACTERS } from "../../src/consumer/agents/llm-stream.ts";
 import type { LlmRequest, Outcome, WorkOrder } from "../../src/consumer/work-order.ts";
+import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import { AgentDefinition } from "../../src/workflow/agent.ts";
 import { anthropicStream, fakeFetch, openAiStream, problem } from "../router/engines/fake-upstream.ts";
@@ -26,7 +27,7 @@ const DOCUMENT: TierDocument = {
   tiers: { weak: ["small", "offline"], base: ["middle", "offline"], strong: ["large", "offline"] },
 };
 
-const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, maxOutputTokens: null, outputSchema: null, context: "full", stream: false };
+const REQUEST: LlmRequest = { taskType: null, tier: "weak", model: null, maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };
 
 function order(overrides: Partial<Omit<WorkOrder, "llm">> & { llm?: Partial<LlmRequest> } = {}): WorkOrder {
   const { llm, ...rest } = overrides;
@@ -62,6 +63,7 @@ function run(workOrder: WorkOrder, answers: (() => Response | Promise<Response>)
       return engine(model);
     },
     isConfigured: (providerId) => registry.isConfigured(providerId),
+    margins: new TokenMargins(),
     now: () => NOW,
     signal: new AbortController().signal,
     ...overrides,
@@ -104,6 +106,18 @@ describe("a call that succeeds", () => {
     expect(heard).toEqual(["Hel", "lo"]);
     expect(calls).toHaveLength(1);
     expect(calls[0]?.body).toMatchObject({ model: "up-small", stream: true, max_tokens: 300 });
+  });
+
+  test("missing input tokens are estimated by what the same model counted before", async () => {
+    const margins = new TokenMargins();
+    const long = order({ input: { prompt: "The lamp burns until the fog has gone. ".repeat(60) } });
+    const inputTokensOf = async (usage: Record<string, unknown> | null) => {
+      const { outcome } = await run(long, [() => openAiStream({ deltas: ["Hello"], usage })], { margins });
+      return outcome.status === "completed" ? outcome.calls[0]!.inputTokens : -1;
+    };
+    const estimated = await inputTokensOf(null);
+    await inputTokensOf({ prompt_tokens: estimated * 2, completion_tokens: 1, total_tokens: estimated * 2 + 1 });
+    expect(await inputTokensOf(null)).toBe(estimated * 2);
   });
 
   test("missing token counts are estimated and say so", async () => {
@@ -161,7 +175,7 @@ describe("the prompt", () => {
   });
 
   test("context none leaves the outputs out", async () => {
-    const { outcome, calls } = await run(order({ dependencies, llm: { context: "none" } }), [() => openAiStream({ deltas: ["x"] })]);
+    const { outcome, calls } = await run(order({ dependencies, llm: { context: { mode: "none", maxTokens: null, targetReduction: null } } }), [() => openAiStream({ deltas: ["x"] })]);
     expect(messagesOf(calls[0]?.body)).toHaveLength(2);
     expect(outcome).toMatchObject({ context: null });
   });
@@ -370,6 +384,7 @@ test("without any key the default document answers with the embedded engine, at 
       return engine(model);
     },
     isConfigured: (providerId) => registry.isConfigured(providerId),
+    margins: new TokenMargins(),
     now: () => NOW,
     signal: new AbortController().signal,
     onDelta: (text) => heard.push(text),

@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import { ReductionCache } from "../../src/consumer/agents/reduction-cache.ts";
 import { runAttempt, type AttemptDeps } from "../../src/consumer/run-attempt.ts";
 import type { LlmRequest } from "../../src/consumer/work-order.ts";
+import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import { AgentDefinition } from "../../src/workflow/agent.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../../src/workflow/spec.ts";
 import { createOrder } from "./work-order-fixture.ts";
 
-const LLM: LlmRequest = { taskType: "log_summary", tier: null, model: "offline", maxOutputTokens: null, outputSchema: null, context: "full", stream: false };
+const LLM: LlmRequest = { taskType: "log_summary", tier: null, model: "offline", maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };
 const CALLBACK = AgentDefinition.parse({ kind: "http", url: "https://agent.example/run", mode: "callback" });
 
 function createDeps(changes: Partial<AttemptDeps> = {}): AttemptDeps {
@@ -18,6 +20,8 @@ function createDeps(changes: Partial<AttemptDeps> = {}): AttemptDeps {
     secret: () => undefined,
     now: Date.now,
     loadModels: async () => ({ document: DEFAULT_TIERS, isConfigured: registry.isConfigured, engine: async (provider, model) => registry.get(provider.id)!(model) }),
+    margins: new TokenMargins(),
+    compression: { defaultMaxTokens: 16_000, cache: new ReductionCache() },
     onDelta: () => undefined,
     flushDeltas: async () => undefined,
     ...changes,

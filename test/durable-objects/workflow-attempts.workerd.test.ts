@@ -53,7 +53,7 @@ describe("a claim", () => {
     expect(answers.map((orders) => orders.length)).toEqual([1, 0]);
     const [order] = answers[0]!;
     expect(order).toMatchObject({ ...ref, tenant: TENANT, workflowId: idOf(workflow), taskId: "b", agentName: "llm", agent: llm, input: { prompt: 1 }, dependencies: { a: 1 }, idempotencyKey: `${idOf(workflow)}.b`, callback: null, requestId: "request-1" });
-    expect(order!.llm).toMatchObject({ taskType: "file_scan", stream: true, context: "full" });
+    expect(order!.llm).toMatchObject({ taskType: "file_scan", stream: true, context: { mode: "reduce" } });
     expect(order!.deadlineAt).toBeLessThanOrEqual(Date.now() + 60_000);
     expect(await workflow.claim([ref])).toEqual([]);
     expect(await story(workflow, "b")).toEqual(["queued 1", "started 1"]);

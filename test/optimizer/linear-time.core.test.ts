@@ -28,6 +28,7 @@ const HOSTILE: Record<string, (length: number) => string> = {
   "labels that do not end": (length) => "Document [1] (Title: ".repeat(length / 21),
   "speakers only": (length) => "Ada: b\n".repeat(length / 7),
   "roles only": (length) => "user: {\nassistant: [\n".repeat(length / 21),
+  "turns with an id each": (length) => Array.from({ length: length / 40 }, (_, n) => `user: order ORD${n}\nassistant: {"id":"QX${n}"}`).join("\n"),
   "log lines of one template": (length) => Array.from({ length: length / 40 }, (_, n) => `2026-01-02 10:00:00 INFO accepted id=${n % 10_000}`).join("\n"),
   "dots and closing brackets": (length) => '.")]}'.repeat(length / 5),
   "one-letter sentences": (length) => "a. B. ".repeat(length / 6),

@@ -3,7 +3,7 @@ import type { Fault, Json } from "../../src/errors.ts";
 import type { AgentDefinition } from "../../src/workflow/agent.ts";
 import { MAX_FAULTS } from "../../src/workflow/fault-list.ts";
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
-import { MAX_ATTEMPT_TIMEOUT_MS, MAX_TASKS, UNAVAILABLE_FIELDS } from "../../src/workflow/spec.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS, MAX_TASKS, MIN_CONTEXT_TOKENS, UNAVAILABLE_FIELDS } from "../../src/workflow/spec.ts";
 import { MAX_INPUT_AND_SCHEMA_BYTES } from "../../src/workflow/validate-task.ts";
 import { validateSpec, type AcceptedSpec, type SpecContext } from "../../src/workflow/validate-spec.ts";
 
@@ -113,8 +113,9 @@ describe("a spec is refused for", () => {
     ["another onFailure", { tasks: [task("a")], onFailure: "stop" }, "/onFailure", /one of "fail", "continue"/],
     ["a result made by an agent", { tasks: [task("a")], result: { agent: "x" } }, "/result", /not available yet/],
     ["a result of another type", { tasks: [task("a")], result: 7 }, "/result", /type string/],
-    ["context reduce", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { mode: "reduce" } }] }, "/tasks/0/context/mode", /not available yet/],
-    ["context maxTokens", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { mode: "full", maxTokens: 1 } }] }, "/tasks/0/context/maxTokens", /not available yet/],
+    ["a target of a context that is not reduced", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { mode: "full", maxTokens: 100 } }] }, "/tasks/0/context", /mode reduce only/],
+    ["two targets of a context", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { maxTokens: 100, targetReduction: 0.5 } }] }, "/tasks/0/context", /not both/],
+    ["a context of too few tokens", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { maxTokens: MIN_CONTEXT_TOKENS - 1 } }] }, "/tasks/0/context/maxTokens", /at least 64/],
     ["a bad time", { tasks: [task("a")], startAt: "tomorrow" }, "/startAt", /ISO 8601/],
     ["a large input", { tasks: [task("a")], input: "x".repeat(MAX_VALUE_BYTES - 1) }, "/input", /1 MiB/],
     ["a large input of a task", { tasks: [task("a", { input: ["é".repeat(MAX_VALUE_BYTES / 2)] })] }, "/tasks/0/input", /1 MiB/],

@@ -12,6 +12,12 @@ const InputMessages = z.array(z.object({ role: z.enum(["system", "user", "assist
 const TASK_FROM_RESULTS = "Do your part with the results above.";
 const TASK_FROM_NOTHING = "Do your part.";
 
+/**
+ * Where a prefix that tasks share ends. Anthropic caches what is marked, the others by themselves. The system text has a mark of its
+ * own, because a reduced context is another for every prompt.
+ */
+const CACHE_MARK = { anthropic: { cacheControl: { type: "ephemeral" } } };
+
 export interface BuiltPrompt {
   prompt: LanguageModelV4Prompt;
   /** Estimated tokens of everything that is sent. */
@@ -30,8 +36,8 @@ export function buildPrompt(order: WorkOrder, agent: LlmAgent): BuiltPrompt | { 
   const context = contextOf(order);
   const conversation = [...messages.conversation];
   if (order.llm?.outputSchema !== null && order.llm !== null) appendText(conversation, schemaOrder(order.llm.outputSchema));
-  const shared: LanguageModelV4Message[] = context === null ? [] : [userMessage(context)];
-  const prompt: LanguageModelV4Prompt = [...(system === "" ? [] : [{ role: "system" as const, content: system }]), ...shared, ...conversation];
+  const shared: LanguageModelV4Message[] = context === null ? [] : [{ ...userMessage(context), providerOptions: CACHE_MARK }];
+  const prompt: LanguageModelV4Prompt = [...(system === "" ? [] : [{ role: "system" as const, content: system, providerOptions: CACHE_MARK }]), ...shared, ...conversation];
   const contextTokens = context === null ? null : estimateTokens(context);
   const inputTokens = prompt.flatMap(textsOf).reduce((sum, text) => sum + estimateTokens(text), 0);
   return { prompt, inputTokens, context: contextTokens === null ? null : { originalTokens: contextTokens, reducedTokens: contextTokens } };
@@ -67,13 +73,13 @@ function taskText({ input, dependencies, llm }: WorkOrder): string {
   if (typeof prompt === "string" && prompt.trim() !== "") return prompt;
   const isEmpty = prompt === null || prompt === undefined || prompt === "" || (typeof prompt === "object" && Object.keys(prompt).length === 0);
   if (!isEmpty) return textOf(prompt as Json);
-  return Object.keys(dependencies).length > 0 && llm?.context !== "none" ? TASK_FROM_RESULTS : TASK_FROM_NOTHING;
+  return Object.keys(dependencies).length > 0 && llm?.context.mode !== "none" ? TASK_FROM_RESULTS : TASK_FROM_NOTHING;
 }
 
 /** The dependencies' outputs, each in a tag that names its task. */
 function contextOf({ dependencies, llm }: WorkOrder): string | null {
   const entries = Object.entries(dependencies).filter(([, output]) => output !== null);
-  if (llm?.context === "none" || entries.length === 0) return null;
+  if (llm?.context.mode === "none" || entries.length === 0) return null;
   const sections = entries.map(([taskId, output]) => `<result task="${taskId}">\n${textOf(output).replaceAll("</result", "<\\/result")}\n</result>`);
   return `Results of earlier tasks:\n\n${sections.join("\n\n")}`;
 }

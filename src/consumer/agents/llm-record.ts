@@ -1,5 +1,6 @@
 import type { ModelEntry } from "../../config/tiers.ts";
 import { priceCall, type TokenCounts } from "../../optimizer/price.ts";
+import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
 import type { ProviderUsage } from "../../router/language-model.ts";
 import type { CallRecord } from "../work-order.ts";
@@ -15,17 +16,20 @@ export interface MadeCall {
   aborted: boolean;
   /** Unix ms. */
   at: number;
+  margins: TokenMargins;
 }
 
 /**
  * The ledger's line for a call, or null when the provider refused or could not be reached and so bills nothing.
- * What the provider did not report is estimated: after we hung up at the output cap, because it may go on writing unseen.
+ * What the provider did not report is estimated: the input by what the model has counted for others, the output after we hung up at
+ * its cap, because the provider may go on writing unseen. What it did report is learnt from.
  */
 export function recordCall(call: MadeCall): CallRecord | null {
   const { answer, model, baseline } = call;
   if (!answer.began && !call.aborted) return null;
   const reported = countsOf(answer.usage);
-  const inputTokens = reported.inputTokens ?? call.estimatedInputTokens;
+  if (reported.inputTokens !== null) call.margins.learn(model.id, call.estimatedInputTokens, reported.inputTokens);
+  const inputTokens = reported.inputTokens ?? call.margins.correct(model.id, call.estimatedInputTokens);
   const outputTokens = reported.outputTokens ?? (call.aborted ? call.maxOutputTokens : estimateTokens(answer.text));
   const counts: TokenCounts = { ...reported, inputTokens, outputTokens };
   return {

@@ -2,6 +2,7 @@ import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { ModelEntry, ProviderEntry, TierDocument } from "../../config/tiers.ts";
 import type { Failure } from "../../errors.ts";
 import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
+import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { findBaselineModel, selectModel, type ModelRequest, type Selection } from "../../router/select-model.ts";
 import { TaskType, type LlmAgent } from "../../workflow/agent.ts";
 import type { CallRecord, Outcome, Route, WorkOrder } from "../work-order.ts";
@@ -16,6 +17,8 @@ export interface LlmDeps {
   /** Builds the callable model. May throw, which fails the attempt. */
   engine: (provider: ProviderEntry, model: ModelEntry) => Promise<LanguageModel>;
   isConfigured: (providerId: string) => boolean;
+  /** How the models' counts have differed from our estimates. */
+  margins: TokenMargins;
   /** Unix time in ms. */
   now: () => number;
   /** Aborted when the attempt's time is over or its result no longer wanted. */
@@ -47,6 +50,7 @@ export async function runLlmAttempt(order: WorkOrder, deps: LlmDeps): Promise<Ou
     maxOutputTokens: options.maxOutputTokens ?? selection.model.maxOutputTokens,
     aborted: answer.failed !== null && deps.signal.aborted,
     at,
+    margins: deps.margins,
   });
   const calls = call === null ? [] : [call];
   const fault = faultOf(answer, selection, built, deps.signal, at);

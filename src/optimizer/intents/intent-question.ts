@@ -46,7 +46,7 @@ const Answer = z.object({ items: z.array(z.unknown()) });
 export function readIntentAnswer(answer: string, question: IntentQuestion): { guesses: Map<string, IntentGuess>; fault?: unknown } {
   const guesses = new Map<string, IntentGuess>();
   const envelope = Answer.safeParse(parseJsonWithin(answer));
-  if (!envelope.success) return { guesses, fault: `not the JSON asked for: ${answer.slice(0, 200)}` };
+  if (!envelope.success) return { guesses, fault: "the answer is not the JSON asked for" };
   for (const candidate of envelope.data.items) {
     const item = AnswerItem.safeParse(candidate);
     if (!item.success) continue;

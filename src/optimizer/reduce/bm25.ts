@@ -20,14 +20,12 @@ export interface WeightedQuery {
 /** The kind of answer that a question asks for. */
 export type AnswerKind = "number" | "name" | "any";
 
-/** Units that stand together, as `[from, to)`. */
-export type Span = readonly [from: number, to: number];
-
 /** How many units, and how many sections, hold each term. */
 export interface TermStatistics {
   unitFrequency: Uint32Array;
   sectionFrequency: Uint32Array;
-  sections: Span[];
+  /** The first unit of every section, in order, and at the end the number of units. */
+  sectionStarts: Uint32Array;
 }
 
 export function countTerms(units: readonly Unit[], index: TermIndex): TermStatistics {
@@ -45,18 +43,14 @@ export function countTerms(units: readonly Unit[], index: TermIndex): TermStatis
       lastSection[term] = section;
     }
   }
-  return { unitFrequency, sectionFrequency, sections: findSections(units) };
+  return { unitFrequency, sectionFrequency, sectionStarts: findSections(units) };
 }
 
-function findSections(units: readonly Unit[]): Span[] {
-  const sections: Span[] = [];
-  let from = 0;
-  for (let unit = 1; unit <= units.length; unit += 1) {
-    if (unit < units.length && (units[unit] as Unit).section === (units[from] as Unit).section) continue;
-    if (unit > from) sections.push([from, unit]);
-    from = unit;
-  }
-  return sections;
+function findSections(units: readonly Unit[]): Uint32Array {
+  const starts: number[] = [];
+  for (let unit = 0; unit < units.length; unit += 1) if (unit === 0 || (units[unit] as Unit).section !== (units[unit - 1] as Unit).section) starts.push(unit);
+  starts.push(units.length);
+  return Uint32Array.from(starts);
 }
 
 /** Inverse document frequency as BM25 has it, always positive. */
@@ -71,31 +65,33 @@ interface SpanWeights {
 
 /** BM25 of every unit. */
 export function scoreEachUnit(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, weights: SpanWeights): Float64Array {
-  const spans = units.map((_, unit): Span => [unit, unit + 1]);
-  return scoreSpans(units, index, statistics.unitFrequency, spans, query, weights, UNIT_LENGTH_SHARE);
+  const starts = new Uint32Array(units.length + 1).map((_, unit) => unit);
+  return scoreSpans(units, index, statistics.unitFrequency, starts, query, weights, UNIT_LENGTH_SHARE);
 }
 
 /** BM25 of every section. */
 export function scoreEachSection(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, weights: SpanWeights): Float64Array {
-  return scoreSpans(units, index, statistics.sectionFrequency, statistics.sections, query, weights, SECTION_LENGTH_SHARE);
+  return scoreSpans(units, index, statistics.sectionFrequency, statistics.sectionStarts, query, weights, SECTION_LENGTH_SHARE);
 }
 
-function scoreSpans(units: readonly Unit[], index: TermIndex, frequency: Uint32Array, spans: readonly Span[], query: WeightedQuery, weights: SpanWeights, lengthShare: number): Float64Array {
-  const scores = new Float64Array(spans.length);
+function scoreSpans(units: readonly Unit[], index: TermIndex, frequency: Uint32Array, starts: Uint32Array, query: WeightedQuery, weights: SpanWeights, lengthShare: number): Float64Array {
+  const spanCount = starts.length - 1;
+  const scores = new Float64Array(spanCount);
   const counts = new Float64Array(index.vocabularySize);
   const touched: number[] = [];
-  const averageLength = Math.max(1, (index.offsets[units.length] as number) / Math.max(1, spans.length));
-  spans.forEach(([fromUnit, toUnit], order) => {
+  const averageLength = Math.max(1, (index.offsets[units.length] as number) / Math.max(1, spanCount));
+  for (let order = 0; order < spanCount; order += 1) {
+    const [fromUnit, toUnit] = [starts[order] as number, starts[order + 1] as number];
     let score = weights.pair * countAsked(units, index, fromUnit, toUnit, query, weights.labelWords, counts, touched);
     const length = (index.offsets[toUnit] as number) - (index.offsets[fromUnit] as number);
     const damping = SATURATION * (1 - lengthShare + (lengthShare * length) / averageLength);
     for (let term = touched.pop(); term !== undefined; term = touched.pop()) {
       const times = counts[term] as number;
       counts[term] = 0;
-      score += (query.weights[term] as number) * inverseFrequency(spans.length, frequency[term] as number) * ((times * (SATURATION + 1)) / (times + damping));
+      score += (query.weights[term] as number) * inverseFrequency(spanCount, frequency[term] as number) * ((times * (SATURATION + 1)) / (times + damping));
     }
     scores[order] = score;
-  });
+  }
   return scores;
 }
 

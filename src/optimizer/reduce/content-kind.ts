@@ -1,7 +1,7 @@
 import { documentLabelLength } from "./blocks.ts";
 import type { ContentKind } from "./document.ts";
 import { roleLength, speakerLength } from "./dialogue.ts";
-import { isJsonContainer } from "./json-tree.ts";
+import { isJsonContainer } from "./json-scan.ts";
 import { isSpaceCode, splitLines, type Line } from "./lines.ts";
 import { opensBlock } from "./source-code.ts";
 
@@ -23,7 +23,8 @@ export function detectKind(text: string): ContentKind {
   if (share((line) => documentLabelLength(text, line) > 0) > 0.3) return "documents";
   if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return "log";
   if (isTranscript(text, lines)) return "transcript";
-  if (!text.includes("```") && isSourceCode(text, lines, share)) return "code";
+  // A fence inside a line is a string or a comment of the program itself.
+  if (!lines.some((line) => text.startsWith("```", line.start)) && isSourceCode(text, lines, share)) return "code";
   return "prose";
 }
 

@@ -1,5 +1,6 @@
 import { appendBlocks } from "./blocks.ts";
-import { appendJson, isJsonContainer } from "./json-tree.ts";
+import { isJsonContainer } from "./json-scan.ts";
+import { appendJson } from "./json-tree.ts";
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
 import { splitSentences } from "./sentences.ts";
 import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";

@@ -3,6 +3,8 @@ import type { NamedIdentifier, Unit } from "./document.ts";
 /** Identifiers longer than this are data (a base64 blob), not names. */
 const MAX_IDENTIFIER_CHARS = 64;
 const MIN_IDENTIFIER_CHARS = 5;
+/** Identifiers that are remembered at least; of twice as many, the half that was seen first is forgotten. */
+const MAX_REMEMBERED = 20_000;
 /** Longer names of members are not repeated. */
 const MAX_KEY_CHARS = 32;
 
@@ -80,17 +82,16 @@ export interface Identifier extends NamedIdentifier {
 
 /** All identifiers of the units, with what tells how much they matter. */
 export function collectIdentifiers(units: readonly Unit[], scores: Float64Array): Map<string, Identifier> {
-  const known = new Map<string, Identifier>();
-  const lastSection = new Map<string, number>();
+  let known = new Map<string, Identifier>();
   units.forEach((unit, at) => {
     for (const { value, key } of findIdentifiers(unit.text)) {
       const identifier = known.get(value) ?? { value, key, sections: 0, firstUnit: at, lastUnit: at, score: 0 };
-      if (lastSection.get(value) !== unit.section) identifier.sections += 1;
-      lastSection.set(value, unit.section);
+      if (identifier.sections === 0 || (units[identifier.lastUnit] as Unit).section !== unit.section) identifier.sections += 1;
       if (identifier.key === "") identifier.key = key;
       identifier.lastUnit = at;
       identifier.score = Math.max(identifier.score, scores[at] as number);
       known.set(value, identifier);
+      if (known.size === 2 * MAX_REMEMBERED) known = new Map([...known].slice(MAX_REMEMBERED));
     }
   });
   return known;

@@ -43,7 +43,7 @@ function rankMissing({ units, kept }: Selection, identifiers: ReadonlyMap<string
   if (identifiers.size === 0) return [];
   const present = new Set<string>();
   units.forEach((unit, at) => {
-    if (kept[at] === 1) for (const { value } of findIdentifiers(unit.text)) present.add(value);
+    if (kept[at] === 1) for (const { value } of findIdentifiers(unit.text)) if (identifiers.has(value)) present.add(value);
   });
   let best = 1e-9;
   for (const { score } of identifiers.values()) best = Math.max(best, score);

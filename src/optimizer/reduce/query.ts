@@ -1,6 +1,6 @@
 import { inverseFrequency, type AnswerKind, type TermStatistics, type WeightedQuery } from "./bm25.ts";
 import type { Unit } from "./document.ts";
-import { CAPITALISED, NUMERIC, type TermIndex } from "./terms.ts";
+import { CAPITALISED, NUMERIC, scanWords, type TermIndex } from "./terms.ts";
 
 /** Names and numbers that may widen a query: more would blur it. */
 const MAX_WIDENING_TERMS = 48;
@@ -12,15 +12,21 @@ const SPECIFIC_WEIGHT = 1.2;
 const COMMON_WEIGHT = 0.75;
 /** What frames a task rather than its subject. Not stop words: a text may be about them. */
 const FRAMING_WEIGHT = 0.3;
+/** Questions of one prompt that are looked at one by one: each is a pass over the text. */
+const MAX_QUESTIONS = 8;
+const MAX_ASKED_CHARS = 8_000;
 /** Only the head of a long prompt tells what kind of answer it wants. */
 const QUESTION_CHARS = 2_000;
 
 /** The query as weighted terms. Its text is the one at `position` of the index; `framing` words count little. */
 export function weighQuery(text: string, index: TermIndex, position: number, statistics: TermStatistics): WeightedQuery {
+  return weighWords(text, index, index.offsets[position] as number, index.offsets[position + 1] as number, statistics);
+}
+
+/** The query made of the words `[from, to)` of the index, which `text` says. */
+function weighWords(text: string, index: TermIndex, from: number, to: number, statistics: TermStatistics): WeightedQuery {
   const weights = new Float64Array(index.vocabularySize);
   const pairs = new Map<number, number>();
-  const from = index.offsets[position] as number;
-  const to = index.offsets[position + 1] as number;
   let previous = -1;
   let isEmpty = true;
   for (let at = from; at < to; at += 1) {
@@ -33,6 +39,33 @@ export function weighQuery(text: string, index: TermIndex, position: number, sta
     previous = term;
   }
   return { weights, pairs, isEmpty, wants: answerKind(text.slice(0, QUESTION_CHARS)) };
+}
+
+/** The questions of a prompt that asks several; none if it asks one, which is the query itself then. */
+export function weighQuestions(text: string, index: TermIndex, position: number, statistics: TermStatistics): WeightedQuery[] {
+  const head = text.slice(0, MAX_ASKED_CHARS);
+  const ends = Array.from(head.matchAll(/[?？](?=\s|$)/g), ({ index: at }) => at + 1);
+  if (ends.length < 2) return [];
+  const questions: WeightedQuery[] = [];
+  let from = 0;
+  let word = index.offsets[position] as number;
+  for (const end of ends.slice(0, MAX_QUESTIONS)) {
+    // A question begins after the sentence or the line before it.
+    const before = head.slice(from, end - 1);
+    const start = from + Math.max(before.lastIndexOf("\n"), before.lastIndexOf(". "), before.lastIndexOf(": ")) + 1;
+    const first = word + countWords(head.slice(from, start));
+    const question = head.slice(start, end);
+    word = first + countWords(question);
+    questions.push(weighWords(question, index, first, word, statistics));
+    from = end;
+  }
+  return questions.filter(({ isEmpty }) => !isEmpty);
+}
+
+function countWords(text: string): number {
+  let words = 0;
+  scanWords(text, () => (words += 1));
+  return words;
 }
 
 function weighTerm(index: TermIndex, term: number, isSpecific: boolean): number {
@@ -98,7 +131,7 @@ function collectNames(query: WeightedQuery, { units, kept, scores }: KeptText, i
       previous = isName ? term : -1;
       // A word of one section leads nowhere else.
       if (!isName || query.weights[term] !== 0 || (statistics.sectionFrequency[term] as number) < 2) continue;
-      const gain = share * inverseFrequency(statistics.sections.length, statistics.sectionFrequency[term] as number);
+      const gain = share * inverseFrequency(statistics.sectionStarts.length - 1, statistics.sectionFrequency[term] as number);
       if (gain > (gains.get(term) ?? 0)) gains.set(term, gain);
     }
   }

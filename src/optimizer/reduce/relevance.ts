@@ -11,9 +11,11 @@ const SEVERITY_CHARS = 600;
 /** Relevance of every unit to the query: its own words, its section's, what stands around it, and what its kind makes important. */
 export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, weights: RelevanceWeights): Float64Array {
   const own = scoreEachUnit(units, index, statistics, query, weights);
-  const sections = weights.section > 0 ? scoreEachSection(units, index, statistics, query, weights) : new Float64Array(statistics.sections.length);
+  const { sectionStarts } = statistics;
+  const sections = weights.section > 0 ? scoreEachSection(units, index, statistics, query, weights) : new Float64Array(sectionStarts.length);
   const scores = new Float64Array(units.length);
-  statistics.sections.forEach(([from, to], order) => {
+  for (let order = 0; order + 1 < sectionStarts.length; order += 1) {
+    const [from, to] = [sectionStarts[order] as number, sectionStarts[order + 1] as number];
     const section = (sections[order] as number) + weights.title * titleScore(units, index, statistics, query, from);
     for (let unit = from; unit < to; unit += 1) {
       const before = unit > from ? (own[unit - 1] as number) : 0;
@@ -22,7 +24,7 @@ export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics:
       scores[unit] = ownScore + weights.neighbour * Math.max(before, after) + weights.section * section * (1 + weights.lead / (1 + unit - from));
       if (weights.answer > 0 && holdsAnswer(index, unit, query)) scores[unit] = (scores[unit] as number) + weights.answer * (section + ownScore);
     }
-  });
+  }
   if (weights.topic > 0) addTopic(units, own, weights, scores);
   if (weights.rarity > 0) addRarity(units, weights, scores);
   if (weights.user > 0) addTurns(units, weights, scores);
@@ -33,7 +35,7 @@ export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics:
 /** How fully the words of a section's label are asked for. */
 function titleScore(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, first: number): number {
   if ((units[first] as Unit).role !== "label") return 0;
-  const sectionCount = statistics.sections.length;
+  const sectionCount = statistics.sectionStarts.length - 1;
   let asked = 0;
   let all = 0;
   for (let at = index.offsets[first] as number; at < (index.offsets[first + 1] as number); at += 1) {

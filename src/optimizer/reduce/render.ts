@@ -17,7 +17,11 @@ type NamedInMarks = ContextDocument["named"];
 function listNamed(names: readonly NamedIdentifier[]): string {
   if (names.length === 0) return "";
   const valuesByKey = new Map<string, string[]>();
-  for (const { key, value } of names) valuesByKey.set(key, [...(valuesByKey.get(key) ?? []), value]);
+  for (const { key, value } of names) {
+    const values = valuesByKey.get(key);
+    if (values === undefined) valuesByKey.set(key, [value]);
+    else values.push(value);
+  }
   return `: ${[...valuesByKey].map(([key, values]) => `${key === "" ? "" : `${key} `}${values.join(", ")}`).join("; ")}`;
 }
 

@@ -2,10 +2,11 @@ import { countTerms, type TermStatistics, type WeightedQuery } from "./bm25.ts";
 import type { ContextDocument, ReductionBudget, ReductionQuery, Unit } from "./document.ts";
 import { collectIdentifiers, type Identifier } from "./identifiers.ts";
 import { nameIdentifiers, reserveForNames } from "./name-identifiers.ts";
-import { weighCentralTerms, weighQuery, widenQuery } from "./query.ts";
+import { weighCentralTerms, weighQuery, weighQuestions, widenQuery } from "./query.ts";
 import { scoreUnits } from "./relevance.ts";
 import { renderDocument } from "./render.ts";
 import { fillSelection, keepUnit, startSelection, takeBack, type Selection } from "./select.ts";
+import type { TermIndex } from "./terms.ts";
 import { RELEVANCE_WEIGHTS, type RelevanceWeights } from "./weights.ts";
 import { estimateTokens } from "../tokens.ts";
 
@@ -27,16 +28,33 @@ export function selectRelevant(document: ContextDocument, { text, index }: Reduc
   const asked = weighQuery(text, index, units.length, statistics);
   // Data has no subject that words would tell; it is sampled evenly instead.
   const query = asked.isEmpty && document.kind !== "json" ? weighCentralTerms(index, statistics, units.length) : asked;
+  const questions = asked.isEmpty ? [] : weighQuestions(text, index, units.length, statistics);
   const selection = startSelection(units, index);
   units.forEach((unit, at) => {
     if (unit.locked) keepUnit(selection, at);
   });
-  const scores = scoreUnits(units, index, statistics, query, weights);
+  const scores = scoreQuestions(units, index, statistics, query, questions, weights);
   const identifiers = weights.identifiers > 0 ? collectIdentifiers(units, scores) : new Map<string, Identifier>();
   const forText = shareOf(budget, 1 - reserveForNames(identifiers, budget, weights.identifiers));
-  const order = hop(selection, statistics, query, scores, weights, forText);
+  const order = hop(selection, statistics, query, questions, scores, weights, forText);
   const named = nameIdentifiers(selection, identifiers, budget);
   return fitWritten(document, selection, order, named, budget);
+}
+
+/** Scores for several questions at once: a unit is as good as it is for the question it answers best, each measured by its best unit. */
+function scoreQuestions(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, questions: readonly WeightedQuery[], weights: RelevanceWeights): Float64Array {
+  const scores = scoreUnits(units, index, statistics, query, weights);
+  const best = largest(scores);
+  for (const question of questions) {
+    const own = scoreUnits(units, index, statistics, question, weights);
+    const scale = best / Math.max(1e-9, largest(own));
+    for (let unit = 0; unit < scores.length; unit += 1) scores[unit] = Math.max(scores[unit] as number, (own[unit] as number) * scale);
+  }
+  return scores;
+}
+
+function largest(scores: Float64Array): number {
+  return scores.reduce((a, b) => Math.max(a, b), 0);
 }
 
 function shareOf(budget: ReductionBudget, share: number): ReductionBudget {
@@ -44,7 +62,7 @@ function shareOf(budget: ReductionBudget, share: number): ReductionBudget {
 }
 
 /** Fills the selection in steps, each with a query widened by what was kept before. Returns the last ranking. */
-function hop(selection: Selection, statistics: TermStatistics, query: WeightedQuery, firstScores: Float64Array, weights: RelevanceWeights, budget: ReductionBudget): number[] {
+function hop(selection: Selection, statistics: TermStatistics, query: WeightedQuery, questions: readonly WeightedQuery[], firstScores: Float64Array, weights: RelevanceWeights, budget: ReductionBudget): number[] {
   const { units, index, kept } = selection;
   let scores = firstScores;
   let order = rankUnits(units, scores);
@@ -52,7 +70,7 @@ function hop(selection: Selection, statistics: TermStatistics, query: WeightedQu
     for (const share of HOPS) {
       fillSelection(selection, order, shareOf(budget, share), weights.novelty);
       const widened = widenQuery(query, { units, kept, scores }, index, statistics, weights.widen);
-      scores = scoreUnits(units, index, statistics, widened, weights);
+      scores = scoreQuestions(units, index, statistics, widened, questions, weights);
       order = rankUnits(units, scores);
     }
   }
@@ -75,26 +93,27 @@ function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
 /** Corrects the booked cost by what the text really costs: takes back what is over, adds where room is left. */
 function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: ContextDocument["named"], budget: ReductionBudget): ContextDocument {
   if (selection.picks.length === 0 && order[0] !== undefined) keepUnit(selection, order[0]);
-  let best: ContextDocument | undefined;
+  // What was kept, not what was written: every written document holds a copy of all that was dropped.
+  let best: Uint8Array | undefined;
+  const write = (kept: Uint8Array): ContextDocument => applySelection(document, kept, named);
   for (let round = 0; round < MAX_CORRECTIONS; round += 1) {
-    const written = applySelection(document, selection, named);
-    const text = renderDocument(written);
+    const text = renderDocument(write(selection.kept));
     const tokens = estimateTokens(text);
     const isOver = tokens > budget.maxTokens || text.length > budget.maxChars;
-    if (!isOver) best = written;
-    if (isOver ? !takeBack(selection, tokens - budget.maxTokens, text.length - budget.maxChars) : isFull(tokens, text.length, budget) || round > 1) return best ?? written;
+    if (!isOver) best = selection.kept.slice();
+    if (isOver ? !takeBack(selection, tokens - budget.maxTokens, text.length - budget.maxChars) : isFull(tokens, text.length, budget) || round > 1) return write(best ?? selection.kept);
     if (isOver) continue;
     [selection.tokens, selection.chars] = [tokens, text.length];
     fillSelection(selection, order, budget, 0);
   }
-  return best ?? applySelection(document, selection, named);
+  return write(best ?? selection.kept);
 }
 
 function isFull(tokens: number, chars: number, budget: ReductionBudget): boolean {
   return tokens >= FULL_SHARE * budget.maxTokens || chars >= FULL_SHARE * budget.maxChars;
 }
 
-function applySelection(document: ContextDocument, { kept }: Selection, named: ContextDocument["named"]): ContextDocument {
+function applySelection(document: ContextDocument, kept: Uint8Array, named: ContextDocument["named"]): ContextDocument {
   const units = document.units.map((unit, at) => (kept[at] === 1 ? unit : { ...unit, dropped: true }));
   const stillNamed = new Map([...named].filter(([at]) => kept[at] !== 1));
   return { ...document, units, named: stillNamed };

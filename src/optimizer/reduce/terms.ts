@@ -10,6 +10,9 @@ const MAX_WORD_LENGTH = 48;
 /** Folded words are compared by this many characters, so that `retained` meets `retention`. */
 const STEM_LENGTH = 7;
 
+/** Different words that get ids of their own; of more, which takes megabytes of numbers or codes, several share one. */
+const MAX_TERMS = 262_144;
+
 export const CAPITALISED = 1;
 export const NUMERIC = 2;
 
@@ -19,9 +22,6 @@ export interface TermIndex {
   ids: Uint32Array;
   /** Per occurrence: CAPITALISED, NUMERIC. */
   flags: Uint8Array;
-  /** Per occurrence: where the word stands in its text. */
-  starts: Uint32Array;
-  ends: Uint32Array;
   vocabularySize: number;
   /** 1 for words that carry grammar rather than content, by id. */
   isStop: Uint8Array;
@@ -57,8 +57,8 @@ function wordClass(code: number): number {
 
 type WordVisitor = (hash: number, flags: number, start: number, end: number) => void;
 
-/** Visits every word of `text`. Linear, and without allocation. */
-function scanWords(text: string, visit: WordVisitor): void {
+/** Visits every word of `text` in order, as `indexTerms` counts them. Linear, and without allocation. */
+export function scanWords(text: string, visit: WordVisitor): void {
   const length = text.length;
   let index = 0;
   while (index < length) {
@@ -153,6 +153,8 @@ function idOf(vocabulary: Vocabulary, hash: number): number {
   const slot = findSlot(vocabulary, hash);
   const known = vocabulary.values[slot] as number;
   if (known !== 0) return known - 1;
+  // The upper half, where no stop words are.
+  if (vocabulary.size === MAX_TERMS) return MAX_TERMS / 2 + (hash % (MAX_TERMS / 2));
   vocabulary.slots[slot] = hash;
   vocabulary.size += 1;
   vocabulary.values[slot] = vocabulary.size;
@@ -185,15 +187,11 @@ export function indexTerms(texts: readonly string[]): TermIndex {
   const offsets = new Uint32Array(texts.length + 1);
   let ids: Uint32Array = new Uint32Array(4096);
   let flags: Uint8Array = new Uint8Array(4096);
-  let starts: Uint32Array = new Uint32Array(4096);
-  let ends: Uint32Array = new Uint32Array(4096);
   let count = 0;
-  const push: WordVisitor = (hash, flag, start, end) => {
-    if (count === ids.length) [ids, flags, starts, ends] = [grow(ids), grow(flags), grow(starts), grow(ends)];
+  const push: WordVisitor = (hash, flag) => {
+    if (count === ids.length) [ids, flags] = [grow(ids), grow(flags)];
     ids[count] = idOf(vocabulary, hash);
     flags[count] = flag;
-    starts[count] = start;
-    ends[count] = end;
     count += 1;
   };
   for (let index = 0; index < texts.length; index += 1) {
@@ -204,8 +202,6 @@ export function indexTerms(texts: readonly string[]): TermIndex {
     offsets,
     ids: ids.subarray(0, count),
     flags: flags.subarray(0, count),
-    starts: starts.subarray(0, count),
-    ends: ends.subarray(0, count),
     vocabularySize: vocabulary.size,
     isStop: new Uint8Array(vocabulary.size).fill(1, 0, stopCount),
     isFraming: new Uint8Array(vocabulary.size).fill(1, stopCount, framingEnd),

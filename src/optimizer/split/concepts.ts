@@ -1,4 +1,4 @@
-import { CAPITALISED, indexTerms, NUMERIC, type TermIndex } from "../reduce/terms.ts";
+import { CAPITALISED, indexTerms, NUMERIC, scanWords, type TermIndex } from "../reduce/terms.ts";
 
 /** Concepts per chunk: enough to tell chunks apart in a list. */
 export const MAX_CONCEPTS = 6;
@@ -19,14 +19,14 @@ export function findConcepts(texts: readonly string[]): string[][] {
       if (index.isStop[term] === 1 || ((index.flags[at] as number) & NUMERIC) !== 0) continue;
       if (counts[term] === 0) {
         touched.push(term);
-        firstAt[term] = at;
+        firstAt[term] = at - (index.offsets[order] as number);
       }
       counts[term] = (counts[term] as number) + (((index.flags[at] as number) & CAPITALISED) !== 0 ? NAME_WEIGHT : 1);
     }
     const weigh = (term: number): number => (counts[term] as number) * Math.log(1 + texts.length / (chunkFrequency[term] as number));
     const ranked = touched.map((term) => ({ term, weight: weigh(term) })).sort((a, b) => b.weight - a.weight || a.term - b.term);
     for (const term of touched) counts[term] = 0;
-    return spell(text, index, firstAt, ranked);
+    return spell(text, ranked.map(({ term }) => firstAt[term] as number));
   });
 }
 
@@ -43,13 +43,14 @@ function countTexts(index: TermIndex, texts: number): Uint32Array {
   return frequency;
 }
 
-function spell(text: string, index: TermIndex, firstAt: Int32Array, ranked: readonly { term: number }[]): string[] {
-  const concepts: string[] = [];
-  for (const { term } of ranked) {
-    const at = firstAt[term] as number;
-    const word = text.slice(index.starts[at], index.ends[at]).toLowerCase();
-    if (word.length >= MIN_CONCEPT_CHARS || /[^\u0000-\u024f]/.test(word)) concepts.push(word);
-    if (concepts.length === MAX_CONCEPTS) break;
-  }
-  return concepts;
+/** The words at these places (the how-manieth of the text), as many as are wanted. They are looked up again: to keep where every word stands costs more memory than the text. */
+function spell(text: string, places: readonly number[]): string[] {
+  // Some of the first are too short to tell anything.
+  const wanted = new Map(places.slice(0, 4 * MAX_CONCEPTS).map((place) => [place, ""]));
+  let place = 0;
+  scanWords(text, (_hash, _flags, start, end) => {
+    if (wanted.has(place)) wanted.set(place, text.slice(start, end).toLowerCase());
+    place += 1;
+  });
+  return [...wanted.values()].filter((word) => word.length >= MIN_CONCEPT_CHARS || /[^\u0000-\u024f]/.test(word)).slice(0, MAX_CONCEPTS);
 }

@@ -23,6 +23,7 @@ describe("the kind of a text", () => {
     ["JSON", ORDERS, "json"],
     ["TypeScript", CODE, "code"],
     ["Python", PYTHON, "code"],
+    ["a program that speaks of fences", `${CODE}\nconst FENCE = "\`\`\`";\n`, "code"],
     ["notes with some colons", NOTES, "prose"],
     ["broken JSON", ORDERS.slice(0, -5), "prose"],
     ["an answer with a code block", `Here is how:\n\n\`\`\`ts\n${CODE}\`\`\`\n\nThat is all.`, "prose"],

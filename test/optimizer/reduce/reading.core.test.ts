@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ContentKind } from "../../../src/optimizer/reduce/document.ts";
-import { minifyJson } from "../../../src/optimizer/reduce/json-tree.ts";
+import { isJsonContainer, minifyJson } from "../../../src/optimizer/reduce/json-scan.ts";
 import { MAX_SENTENCE_CHARS, splitSentences } from "../../../src/optimizer/reduce/sentences.ts";
 import { MAX_WHOLE_LIST_ITEMS } from "../../../src/optimizer/reduce/blocks.ts";
 import { readDocument } from "../../../src/optimizer/reduce/read-document.ts";
@@ -56,6 +56,40 @@ describe("sentences", () => {
     const pieces = sentencesOf("lamp ".repeat(MAX_SENTENCE_CHARS));
     expect(pieces.length).toBeGreaterThan(3);
     for (const piece of pieces) expect(piece).toMatch(/^lamp( lamp)*$/);
+  });
+});
+
+describe("JSON is told from other text", () => {
+  const isParsed = (text: string): boolean => {
+    try {
+      return typeof JSON.parse(text) === "object" && JSON.parse(text) !== null;
+    } catch {
+      return false;
+    }
+  };
+
+  it("as a parser tells it, whatever is changed in it", () => {
+    const pieces = ["", " ", "\n", "\f", "\u00a0", "\u0001", ",", ":", '"', "\\", "\\u12", "{", "}", "[", "]", "-", "0", "01", ".", "e", "1e+5", "null", "tru", "'"];
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(4), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(2), fc.constantFrom(...pieces), (value, indent, at, removed, piece) => {
+        const json = JSON.stringify(value, null, indent);
+        expect(isJsonContainer(json)).toBe(isParsed(json));
+        const from = Math.floor(at * json.length);
+        const changed = json.slice(0, from) + piece + json.slice(from + removed);
+        expect(isJsonContainer(changed)).toBe(isParsed(changed));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it.each(["", "  ", "[", "[1,]", "{,}", '{"a"}', '{"a":}', "[1 2]", "[]]", "[01]", "[1.]", "[.5]", "[+1]", "[--1]", "[1e]", '["\t"]', '["\\x"]', "[nul]", "{1:2}", "[],", "1", '"a"', "null"])("%j is none", (text) => {
+    expect(isJsonContainer(text)).toBe(false);
+  });
+
+  it("and nesting of 512 is the deepest that is taken for it", () => {
+    const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+    expect(isJsonContainer(nested(512))).toBe(true);
+    expect(isJsonContainer(nested(513))).toBe(false);
   });
 });
 

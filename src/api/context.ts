@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { reduceContext } from "../optimizer/reduce-context.ts";
+import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
+import { upperBoundTokens } from "../optimizer/tokens.ts";
+import { answerJson } from "./answer-json.ts";
+import type { ApiContext, Endpoint } from "./endpoint.ts";
+import { refuseFaults } from "./problem.ts";
+import { describeIssues, readJson } from "./read-request.ts";
+
+/** Largest body of these routes (contract). */
+export const MAX_CONTEXT_BODY_BYTES = 8_388_608;
+/** Strings to keep: each is searched for in the text. */
+const MAX_KEEP = 1_000;
+const MAX_KEEP_CHARS = 10_000;
+const MAX_QUERY_CHARS = 100_000;
+const MAX_TOKENS = 100_000_000;
+/** Full chunks of one answer: what each says about itself weighs more than the text of a tiny one, and an isolate has 128 MB. */
+export const MAX_CHUNKS = 50_000;
+
+const Reduce = z
+  .strictObject({
+    text: z.string(),
+    query: z.string().max(MAX_QUERY_CHARS).optional(),
+    targetReduction: z.number().min(0).max(0.99).optional(),
+    maxTokens: z.int().min(1).max(MAX_TOKENS).optional(),
+    keep: z.array(z.string().min(1).max(MAX_KEEP_CHARS)).max(MAX_KEEP).optional(),
+  })
+  .refine((body) => (body.targetReduction === undefined) !== (body.maxTokens === undefined), "give exactly one of targetReduction and maxTokens");
+
+const Reduction = z.object({
+  text: z.string(),
+  originalTokens: z.int(),
+  reducedTokens: z.int(),
+  reductionPercent: z.number(),
+  achieved: z.boolean(),
+  steps: z.array(z.object({ method: z.string(), tokensBefore: z.int(), tokensAfter: z.int() })),
+});
+
+const Split = z
+  .strictObject({ text: z.string(), maxTokens: z.int().min(MIN_CHUNK_TOKENS).max(MAX_TOKENS), overlapTokens: z.int().min(0).max(MAX_TOKENS).optional() })
+  .refine((body) => (body.overlapTokens ?? 0) * 2 <= body.maxTokens, { path: ["overlapTokens"], message: "must be at most half of maxTokens" });
+
+const Chunks = z.object({
+  chunks: z.array(z.object({ index: z.int(), text: z.string(), overlap: z.string(), tokens: z.int(), heading: z.string().nullable(), concepts: z.array(z.string()) })),
+});
+
+export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "POST",
+    path: "/v1/context/reduce",
+    tag: "Context",
+    summary: "A text with fewer tokens and what matters for the query; says when structure or `keep` forbids the target",
+    access: "gateway",
+    body: { schema: Reduce },
+    answers: { 200: { description: "The reduced text, and what each method did", schema: Reduction } },
+    handle: async (context) => {
+      const { text, ...options } = await readContextBody(context, Reduce);
+      return answerJson(200, reduceContext(text, options));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/context/split",
+    tag: "Context",
+    summary: "A text in chunks of at most `maxTokens`, cut at its structure; joined they are the text",
+    access: "gateway",
+    body: { schema: Split },
+    answers: { 200: { description: "The chunks, in order", schema: Chunks } },
+    handle: async (context) => {
+      const { text, ...options } = await readContextBody(context, Split);
+      const overlapTokens = options.overlapTokens ?? 0;
+      const leastTokens = Math.ceil(upperBoundTokens(text) / MAX_CHUNKS) + overlapTokens;
+      if (options.maxTokens < leastTokens) refuseFaults([{ path: "/maxTokens", message: `the text would come to more than ${MAX_CHUNKS} chunks; take at least ${leastTokens}` }]);
+      return answerJson(200, splitContext(text, options));
+    },
+  },
+];
+
+async function readContextBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<z.infer<Schema>> {
+  const { json } = await readJson(context, MAX_CONTEXT_BODY_BYTES);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) refuseFaults(describeIssues(parsed.error));
+  return parsed.data;
+}

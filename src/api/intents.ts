@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { classifyIntents, DEFAULT_INTENT_THRESHOLD } from "../optimizer/classify-intent.ts";
+import { INTENTS } from "../optimizer/intents/intent.ts";
+import { answerJson } from "./answer-json.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { refuseFaults } from "./problem.ts";
+import { describeIssues, readJson } from "./read-request.ts";
+
+/** Steps of one request: as many as a workflow has tasks. */
+export const MAX_STEPS = 5_000;
+const MAX_STEP_CHARS = 100_000;
+
+const Intent = z.enum(INTENTS);
+const Steps = z.strictObject({ steps: z.array(z.strictObject({ id: z.string().min(1).max(200), text: z.string().max(MAX_STEP_CHARS) })).min(1).max(MAX_STEPS) });
+const Guess = z.object({ intent: Intent, confidence: z.number() });
+const Items = z.object({ items: z.array(Guess.extend({ id: z.string(), alternatives: z.array(Guess), method: z.enum(["pattern", "model", "fallback"]) })) });
+
+export const INTENT_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "POST",
+    path: "/v1/intents",
+    tag: "Context",
+    summary: "What each step of a workflow is for: by patterns, and by the weakest configured model where they are unsure",
+    access: "gateway",
+    body: { schema: Steps },
+    answers: { 200: { description: "The intents, in the order asked", schema: Items } },
+    handle: async (context, api) => {
+      const { json } = await readJson(context);
+      const parsed = Steps.safeParse(json);
+      if (!parsed.success) refuseFaults(describeIssues(parsed.error));
+      const ask = await api.deps.openWeakestModel();
+      const { requestId } = context.var;
+      const onFault = (fault: unknown) => api.deps.log({ event: "intents.failed", requestId, message: fault instanceof Error ? fault.message : String(fault) });
+      return answerJson(200, await classifyIntents(parsed.data.steps, { threshold: DEFAULT_INTENT_THRESHOLD, cache: api.intents, ...(ask === null ? {} : { ask }), onFault }));
+    },
+  },
+];

@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { reduceOrder } from "../../src/consumer/agents/reduce-order.ts";
+import { ReductionCache } from "../../src/consumer/agents/reduction-cache.ts";
+import type { LlmRequest, WorkOrder } from "../../src/consumer/work-order.ts";
+import { estimateTokens } from "../../src/optimizer/tokens.ts";
+import { createOrder } from "./work-order-fixture.ts";
+
+const FACT = "The reserve pump of hall 9 is rated for 412 litres a minute.";
+const REPORT = Array.from({ length: 200 }, (_, index) => (index === 120 ? FACT : `Entry ${index}: the crew cleaned the filters and wrote down nothing else of note.`)).join("\n\n");
+
+function order(context: Partial<LlmRequest["context"]>, changes: Partial<WorkOrder> = {}): WorkOrder {
+  const llm: LlmRequest = { taskType: null, tier: null, model: null, maxOutputTokens: null, outputSchema: null, stream: false, context: { mode: "reduce", maxTokens: null, targetReduction: null, ...context } };
+  return createOrder(0, { llm, input: { prompt: "How much does the reserve pump of hall 9 move?" }, dependencies: { report: REPORT, size: 3 }, ...changes });
+}
+
+const reduce = (of: WorkOrder, defaultMaxTokens = 500) => reduceOrder(of, { defaultMaxTokens, cache: new ReductionCache() });
+
+describe("an order whose context is to be reduced", () => {
+  test("comes down to the default where its task says nothing, and keeps what the prompt asks for", () => {
+    const { order: reduced, context } = reduce(order({}));
+    expect(reduced.dependencies["report"]).toContain(FACT);
+    expect(estimateTokens(String(reduced.dependencies["report"]))).toBeLessThanOrEqual(500);
+    expect(context).toEqual({ originalTokens: expect.any(Number), reducedTokens: expect.any(Number) });
+    expect(context!.reducedTokens).toBeLessThanOrEqual(500);
+    expect(context!.originalTokens).toBeGreaterThan(2_000);
+  });
+
+  test("comes down to the task's own tokens or share", () => {
+    expect(reduce(order({ maxTokens: 200 }), 100_000).context!.reducedTokens).toBeLessThanOrEqual(200);
+    const { originalTokens, reducedTokens } = reduce(order({ targetReduction: 0.8 }), 100_000).context!;
+    expect(reducedTokens).toBeLessThanOrEqual(originalTokens * 0.2);
+  });
+
+  test("is left alone when it fits, or when the whole or nothing was asked for", () => {
+    expect(reduce(order({}), 100_000).order.dependencies).toEqual({ report: REPORT, size: 3 });
+    expect(reduce(order({ mode: "full" }))).toMatchObject({ order: { dependencies: { report: REPORT } }, context: null });
+    expect(reduce(order({ mode: "none" })).context).toBeNull();
+  });
+
+  test("values that are no text keep their type when nothing of them is dropped", () => {
+    expect(reduce(order({})).order.dependencies["size"]).toBe(3);
+  });
+
+  test("the ends of a long prompt, where the instructions stand, are never reduced", () => {
+    const prompt = `Answer in one word.\n\n${REPORT}\n\nHow much does the reserve pump of hall 9 move?`;
+    const { order: reduced } = reduce(order({}, { input: { prompt }, dependencies: {} }));
+    const text = (reduced.input as { prompt: string }).prompt;
+    expect(text.startsWith("Answer in one word.")).toBe(true);
+    expect(text.endsWith("How much does the reserve pump of hall 9 move?")).toBe(true);
+    expect(text).toContain(FACT);
+    expect(text.length).toBeLessThan(prompt.length / 2);
+  });
+
+  test("the same text is reduced once for the same question", () => {
+    const cache = new ReductionCache();
+    let reductions = 0;
+    const count = (text: string) => {
+      reductions += 1;
+      return { text: text.slice(0, 3), originalTokens: 9, reducedTokens: 1, reductionPercent: 88.9, achieved: true, steps: [] };
+    };
+    for (const query of ["a", "a", "b"]) cache.reduce("some text", query, 5, count);
+    expect(reductions).toBe(2);
+  });
+});
