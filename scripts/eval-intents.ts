@@ -44,7 +44,7 @@ function printClasses(samples: Sample[], guesses: Map<Sample, Intent>): void {
 }
 
 function printCalibration(samples: Sample[]): void {
-  const edges = [0, 0.4, 0.6, 0.8, 0.9, 0.95, 1.01];
+  const edges = [0, 0.4, 0.6, 0.8, 0.9, 1.01];
   for (let bin = 0; bin + 1 < edges.length; bin += 1) {
     const inside = samples.map((sample) => ({ sample, ranking: classifyByPatterns(sample) })).filter(({ ranking }) => ranking.confidence >= edges[bin]! && ranking.confidence < edges[bin + 1]!);
     const right = inside.filter(({ sample, ranking }) => ranking.intent === sample.intent).length;

@@ -191,14 +191,16 @@ describe("any text and any options", () => {
 });
 
 describe("a prompt that asks several things", () => {
-  const FACTS = ["Relay R-17 trips first on overload.", "Tugs call on channel 71 in fog.", "Form D-209 comes before a night dive.", "Gaskets come from Osterlund."];
-  const QUESTIONS = ["Which relay trips first on overload?", "On which channel do tugs call?", "What is handed in before a night dive?", "Who delivers gaskets?"];
-  // Each of these says a little about all of the questions, and answers none.
-  const noise = (n: number): string => `Round ${n}: the relay house, the channel, the dive store and the gasket rack were seen; a form was signed, tugs had called, and what was handed in or delivered was counted.`;
-  const text = Array.from({ length: 200 }, (_, n) => (n % 50 === 25 ? FACTS[(n - 25) / 50] : noise(n))).join("\n\n");
+  const FACTS = ["The relay of bay 9 is called R-17.", "A tug uses number 71.", "D-209 goes with a dive.", "Osterlund makes our gaskets."];
+  const QUESTIONS = ["What is the relay of bay 9 called?", "Which number does a tug use in fog at night?", "Which form goes with a dive at night?", "Who makes the gaskets?"];
+  // Words of all the questions together, and an answer to none.
+  const words = ["number", "form", "night", "fog", "bay", "called", "use", "goes", "makes"];
+  const noise = (n: number): string => `Round ${n}: ${[0, 1, 2, 3, 4].map((k) => `the ${words[(n * (k + 2) + k * k) % words.length]} of page ${n * 7 + k}`).join(", ")} and all was well.`;
+  const filler = (n: number): string => `Page ${n} tells of paint, rope and weather, and of ${n} gulls on the mole.`;
+  const text = Array.from({ length: 400 }, (_, n) => (n % 100 === 25 ? FACTS[(n - 25) / 100] : n % 4 === 0 ? noise(n) : filler(n))).join("\n\n");
 
   it("gets an answer to each", () => {
-    const { text: reduced } = reduceContext(text, { query: `Answer from the log:\n${QUESTIONS.map((question) => `- ${question}`).join("\n")}`, maxTokens: 400 });
+    const { text: reduced } = reduceContext(text, { query: `Answer from the log:\n${QUESTIONS.map((question) => `- ${question}`).join("\n")}`, maxTokens: 120 });
     for (const fact of FACTS) expect(reduced).toContain(fact);
   });
 });
