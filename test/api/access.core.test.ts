@@ -11,10 +11,6 @@ const routes = ENDPOINTS.map(({ method, path, access, body, exists }) => ({
 }));
 const locked = routes.filter(({ access }) => access !== "public");
 
-async function problemOf(response: Response) {
-  return (await response.json()) as { status: number; detail: string; errors?: { path: string; message: string }[] };
-}
-
 describe("without a key", () => {
   test.each(locked)("$method $path answers 401", async ({ method, path }) => {
     const { ask, world } = createTestApi();
