@@ -9,7 +9,7 @@ export type LogEvent =
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
   | { event: "routing.reoptimized"; id: number; kind: string; reasons: string }
   | { event: "queue.malformed"; message: string }
-  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "ledger.failed"; workflowId?: string; message: string };
+  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed"; workflowId?: string; message: string };
 
 export type Log = (event: LogEvent) => void;
 

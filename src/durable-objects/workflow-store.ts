@@ -48,6 +48,7 @@ export interface Documents {
   input: Json;
   state: RunState;
   totals: Totals;
+  plannedModels: Record<string, string>;
   result: Json;
   idempotency: IdempotencyRecord;
 }
