@@ -3,6 +3,7 @@ import { cpus, loadavg, release, totalmem, tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { type BenchContext, createBenchContext } from "./bench-context.ts";
 import { benchCore } from "./core.ts";
+import { benchCost } from "./cost.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEngine } from "./engine.ts";
 import { mib } from "./figures.ts";
@@ -10,7 +11,7 @@ import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchRouting } from "./routing.ts";
 
-const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, routing: benchRouting, engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
+const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, routing: benchRouting, cost: async () => benchCost(), engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
 
 const { values, positionals } = parseArgs({ options: { state: { type: "string" } }, allowPositionals: true });
 const unknown = positionals.filter((name) => benches[name] === undefined);

@@ -16,6 +16,8 @@ export type Authenticate = (request: Request, streamOf: string | null) => Promis
 export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">): Authenticate {
   const { rootKey } = deps;
   let rootDigest: Uint8Array | null = null;
+  // A key that was right stays right for as long as this isolate lives. A set compares hashes first, so it tells nobody how much of a key is right.
+  const accepted = new Set<string>();
   return async (request, streamOf) => {
     if (rootKey === null || rootKey === "") refuse("not_configured", "No root key is configured: set the secret ROOT_KEY (`wrangler secret put ROOT_KEY`, or ROOT_KEY in .dev.vars for local work).");
     const key = /^bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
@@ -25,8 +27,11 @@ export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">): Auth
       if (tenant !== null) return { tenant, isRoot: false };
       refuse("unauthorized", token === null ? "Send a key: `Authorization: Bearer <key>`." : "The stream token is over, or is not for this workflow: ask for a new one.");
     }
-    rootDigest ??= await digest(rootKey);
-    if (!isEqual(await digest(key), rootDigest)) refuse("unauthorized", "The key is not known.");
+    if (!accepted.has(key)) {
+      rootDigest ??= await digest(rootKey);
+      if (!isEqual(await digest(key), rootDigest)) refuse("unauthorized", "The key is not known.");
+      accepted.add(key);
+    }
     return { tenant: resolveTenant(request.headers.get("x-tenant")), isRoot: true };
   };
 }

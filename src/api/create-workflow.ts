@@ -14,6 +14,7 @@ export interface NewWorkflow {
   spec: WorkflowSpec;
   agents: Record<string, AgentDefinition>;
   rerunOf: { workflowId: string; tasks: readonly string[] } | null;
+  plannedModels?: Record<string, string>;
 }
 
 export interface Idempotency {

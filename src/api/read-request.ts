@@ -77,10 +77,22 @@ function escapePointer(part: string): string {
   return part.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
-async function readBytes(context: ApiContext, maxBytes: number): Promise<Uint8Array> {
-  const { body } = context.req.raw;
-  if (body === null) return new Uint8Array();
-  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
+async function readBytes({ req }: ApiContext, maxBytes: number): Promise<Uint8Array> {
+  const bytes = await collectBytes(req.raw, maxBytes);
+  if (bytes === null) refuse("body_too_large", `Send at most ${maxBytes} bytes.`);
+  return bytes;
+}
+
+/** The whole body, or null when it is larger. */
+async function collectBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+  // The server holds a body to its declared length. Read whole it costs a fraction of what its chunks do, or a look at the stream alone.
+  const declared = Number(request.headers.get("content-length") ?? NaN);
+  if (declared <= maxBytes) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    return bytes.byteLength > maxBytes ? null : bytes;
+  }
+  if (request.body === null) return new Uint8Array();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
@@ -94,8 +106,7 @@ async function readBytes(context: ApiContext, maxBytes: number): Promise<Uint8Ar
       break;
     }
   }
-  if (size > maxBytes) refuse("body_too_large", `Send at most ${maxBytes} bytes.`);
-  return joinChunks(chunks, size);
+  return size > maxBytes ? null : joinChunks(chunks, size);
 }
 
 function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {

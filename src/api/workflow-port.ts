@@ -40,6 +40,8 @@ export interface CreateRequest {
   requestId: string;
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: { workflowId: string; tasks: readonly string[] } | null;
+  /** By task id: models that suit the workflow as a whole better than the task alone. Advice: the call takes another when it must. */
+  plannedModels?: Record<string, string>;
 }
 
 export type CreateAnswer =

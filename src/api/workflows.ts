@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WorkflowSpec } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
+import { planModels } from "./plan-models.ts";
 import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
 import { callerOf, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
@@ -46,7 +47,8 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
         const replay = idempotency === null ? null : await findReplay(context, api, readOwnId(json), idempotency);
         return replay ?? refuseFaults(checked.faults);
       }
-      return createWorkflow(context, api, { spec: checked.spec, agents: checked.agents, rerunOf: null }, idempotency);
+      const plannedModels = await planModels(callerOf(context).tenant, api, checked);
+      return createWorkflow(context, api, { spec: checked.spec, agents: checked.agents, rerunOf: null, plannedModels }, idempotency);
     },
   },
   {

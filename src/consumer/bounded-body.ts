@@ -6,10 +6,10 @@ export interface BoundedBody {
 
 /** Reads at most `maxBytes` (after decompression) and cancels the rest. Rejects when the connection breaks. */
 export async function readBoundedBody(response: Response, maxBytes: number): Promise<BoundedBody> {
-  if (response.body === null) return { text: "", truncated: false };
   // The runtime holds a body to its declared length, unless it was compressed; most answers are small, and this is the faster way to read them.
   const declared = Number(response.headers.get("content-length") ?? NaN);
   if (declared <= maxBytes && !response.headers.has("content-encoding")) return { text: await response.text(), truncated: false };
+  if (response.body === null) return { text: "", truncated: false };
   const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";

@@ -43,6 +43,8 @@ export interface WorkflowPlan {
   /** The tasks that the expected end depends on, first to last. */
   criticalPath: string[];
   tasks: Record<string, PlannedTask>;
+  /** By task id: the models that are not what the tasks alone would take. */
+  deviations: Record<string, string>;
   expectedNanoUsd: number;
   worstNanoUsd: number;
   expectedMs: number;
@@ -89,6 +91,7 @@ export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: Plan
     waves: graph.waves.map((wave) => wave.map((task) => spec.tasks[task]!.id)),
     criticalPath: findCriticalPath(planned, durations, spec.maxConcurrency, rank).flatMap((task) => spec.tasks[task]?.id ?? []),
     tasks,
+    deviations: Object.fromEntries(spec.tasks.flatMap(({ id }, index) => (choice[index]! === 0 ? [] : [[id, tasks[id]!.model!]]))),
     expectedNanoUsd: costNanoUsd,
     worstNanoUsd: Object.values(tasks).reduce((sum, task) => sum + task.worstNanoUsd, 0),
     expectedMs: endMs,

@@ -36,6 +36,8 @@ export interface LlmRequest {
   taskType: string | null;
   tier: "weak" | "base" | "strong" | null;
   model: string | null;
+  /** What the plan of the whole workflow has for this task, where that is not what is best for the task alone. */
+  plannedModel?: string | null;
   /** How the model is chosen; null: as the settings say. */
   strategy: Strategy | null;
   maxOutputTokens: number | null;

@@ -79,6 +79,7 @@ function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: numbe
   store.write("input", input);
   store.write("state", state);
   store.write("totals", { inputTokens: 0, outputTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0 });
+  if (request.plannedModels !== undefined && Object.keys(request.plannedModels).length > 0) store.write("plannedModels", request.plannedModels);
   store.addAgents(request.agents);
   store.addTasks(tasks);
 }

@@ -17,6 +17,7 @@ interface OrderSource {
   identity: Identity;
   run: Run;
   agents: Record<string, AgentDefinition>;
+  plannedModels: Readonly<Record<string, string>>;
   taskNumbers: ReadonlyMap<string, number>;
 }
 
@@ -43,7 +44,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: Rea
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
-    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType, identity.spec.strategy) : null,
+    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.plannedModels[spec.id]) : null,
     requestId: identity.requestId,
   };
 }

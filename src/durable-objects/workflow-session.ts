@@ -53,6 +53,8 @@ export class WorkflowSession {
   readonly store: WorkflowStore;
   readonly identity: Identity;
   readonly agents: Record<string, AgentDefinition>;
+  /** By task id: models that the plan chose at the creation, where they are not what is best for the task alone. */
+  readonly plannedModels: Readonly<Record<string, string>>;
   readonly run: Run;
   readonly totals: Totals;
   readonly taskNumbers: ReadonlyMap<string, number>;
@@ -74,6 +76,7 @@ export class WorkflowSession {
     this.identity = identity;
     this.#deps = deps;
     this.agents = store.readAgents();
+    this.plannedModels = store.read("plannedModels") ?? {};
     const specs = store.readTaskSpecs();
     this.taskNumbers = new Map(specs.map((spec, task) => [spec.id, task]));
     this.agentNames = specs.map((spec) => spec.agent);

@@ -50,6 +50,7 @@ export interface Documents {
   input: Json;
   state: RunState;
   totals: Totals;
+  plannedModels: Record<string, string>;
   result: Json;
   idempotency: IdempotencyRecord;
 }

@@ -29,7 +29,7 @@ export interface SlackPlan {
   endMs: number;
 }
 
-/** Up to so many tasks every speed-up is weighed by itself; it costs the square of them. */
+/** Up to so many tasks every change is weighed by itself; it costs the square of them. */
 const MAX_CRASHED_TASKS = 200;
 
 /**
@@ -50,7 +50,29 @@ export function assignBySlack(request: SlackRequest): SlackPlan {
   const known = [perTask, fastest].filter(({ endMs }) => endMs <= limitMs);
   const found = timelinesOf(request, frontiers).flatMap((timeline) => search(request, frontiers, timeline, limitMs));
   const verified = found.map((choice) => evaluate(request, choice)).filter(({ endMs }) => endMs <= limitMs);
-  return [...verified, ...known].reduce((best, plan) => (isBetter(plan, best) ? plan : best));
+  const best = [...verified, ...known].reduce((least, plan) => (isBetter(plan, least) ? plan : least));
+  return areSlotsShort(request) && request.graph.size <= MAX_CRASHED_TASKS ? tryCheaper(best, request, frontiers, limitMs) : best;
+}
+
+function areSlotsShort({ graph, slots }: Pick<SlackRequest, "graph" | "slots">): boolean {
+  return graph.size > slots;
+}
+
+/**
+ * Where slots are short, slowing a task down may change who runs where and when, and no slack says by how much. So the cheaper options
+ * are run through on paper one by one, those that save most first.
+ */
+function tryCheaper(plan: SlackPlan, request: SlackRequest, frontiers: readonly number[][], limitMs: number): SlackPlan {
+  const { options } = request;
+  const changes = frontiers.flatMap((frontier, task) => frontier.map((to) => ({ task, to, savedNanoUsd: options[task]![plan.choice[task]!]!.costNanoUsd - options[task]![to]!.costNanoUsd })));
+  changes.sort((left, right) => right.savedNanoUsd - left.savedNanoUsd || left.task - right.task || left.to - right.to);
+  let best = plan;
+  for (const { task, to } of changes) {
+    if (options[task]![to]!.costNanoUsd >= options[task]![best.choice[task]!]!.costNanoUsd) continue;
+    const changed = evaluate(request, best.choice.with(task, to));
+    if (changed.endMs <= limitMs && isBetter(changed, best)) best = changed;
+  }
+  return best;
 }
 
 function isBetter(plan: SlackPlan, best: SlackPlan): boolean {
@@ -80,7 +102,7 @@ function evaluate({ graph, options, slots, rank }: SlackRequest, choice: readonl
  */
 function timelinesOf({ graph, options, perTask, slots, rank }: SlackRequest, frontiers: readonly number[][]): Timeline[] {
   const timelines = [createTimeline(graph, null)];
-  if (graph.size <= slots) return timelines;
+  if (!areSlotsShort({ graph, slots })) return timelines;
   for (const choice of [perTask, frontiers.map((frontier) => frontier.at(-1)!)]) {
     const durations = choice.map((at, task) => options[task]![at]!.durationMs);
     timelines.push(createTimeline(graph, simulateSchedule(graph, durations, slots, rank).slotBefore));

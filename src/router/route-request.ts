@@ -26,6 +26,8 @@ export interface RouteRequest {
   tier?: TierName | null;
   /** A pinned model: this one or none. */
   model?: string | null;
+  /** What a plan of the whole workflow has for this call: taken if it is a healthy model of the tier that can take it. */
+  plannedModel?: string | null;
   maxOutputTokens: number | null;
   needs: readonly ModelCapability[];
   /** Null: what the settings assume. */
@@ -91,12 +93,24 @@ export function routeRequest(request: RouteRequest, context: RouteContext): Rout
   const aboveTier = TIER_ABOVE[tier];
   const above = aboveTier === null ? NOBODY : rankAbove(aboveTier, needs, strategy, context);
   const candidates = [...own.eligible, ...own.excluded, ...above.eligible, ...above.excluded];
-  const chosen = own.eligible[0] ?? above.eligible[0];
+  const chosen = findPlanned(request, own) ?? own.eligible[0] ?? above.eligible[0];
   if (chosen === undefined) return { taskType, complexity, tier, candidates, ...refuse(tier, own, above, context.now) };
   if (chosen.tier === tier) for (const model of above.eligible) model.reason = `is asked when no model of tier ${tier} answers`;
   const fallbacks = [...byDocument(own, context), ...byDocument(above, context)].filter((model) => model !== chosen).slice(0, context.settings.maxFallbacks);
   const reason = `${whyTier(request, taskType, complexity, tier, context.settings)}; ${whyModel(chosen, tier, own)}.`;
   return { taskType, complexity, tier: chosen.tier, chosen, reason, candidates, fallbacks };
+}
+
+/** The planned model, where it is another than the best for this call alone. */
+function findPlanned({ plannedModel }: RouteRequest, { eligible }: Ranking): RankedModel | undefined {
+  if (plannedModel == null) return undefined;
+  const planned = eligible.find(({ model, needsProbe }) => model.id === plannedModel && !needsProbe);
+  const best = eligible[0];
+  if (planned !== undefined && best !== undefined && planned !== best) {
+    planned.reason = "is what the workflow as a whole does best with";
+    best.reason = "is best for this call alone";
+  }
+  return planned;
 }
 
 /** The type that is named, else the one that the prompt or the intent tells, else the settings' default. */

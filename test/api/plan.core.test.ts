@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MAX_PLANNED_TASKS } from "../../src/api/plan-models.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
@@ -125,5 +126,29 @@ describe("POST /v1/workflows/plan", () => {
       const { errors } = (await plan.json()) as { errors: unknown };
       expect(errors).toEqual(((await creation.json()) as { errors: unknown }).errors);
     }
+  });
+});
+
+describe("POST /v1/workflows", () => {
+  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
+  const plannedFor = async (body: object, loadModels: () => Promise<Models> = async () => MODELS) => {
+    const { ask, world } = createTestApi({ loadModels, tiers });
+    expect((await ask("POST", "/v1/workflows", body)).status).toBe(201);
+    return { planned: [...world.workflows.values()][0]!.request.plannedModels, log: world.log };
+  };
+
+  test("hands the workflow the models that the plan chose against the tasks' own choice", async () => {
+    expect((await plannedFor({ tasks: BRANCHES })).planned).toEqual({ beside: "cheap" });
+  });
+
+  test("plans no chain without a deadline, and nothing larger than it has time for", async () => {
+    const loadModels = () => Promise.reject(new Error("was asked for models"));
+    const many = Array.from({ length: MAX_PLANNED_TASKS + 1 }, (_, index) => task(`t${index}`));
+    for (const body of [{ tasks: [task("a"), task("b", ["a"])] }, { tasks: many }]) expect(await plannedFor(body, loadModels)).toMatchObject({ planned: {}, log: expect.not.arrayContaining([expect.objectContaining({ event: "plan.failed" })]) });
+    expect((await plannedFor({ tasks: many.slice(1) })).log).not.toContainEqual(expect.objectContaining({ event: "plan.failed" }));
+  });
+
+  test("creates the workflow also when no plan can be made", async () => {
+    expect(await plannedFor({ tasks: BRANCHES }, () => Promise.reject(new Error("away")))).toMatchObject({ planned: {}, log: expect.arrayContaining([{ event: "plan.failed", message: "Error: away" }]) });
   });
 });

@@ -49,7 +49,7 @@ function describeRequest(body: ChatBody, wish: ModelWish, contextTokens: number,
   const taskType = findTaskType({ taskType: null, prompt }, settings.classification);
   return {
     ...wish,
-    taskType: null,
+    taskType,
     prompt,
     contextTokens,
     files: prompt === null ? 0 : countFiles(prompt),

@@ -19,11 +19,16 @@ export interface EntrySenderDeps {
 interface Waiting {
   entries: GatewayEntry[];
   sentAt: number;
+  /** The delivery that is under way, or waits for its turn; null when none is. */
+  delivery: { begunAt: number } | null;
 }
+
+/** Nobody hears of a delivery that dies with its request, so after this the next request takes its place, dead or alive. */
+const DEAD_AFTER_MS = 5_000;
 
 /**
  * Collects what requests of this isolate called and sends it on in batches. Timers and calls end with the request that made them, so
- * every request sees to it that its entry is sent, and the first whose turn comes sends for all. An entry counts once, however often it is sent.
+ * a delivery is begun by the first who finds none, and by somebody else every few seconds. An entry counts once, however often it is sent.
  */
 export function createEntrySender(deps: EntrySenderDeps): (tenant: string, entry: GatewayEntry) => void {
   const tenants = new Map<string, Waiting>();
@@ -33,23 +38,30 @@ export function createEntrySender(deps: EntrySenderDeps): (tenant: string, entry
     try {
       await deps.send(tenant, batch);
     } catch (error) {
-      // The next request of this tenant tries again.
       waiting.entries.unshift(...batch.slice(0, Math.max(0, MAX_WAITING - waiting.entries.length)));
+      throw error;
+    }
+  };
+  /** Sends until nothing waits. What could not be sent waits for the tenant's next request. */
+  const deliver = async (tenant: string, waiting: Waiting): Promise<void> => {
+    const mine = { begunAt: deps.now() };
+    waiting.delivery = mine;
+    try {
+      while (waiting.delivery === mine && waiting.entries.length > 0) {
+        const waitMs = waiting.sentAt + DELIVERY_GAP_MS - deps.now();
+        if (waitMs > 0) await deps.sleep(waitMs);
+        else await send(tenant, waiting);
+      }
+    } catch (error) {
       deps.onFault(error);
     }
-  };
-  const sendInTurn = async (tenant: string, waiting: Waiting, entry: GatewayEntry): Promise<void> => {
-    while (waiting.entries.includes(entry)) {
-      const waitMs = waiting.sentAt + DELIVERY_GAP_MS - deps.now();
-      if (waitMs <= 0) return send(tenant, waiting);
-      await deps.sleep(waitMs);
-    }
+    if (waiting.delivery === mine) waiting.delivery = null;
   };
   return (tenant, entry) => {
-    const waiting = tenants.get(tenant) ?? { entries: [], sentAt: -Infinity };
+    const waiting = tenants.get(tenant) ?? { entries: [], sentAt: deps.now(), delivery: null };
     tenants.set(tenant, waiting);
     if (waiting.entries.length >= MAX_WAITING) waiting.entries.shift();
     waiting.entries.push(entry);
-    deps.keepAlive(sendInTurn(tenant, waiting, entry));
+    if (waiting.delivery === null || deps.now() - waiting.delivery.begunAt >= DEAD_AFTER_MS) deps.keepAlive(deliver(tenant, waiting));
   };
 }

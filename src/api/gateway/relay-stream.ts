@@ -30,9 +30,8 @@ export async function relayStream(source: ReadableStream<Uint8Array>, options: R
   const framer = createEventFramer();
   const held: Uint8Array[] = [];
   let isOver = false;
-  /** What can be passed on of the next piece. Sets `isOver` at the end. */
-  const next = async (): Promise<Uint8Array | null> => {
-    const { done, value } = await reader.read();
+  /** What can be passed on of a piece. Sets `isOver` at the end. */
+  const take = ({ done, value }: ReadableStreamReadResult<Uint8Array>): Uint8Array | null => {
     options.onChunk();
     isOver = done;
     const events = done ? framer.flush() : framer.push(value);
@@ -40,7 +39,7 @@ export async function relayStream(source: ReadableStream<Uint8Array>, options: R
   };
   try {
     while (!watch.hasBegun) {
-      const events = await next();
+      const events = take(await reader.read());
       if (events !== null) held.push(events);
       if (watch.hasBegun) break;
       if (isOver || watch.error !== null) {
@@ -51,17 +50,17 @@ export async function relayStream(source: ReadableStream<Uint8Array>, options: R
   } catch (error) {
     return { kind: "failed", hasBegun: false, error };
   }
-  return passOn({ reader, held, next, isOver: () => isOver }, options);
+  return passOn({ reader, held, take, isOver: () => isOver }, options);
 }
 
 interface Begun {
   reader: ReadableStreamDefaultReader<Uint8Array>;
   held: Uint8Array[];
-  next: () => Promise<Uint8Array | null>;
+  take: (read: ReadableStreamReadResult<Uint8Array>) => Uint8Array | null;
   isOver: () => boolean;
 }
 
-function passOn({ reader, held, next, isOver }: Begun, { watch, left, onBegin, describe }: RelayOptions): Promise<StreamEnd> {
+function passOn({ reader, held, take, isOver }: Begun, { watch, left, onBegin, describe }: RelayOptions): Promise<StreamEnd> {
   return new Promise((resolve) => {
     const settle = (end: StreamEnd): void => {
       left.removeEventListener("abort", leave);
@@ -88,7 +87,7 @@ function passOn({ reader, held, next, isOver }: Begun, { watch, left, onBegin, d
         async pull(controller) {
           try {
             let events = held.shift() ?? null;
-            while (events === null && !isOver()) events = await next();
+            while (events === null && !isOver()) events = take(await reader.read());
             if (events !== null) controller.enqueue(events);
             if (held.length > 0) return;
             // After an error that the provider itself reported there is nothing more to come.
