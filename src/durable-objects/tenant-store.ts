@@ -116,6 +116,10 @@ export class TenantStore {
     this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
   }
 
+  readmitWorkflow(id: string): void {
+    this.#sql.exec("DELETE FROM removed_workflows WHERE id = ?", id);
+  }
+
   /** Ids of open workflows that were not heard of since `before`, the longest silent first. They count as heard of now, so that the next call comes to others. */
   takeStale(before: number, limit: number, now: number): string[] {
     const rows = this.#sql.exec("SELECT id FROM workflows WHERE is_final = 0 AND heard_at < ? ORDER BY heard_at LIMIT ?", before, limit).toArray();

@@ -169,6 +169,7 @@ function createFakeTenant(world: FakeWorld): TenantPort {
     },
     indexWorkflow: async () => undefined,
     removeWorkflow: async () => undefined,
+    readmitWorkflow: async () => undefined,
     listStale: async () => [],
     readTiers: async () => (world.tiers.length === 0 ? null : { version: world.tiers.length, json: world.tiers.at(-1)! }),
     writeTiers: async (json) => ({ version: world.tiers.push(json) }),
