@@ -42,6 +42,8 @@ export interface TenantPort extends StatsPort, OptimizationPort {
   /** Idempotent; called by workflow objects, batched. */
   indexWorkflow(entry: IndexEntry): Promise<void>;
   removeWorkflow(workflowId: string): Promise<void>;
+  /** Takes a removal back: entries of the workflow count again. */
+  readmitWorkflow(workflowId: string): Promise<void>;
   /** Ids of workflows that are not final and were not heard of since `before` (Unix ms): the cron sweep wakes them. They count as heard of by that, so that every one gets its turn. */
   listStale(before: number, limit: number): Promise<string[]>;
   /** The tiers document as stored (JSON), or null for the default. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { isProblem } from "../errors.ts";
 import { TaskId } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
-import { createWorkflow, hashRequest } from "./create-workflow.ts";
+import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
 import { refuseFaults, valueOf } from "./problem.ts";
@@ -78,7 +79,11 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { options, bytes } = await readOptions(context, RerunOptions);
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
-      const { spec, agents, reusable } = valueOf(await workflowOf(context, api).readCheckpoint(options.from ?? null));
+      const checkpoint = await workflowOf(context, api).readCheckpoint(options.from ?? null);
+      // What was answered once is answered again, also when its source runs again or is gone.
+      const replay = isProblem(checkpoint) && idempotency !== null ? await findReplay(context, api, null, idempotency) : null;
+      if (replay !== null) return replay;
+      const { spec, agents, reusable } = valueOf(checkpoint);
       const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
       return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf }, idempotency);
     },

@@ -95,6 +95,8 @@ export interface WorkflowSummary {
 
 export interface WorkflowView extends WorkflowSummary {
   result: Json;
+  /** Present when the result was left out for its size: read the last tasks one by one. */
+  resultBytes?: number;
   waves?: string[][];
   /** By task id, without the `id` field. */
   tasks?: Record<string, Omit<TaskView, "id">>;

@@ -26,8 +26,11 @@ const ReadQuery = z.object({
   wait: queryInteger(0, MAX_WAIT_MS).default(0),
   tasks: z.enum(["none"]).optional(),
 });
-const TasksQuery = z.object({ ...PAGE_QUERY, status: z.enum(TASK_STATUSES).nullable().default(null) });
-const LedgerQuery = z.object(PAGE_QUERY);
+/** Cursors that are positions, as those of tasks and ledger lines. */
+const position = z.string().regex(/^\d{1,9}$/, "is no cursor of this list").nullable().default(null);
+
+const TasksQuery = z.object({ ...PAGE_QUERY, cursor: position, status: z.enum(TASK_STATUSES).nullable().default(null) });
+const LedgerQuery = z.object({ ...PAGE_QUERY, cursor: position });
 
 export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
   {

@@ -27,8 +27,14 @@ interface Group {
  */
 export async function consumeBatch(messages: readonly ConsumedMessage[], deps: ConsumerDeps): Promise<void> {
   await Promise.all(groupByWorkflow(messages, deps).map((group) => settleGroup(group, deps, async () => {
-    const orders = await deps.workflow(group.tenant, group.workflowId).claim(group.refs);
-    if (orders.length > 0) await deps.runner(group.workflowId).start(orders);
+    // A claim grants what fits one message; what it did not grant is either left for the next, or refused then too.
+    for (let refs = group.refs; refs.length > 0; ) {
+      const orders = await deps.workflow(group.tenant, group.workflowId).claim(refs);
+      if (orders.length === 0) return;
+      await deps.runner(group.workflowId).start(orders);
+      const granted = new Set(orders.map(({ task, attempt }) => `${task}.${attempt}`));
+      refs = refs.filter(({ task, attempt }) => !granted.has(`${task}.${attempt}`));
+    }
   })));
 }
 

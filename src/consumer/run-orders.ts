@@ -44,9 +44,28 @@ export async function runOrders(orders: readonly WorkOrder[], runAttempt: (order
   return finished;
 }
 
-/** Cuts orders into what one executor invocation takes. */
+/** Characters of the orders in one message: at three bytes each at most they stay under the 32 MiB of an RPC message. */
+export const MAX_MESSAGE_CHARACTERS = 10_000_000;
+
+/** Cuts orders into what one executor invocation takes, by number and by size. */
 export function splitOrders(orders: readonly WorkOrder[]): WorkOrder[][] {
   const parts: WorkOrder[][] = [];
-  for (let start = 0; start < orders.length; start += ORDERS_PER_EXECUTOR) parts.push(orders.slice(start, start + ORDERS_PER_EXECUTOR));
+  let room = 0;
+  for (const order of orders) {
+    const characters = measureOrder(order);
+    const part = parts.at(-1);
+    if (part !== undefined && part.length < ORDERS_PER_EXECUTOR && characters <= room) {
+      part.push(order);
+      room -= characters;
+    } else {
+      parts.push([order]);
+      room = MAX_MESSAGE_CHARACTERS - characters;
+    }
+  }
   return parts;
+}
+
+/** Characters of JSON that an order carries, about. */
+export function measureOrder({ input, dependencies }: WorkOrder): number {
+  return [input, ...Object.values(dependencies)].reduce<number>((sum, value) => sum + (typeof value === "string" ? value.length : JSON.stringify(value).length), 0);
 }

@@ -54,7 +54,7 @@ export class LiveFeed {
   }
 
   /** A server-sent event stream from after `after` on; it ends after the final event. */
-  openSse(after: number): Response {
+  openSse(after: number, gone: AbortSignal): Response {
     const encoder = new TextEncoder();
     let cursor = after;
     let wake: (() => void) | null = null;
@@ -67,6 +67,8 @@ export class LiveFeed {
         };
         client = { wake: () => wake?.(), push };
         this.#clients.add(client);
+        // Its place is free at once, not only when the next write fails.
+        gone.addEventListener("abort", () => this.#close(client, keepAlive));
         keepAlive = setInterval(() => {
           if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
         }, KEEP_ALIVE_MS);

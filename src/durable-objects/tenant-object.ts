@@ -70,6 +70,10 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#store.transaction(() => this.#store.removeWorkflow(workflowId, Date.now()));
   }
 
+  async readmitWorkflow(workflowId: string): Promise<void> {
+    this.#store.readmitWorkflow(workflowId);
+  }
+
   async listStale(before: number, limit: number): Promise<string[]> {
     this.#storeEntries();
     return this.#store.transaction(() => this.#store.takeStale(before, limit, Date.now()));
@@ -80,7 +84,8 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#gathering = null;
     const entries = this.#entries;
     this.#entries = [];
-    if (entries.length > 0) this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, Date.now())));
+    if (entries.length === 0) return;
+    this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, Date.now())));
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {

@@ -24,9 +24,9 @@ export class TenantStatsStore {
     this.#addToTotals(grown);
   }
 
-  /** Forgets what a removed workflow had told. What it cost stays in the totals. */
-  forgetWorkflow(id: string): void {
-    this.#sql.exec("DELETE FROM workflow_stats WHERE id = ?", id);
+  /** Forgets what a removed workflow had told, and those that had its id before. What they cost stays in the totals. */
+  forgetWorkflow(id: string, createdAt: number): void {
+    this.#sql.exec("DELETE FROM workflow_stats WHERE id = ? AND created_at <= ?", id, createdAt);
   }
 
   takeGatewayCalls(entries: readonly GatewayEntry[], now: number): void {

@@ -141,7 +141,7 @@ export class TenantStore {
   }
 
   removeWorkflow(id: string, now: number): void {
-    this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", now - REMOVED_MEMORY_MS);
+    this.#forgetRemoved(now - REMOVED_MEMORY_MS);
     const [known] = this.#sql.exec("SELECT summary FROM workflows WHERE id = ?", id).toArray();
     // One that was never heard of may still be reported late: nothing of before now is let in any more.
     const summary = known === undefined ? null : (JSON.parse(String(known["summary"])) as WorkflowSummary);
@@ -149,8 +149,18 @@ export class TenantStore {
     this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
     if (summary === null) return;
     this.#deleteMetadata(summary);
-    this.stats.forgetWorkflow(id);
     this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
+  }
+
+  /** What a removed workflow had told of its calls is kept as long: one that is let in again goes on from there. */
+  #forgetRemoved(before: number): void {
+    const rows = this.#sql.exec("SELECT id, created_at FROM removed_workflows WHERE removed_at < ?", before).toArray();
+    for (const row of rows) this.stats.forgetWorkflow(String(row["id"]), Number(row["created_at"]));
+    this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", before);
+  }
+
+  readmitWorkflow(id: string): void {
+    this.#sql.exec("DELETE FROM removed_workflows WHERE id = ?", id);
   }
 
   /** Ids of open workflows that were not heard of since `before`, the longest silent first. They count as heard of now, so that the next call comes to others. */

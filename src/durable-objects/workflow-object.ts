@@ -50,6 +50,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       session: () => this.#load(),
       report: (reports) => this.#applyAlone(() => this.#applyReports(reports)),
       lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs })),
+      runInline: (refs) => this.#applyAlone(() => this.#commit((session) => session.runInline(refs))),
       ended: () => this.#waiters.forEach((wake) => wake()),
     });
   }
@@ -242,7 +243,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const after = Number(url.searchParams.get("after") ?? 0);
     if (this.#load() === null) return new Response(null, { status: 404 });
     if (this.#feed.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
-    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after);
+    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after, request.signal);
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     // A socket that only shows what is over has no reason to hibernate, and the runtime closes an ordinary one at once.
     if (this.#load()!.isFinal) server.accept();
@@ -264,7 +265,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.disarm();
     if (!session.isFinal) this.#apply({ type: "tick" });
     await this.#outbox.updateIndex();
-    await this.#outbox.deliverWebhooks(session);
+    this.#outbox.deliverWebhooks(session);
     this.#outbox.armForRest(session);
   }
 
@@ -343,11 +344,20 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     });
   }
 
-  /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile: its next event puts it back into the index. */
+  /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile. */
   async #forgetEnded(session: WorkflowSession): Promise<boolean> {
+    const tenant = this.#deps.tenant(session.identity.tenant);
     await this.#outbox.flushStats(session);
-    await this.#deps.tenant(session.identity.tenant).removeWorkflow(session.identity.workflowId);
+    // Somebody else deleted it meanwhile, and another workflow may live here by now.
+    if (this.#session !== session) return true;
     if (!session.isFinal) return false;
+    await tenant.removeWorkflow(session.identity.workflowId);
+    if (this.#session !== session) return true;
+    if (!session.isFinal) {
+      await tenant.readmitWorkflow(session.identity.workflowId);
+      await this.#outbox.indexAgain();
+      return false;
+    }
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
     this.#session = null;
     this.#outbox.disarm();

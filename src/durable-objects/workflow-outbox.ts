@@ -25,8 +25,8 @@ const GATHER_MS = 4;
 const MAX_EXECUTOR_CALLS = 30;
 /** Agents it calls itself in that time: half of the 1,000 subrequests that a request had at least, the rest is for executors, webhooks and the index. */
 const MAX_OWN_CALLS = 500;
-/** Webhooks sent in one go; two of an object's six connections are free for them. */
-const WEBHOOK_BATCH = 2;
+/** Webhooks on their way at once: two of an object's six connections are free for them. */
+const MAX_DELIVERIES = 2;
 /** When a delivery that was cut off is tried again: the row is postponed by this before the call. */
 const WEBHOOK_LEASE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -36,6 +36,7 @@ interface OutboxVerbs {
   session: () => WorkflowSession | null;
   report: (reports: Report[]) => void;
   lose: (refs: AttemptRef[]) => void;
+  runInline: (refs: AttemptRef[]) => void;
   /** The workflow is final, and the tenant's index knows. */
   ended: () => void;
 }
@@ -55,6 +56,7 @@ export class WorkflowOutbox {
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
+  #deliveries = 0;
   #executorCalls = 0;
   #ownCalls = 0;
 
@@ -73,10 +75,12 @@ export class WorkflowOutbox {
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
+    // A turn of its own, so that requests come in between; an object that dies before it repeats them as lost.
+    if (applied.inlineLeft.length > 0) setTimeout(() => this.#verbs.runInline(applied.inlineLeft), 0);
     if (isIndexed) this.#planIndex(session);
     else if (applied.routes.length > 0) this.#planStats(session);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
-    if (session.identity.spec.webhook !== undefined && applied.events.length > 0) void this.deliverWebhooks(session);
+    if (session.identity.spec.webhook !== undefined && applied.events.length > 0) this.deliverWebhooks(session);
   }
 
   /** An event from outside reached the object: the platform counts its calls anew. */
@@ -107,17 +111,21 @@ export class WorkflowOutbox {
     return this.#retentionEndsAt(session) <= now;
   }
 
-  /** Sends the webhooks that are due, oldest first. */
-  async deliverWebhooks(session: WorkflowSession): Promise<void> {
-    const { webhook } = session.identity.spec;
-    if (webhook === undefined) return;
-    const due = this.#store.readDueWebhooks(this.#deps.now(), WEBHOOK_BATCH);
-    // Postponed first, so that a second delivery at the same time does not send it too.
-    for (const row of due) this.#store.postponeWebhook(row.id, row.attempts + 1, this.#deps.now() + WEBHOOK_LEASE_MS);
-    await Promise.all(due.map((row) => this.#deliverWebhook(session, row)));
-    if (this.#verbs.session() !== session) return;
-    this.#armBy(this.#store.readNextWebhookAt());
-    if (due.length === WEBHOOK_BATCH) await this.deliverWebhooks(session);
+  /** Sends the webhooks that are due, oldest first, a few at once. Nobody waits for it: receivers may be slow. */
+  deliverWebhooks(session: WorkflowSession): void {
+    if (session.identity.spec.webhook === undefined || this.#deliveries >= MAX_DELIVERIES) return;
+    this.#deliveries += 1;
+    void this.#deliverDue(session).finally(() => (this.#deliveries -= 1));
+  }
+
+  async #deliverDue(session: WorkflowSession): Promise<void> {
+    while (this.#verbs.session() === session) {
+      const [due] = this.#store.readDueWebhooks(this.#deps.now(), 1);
+      if (due === undefined) return this.#armBy(this.#store.readNextWebhookAt());
+      // Postponed first: nobody else takes it, and if the object dies during the call, it is tried again after that.
+      this.#store.postponeWebhook(due.id, due.attempts + 1, this.#deps.now() + WEBHOOK_LEASE_MS);
+      await this.#deliverWebhook(session, due);
+    }
   }
 
   async #deliverWebhook(session: WorkflowSession, row: WebhookRow): Promise<void> {
@@ -230,6 +238,12 @@ export class WorkflowOutbox {
     await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells });
     // In the meantime it may have been removed, with its tables.
     if (cells.length > 0 && this.#verbs.session() === session) this.#store.transaction(() => this.#store.stats.markSent(cells));
+  }
+
+  /** Puts the workflow back into an index that was told to forget it. */
+  indexAgain(): Promise<void> {
+    this.#isIndexBehind = true;
+    return this.updateIndex();
   }
 
   /** Tells the tenant's index how the workflow stands, until it knows. A failure is tried again by the alarm. */

@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_CHARACTERS, measureOrder } from "../consumer/run-orders.ts";
 import type { AttemptRef, CallRecord, Outcome, Report, WorkOrder } from "../consumer/work-order.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import type { Failure, Json } from "../errors.ts";
@@ -17,6 +18,10 @@ import type { Settings } from "../config/settings.ts";
 import { buildOrder } from "./work-orders.ts";
 import type { Identity, TaskDetail, Totals, WorkflowStore } from "./workflow-store.ts";
 
+/** Transforms evaluated in one transaction; the rest follows in the next. At the cost limit of an expression they take a few seconds, and a step's limit is thirty. */
+const MAX_INLINE_PER_STEP = 64;
+/** Outputs (bytes of JSON) kept parsed for the expressions of a step. */
+const MAX_PARSED_BYTES = 8_388_608;
 /** How late a renewal may come after an object was restored. */
 const RENEWAL_LATENESS_MS = 1_000;
 
@@ -43,6 +48,9 @@ export interface Applied {
   accepted: AttemptRef[];
   /** What the tenant's statistics are to learn. */
   routes: AnsweredRoute[];
+  /** Transforms that were evaluated, and those left for the next transaction. */
+  inlineCount: number;
+  inlineLeft: AttemptRef[];
   wakeBy: number;
 }
 
@@ -101,15 +109,34 @@ export class WorkflowSession {
     return isLiveAttempt(this.run, ref);
   }
 
-  /** Grants attempts to a consumer and adds their orders to `orders`. One whose input cannot be made fails here and is not granted. */
+  /**
+   * Grants attempts to a consumer and adds their orders to `orders`: as many as fit one answer, the first in any case. One whose
+   * input cannot be made fails here and is not granted.
+   */
   claim(refs: readonly AttemptRef[], orders: WorkOrder[]): Applied {
-    const prepare = (pending: RunInput[]) => pending.push({ type: "claim", refs });
-    return this.#applyAll(prepare, (accepted, readScope) => accepted.flatMap((ref) => {
-      const order = this.createOrder(ref, readScope);
+    const built = new Map<number, WorkOrder | Failure>();
+    const prepare = (pending: RunInput[]) => pending.push({ type: "claim", refs: this.#buildOrders(refs, built) });
+    return this.#applyAll(prepare, (accepted) => accepted.flatMap((ref) => {
+      const order = built.get(ref.task)!;
       if ("code" in order) return [{ ...ref, result: { status: "failed", failure: order, retryAfterMs: null } as const }];
-      orders.push(order);
+      orders.push({ ...order, deadlineAt: this.run.tasks[ref.task]!.timeoutAt! });
       return [];
     }));
+  }
+
+  #buildOrders(refs: readonly AttemptRef[], built: Map<number, WorkOrder | Failure>): AttemptRef[] {
+    const readScope = this.#createScopeReader();
+    let room = MAX_MESSAGE_CHARACTERS;
+    const granted: AttemptRef[] = [];
+    for (const ref of refs) {
+      if (!this.isLive(ref) || this.run.tasks[ref.task]!.status !== "queued") continue;
+      const order = this.createOrder(ref, readScope);
+      room -= "code" in order ? 0 : measureOrder(order);
+      if (granted.length > 0 && room < 0) break;
+      granted.push(ref);
+      built.set(ref.task, order);
+    }
+    return granted;
   }
 
   /** Gives claimed attempts the time in which a living runner renews them: renewals are not stored. */
@@ -135,6 +162,15 @@ export class WorkflowSession {
     });
   }
 
+  /** Goes on with transforms that were left over. */
+  runInline(refs: readonly AttemptRef[]): Applied {
+    return this.#applyAll((pending, applied) => {
+      const readScope = this.#createScopeReader();
+      const reports = refs.flatMap((ref) => (this.isLive(ref) ? (this.#prepareDispatch({ ...ref, channel: "inline" }, applied, readScope) ?? []) : []));
+      pending.push({ type: "report", reports });
+    });
+  }
+
   /** Applies an input and what follows from it within the object, and saves all of it in one transaction. */
   apply(input: RunInput): Applied {
     return this.#applyAll((pending) => pending.push(input));
@@ -144,7 +180,7 @@ export class WorkflowSession {
     prepare: (pending: RunInput[], applied: Applied, details: Map<number, TaskDetail>) => void,
     afterFirst: (accepted: readonly AttemptRef[], readScope: ReadScope) => CoreReport[] = () => [],
   ): Applied {
-    const applied: Applied = { firstSeq: this.#lastSeq + 1, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], routes: [], wakeBy: Infinity };
+    const applied: Applied = { firstSeq: this.#lastSeq + 1, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], inlineCount: 0, inlineLeft: [], routes: [], wakeBy: Infinity };
     return this.store.transaction(() => {
       const pending: RunInput[] = [];
       const details = new Map<number, TaskDetail>();
@@ -193,7 +229,14 @@ export class WorkflowSession {
       applied.queued.push(ref);
       return null;
     }
-    if (dispatch.channel === "inline") return { ...ref, result: this.#runInline(dispatch.task, readScope) };
+    if (dispatch.channel === "inline") {
+      if (applied.inlineCount < MAX_INLINE_PER_STEP) {
+        applied.inlineCount += 1;
+        return { ...ref, result: this.#runInline(dispatch.task, readScope) };
+      }
+      applied.inlineLeft.push(ref);
+      return null;
+    }
     const order = this.createOrder(ref, readScope);
     if ("code" in order) return { ...ref, result: { status: "failed", failure: order, retryAfterMs: null } };
     (dispatch.channel === "object" ? applied.objectOrders : applied.directOrders).push(order);
@@ -268,13 +311,23 @@ export class WorkflowSession {
     return null;
   }
 
-  /** Reads what an expression refers to; each output is parsed once per step. */
+  /** Reads what an expression refers to; outputs are parsed once per step, as long as they are not many. */
   #createScopeReader(): ReadScope {
     const outputs = new Map<number, Json>();
     let input: { value: Json } | null = null;
+    let parsedBytes = 0;
     const readOutput = (task: number): Json => {
-      if (!outputs.has(task)) outputs.set(task, JSON.parse(this.store.readOutputJson(task) ?? "null") as Json);
-      return outputs.get(task)!;
+      const known = outputs.get(task);
+      if (known !== undefined) return known;
+      const json = this.store.readOutputJson(task) ?? "null";
+      parsedBytes += json.length;
+      if (parsedBytes > MAX_PARSED_BYTES) {
+        outputs.clear();
+        parsedBytes = json.length;
+      }
+      const output = JSON.parse(json) as Json;
+      outputs.set(task, output);
+      return output;
     };
     return (references) => {
       if (references.roots.has("workflow")) input ??= { value: this.store.read("input") };

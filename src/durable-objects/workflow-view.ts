@@ -39,9 +39,9 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
 /** The whole workflow as `GET` answers it. O(tasks), unless they are left out. */
 export function viewWorkflow(session: WorkflowSession, withTasks: boolean): WorkflowView {
   const { run } = session;
-  const view: WorkflowView = { ...viewSummary(session), result: viewResult(session) };
-  if (!withTasks) return view;
+  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session) };
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
+  if (!withTasks) return view;
   view.tasks = {};
   for (const { id, ...task } of viewTasks(session, run.plan.tasks.map((_, task) => task))) view.tasks[id] = task;
   return view;
@@ -87,14 +87,14 @@ function viewStored(session: WorkflowSession, { task, state, detail, outputBytes
 }
 
 /** The result: what the spec's expression gave, else the outputs of the last tasks by id, as long as they come to no more than a value may have. */
-function viewResult(session: WorkflowSession): Json {
+function viewResult(session: WorkflowSession): Pick<WorkflowView, "result" | "resultBytes"> {
   const { run, store, identity } = session;
-  if (run.state.status !== "completed") return null;
-  if (identity.spec.result !== undefined) return store.read("result");
+  if (run.state.status !== "completed") return { result: null };
+  if (identity.spec.result !== undefined) return { result: store.read("result") };
   const last = findLastTasks(run.plan.graph);
   const bytes = last.reduce((sum, task) => sum + store.readOutputBytes(task), 0);
-  if (bytes > MAX_VALUE_BYTES) return null;
-  return Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(store.readOutputJson(task) ?? "null") as Json]));
+  if (bytes > MAX_VALUE_BYTES) return { result: null, resultBytes: bytes };
+  return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(store.readOutputJson(task) ?? "null") as Json])) };
 }
 
 export function isoTime(time: number | null): string | null {

@@ -31,8 +31,27 @@ function checkPattern(pattern: string, path: string, faults: FaultList): void {
   try {
     new RegExp(pattern, "u");
   } catch (error) {
-    faults.add(path, `is not a regular expression: ${(error as Error).message}`);
+    return faults.add(path, `is not a regular expression: ${(error as Error).message}`);
   }
+  if (!isLinearPattern(pattern)) {
+    faults.add(path, "could take for ever: it must start with ^, repeat single characters or classes only, with one of * + {n,m} and two of ? at most, and have no lookaround and no backreference");
+  }
+}
+
+/** Each doubles the ways to match. */
+const MAX_OPTIONAL_MARKS = 2;
+
+/**
+ * Whether a pattern is of a form that the platform's backtracking engine checks in time linear in the text: anchored, no repeated
+ * groups, one repetition of varying length. Patterns come from tenants and are run on what models answer.
+ */
+export function isLinearPattern(pattern: string): boolean {
+  if (!pattern.startsWith("^") || /\\[1-9k]|\(\?(?!:)/.test(pattern)) return false;
+  const atoms = pattern.replace(/\\(?:[pPu]\{[^}]*\}|.)/g, "x").replace(/\[(?:[^\]])*\]/g, "x");
+  if (/\)[*+?{]/.test(atoms)) return false;
+  const wide = atoms.match(/[*+]|\{\d+,\d*\}/g)?.length ?? 0;
+  const optional = atoms.replace(/\(\?:/g, "(").replace(/[*+}]\?/g, "x").match(/\?/g)?.length ?? 0;
+  return wide <= 1 && optional <= MAX_OPTIONAL_MARKS;
 }
 
 /** The JSON Pointer at the end of the URI that the library gives each part. */

@@ -32,6 +32,9 @@ export function beginRun(step: Step): void {
   }
 }
 
+/** Conditions evaluated in one step; the rest follows in the next, which an alarm brings at once. At the cost limit of an expression they take most of the time that a step has. */
+const MAX_WHENS_PER_STEP = 256;
+
 /** Starts ready tasks while there are slots, most urgent first. Costs O(tasks started or skipped). */
 export function scheduleReady(step: Step): void {
   const { run } = step;
@@ -47,12 +50,19 @@ export function scheduleReady(step: Step): void {
 function pickReady(step: Step): number[] {
   const { plan, state, tasks, index } = step.run;
   const picked: number[] = [];
+  let evaluations = 0;
   while (state.status === "running" && !state.isFailing && index.live.size + picked.length < plan.maxConcurrency) {
+    if (evaluations === MAX_WHENS_PER_STEP) {
+      wakeAt(step, step.now);
+      break;
+    }
     const task = takeReady(step);
     if (task === undefined) break;
     const candidate = tasks[task]!;
     if (candidate.status !== "pending" || candidate.retryAt !== null) continue;
-    const verdict = plan.tasks[task]!.hasWhen && candidate.attempt === 0 ? step.abilities.evaluateWhen(task) : true;
+    const isAsked = plan.tasks[task]!.hasWhen && candidate.attempt === 0;
+    if (isAsked) evaluations += 1;
+    const verdict = isAsked ? step.abilities.evaluateWhen(task) : true;
     if (verdict === true) picked.push(task);
     else if (verdict === false) skipTask(step, task, "when", null);
     else failTask(step, task, verdict);

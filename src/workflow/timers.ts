@@ -20,7 +20,7 @@ export function fireTimers(step: Step): void {
     touch(step, task).retryAt = null;
     offerTask(step, task);
   }
-  wakeAt(step, nextWakeAt(run, step.abilities.settings.timeoutGraceMs));
+  wakeAt(step, nextTimerAt(run, step.abilities.settings.timeoutGraceMs));
 }
 
 function fireAttemptTimer(step: Step, task: number): void {
@@ -44,6 +44,13 @@ function timeoutOf(state: TaskState, graceMs: number): number {
 
 /** When the alarm must fire next, as a function of the state alone; Infinity when nothing is timed. O(live and retrying tasks). */
 export function nextWakeAt(run: Run, graceMs: number): number {
+  const { state, plan, index } = run;
+  // Ready tasks with a slot free: a step stopped before it had asked all their conditions.
+  const isCut = state.status === "running" && !state.isFailing && index.live.size < plan.maxConcurrency && hasReadyTask(run);
+  return isCut ? (state.startedAt ?? 0) : nextTimerAt(run, graceMs);
+}
+
+function nextTimerAt(run: Run, graceMs: number): number {
   const { state, plan, index, tasks } = run;
   if (isFinalWorkflow(state.status)) return Infinity;
   let at = state.deadlineAt ?? Infinity;
@@ -51,4 +58,8 @@ export function nextWakeAt(run: Run, graceMs: number): number {
   for (const task of index.live) at = Math.min(at, tasks[task]!.leaseUntil ?? Infinity, timeoutOf(tasks[task]!, graceMs));
   for (const task of index.retrying) at = Math.min(at, tasks[task]!.retryAt ?? Infinity);
   return at;
+}
+
+function hasReadyTask({ index, tasks }: Run): boolean {
+  return index.ready.some((fifo) => fifo.items.slice(fifo.head).some((task) => tasks[task]!.status === "pending" && tasks[task]!.retryAt === null));
 }

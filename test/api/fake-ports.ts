@@ -209,6 +209,7 @@ function createFakeTenant(world: FakeWorld): TenantPort {
     readStats: async () => world.stats,
     indexWorkflow: async () => undefined,
     removeWorkflow: async () => undefined,
+    readmitWorkflow: async () => undefined,
     listStale: async () => [],
     readTiers: async () => (world.tiers.length === 0 ? null : { version: world.tiers.length, json: world.tiers.at(-1)! }),
     writeTiers: async (json) => ({ version: world.tiers.push(json) }),

@@ -45,12 +45,19 @@ function createDeps(verbs: { claim?: (name: string, refs: AttemptRef[]) => Promi
 
 describe("a batch", () => {
   test("is claimed by one call per workflow, and what was granted is handed to its runner", async () => {
-    const { deps, claims, started } = createDeps({ claim: async (_name, refs) => refs.filter(({ task }) => task !== 1).map(({ task }) => createOrder(task)) });
+    const { deps, claims, started } = createDeps({ claim: async (_name, refs) => refs.map(({ task }) => createOrder(task)) });
     const messages = [body(0), body(5, { workflowId: "wf_2" }), body(1), body(2, { tenant: "acme" })].map(messageOf);
     await consumeBatch(messages, deps);
     expect(claims).toEqual([["default:wf_1", [0, 1]], ["default:wf_2", [5]], ["acme:wf_1", [2]]]);
-    expect(started).toEqual([["wf_1", [0]], ["wf_2", [5]], ["wf_1", [2]]]);
+    expect(started).toEqual([["wf_1", [0, 1]], ["wf_2", [5]], ["wf_1", [2]]]);
     expect(messages.map((message) => message.settled())).toEqual(["acked", "acked", "acked", "acked"]);
+  });
+
+  test("whose orders do not fit one message is claimed in parts", async () => {
+    const { deps, claims, started } = createDeps({ claim: async (_name, refs) => refs.slice(0, 2).map(({ task }) => createOrder(task)) });
+    await consumeBatch([0, 1, 2].map((task) => messageOf(body(task))), deps);
+    expect(claims).toEqual([["default:wf_1", [0, 1, 2]], ["default:wf_1", [2]]]);
+    expect(started).toEqual([["wf_1", [0, 1]], ["wf_1", [2]]]);
   });
 
   test("of attempts that are over already starts no runner", async () => {

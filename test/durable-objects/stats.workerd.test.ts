@@ -63,6 +63,15 @@ describe("a tenant's sums", () => {
     expect(await readCost(tenant)).toBe(15);
   });
 
+  test("count the calls of a workflow once that was removed and let in again", async () => {
+    const tenant = openTenant();
+    await tenant.indexWorkflow(entryOf("a", 1, [cellOf(10, 1)]));
+    await tenant.removeWorkflow("a");
+    await tenant.readmitWorkflow("a");
+    await tenant.indexWorkflow(entryOf("a", 2, [cellOf(12, 2)]));
+    expect(await readCost(tenant)).toBe(12);
+  });
+
   test("begin with the hour that is asked for", async () => {
     const tenant = openTenant();
     await tenant.indexWorkflow(entryOf("a", 1, [cellOf(1, 1, { hour: HOUR - STATS_HOUR_MS }), cellOf(10, 1)]));

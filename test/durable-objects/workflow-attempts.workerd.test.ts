@@ -193,6 +193,7 @@ describe("answers", () => {
     const fitting = MAX_SHOWN_OUTPUTS_BYTES / MAX_SHOWN_OUTPUT_BYTES;
     const tasks = Array.from({ length: fitting + 1 }, (_, index) => ({ id: `t${index}`, agent: "pass", input: sized(MAX_SHOWN_OUTPUT_BYTES) }));
     await start(workflow, [{ id: "big", agent: "pass", input: sized(MAX_SHOWN_OUTPUT_BYTES + 1) }, ...tasks]);
+    await workflow.read({ withTasks: false, waitMs: 10_000 });
     const { tasks: shown } = await view(workflow);
     expect(shown["big"]).toMatchObject({ output: null, outputBytes: MAX_SHOWN_OUTPUT_BYTES + 1 });
     expect(Object.values(shown).filter(({ output }) => output !== null)).toHaveLength(fitting);

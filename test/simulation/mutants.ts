@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("decrements a dependency twice", "settle-task.ts", "index.waitingOn[dependent]! -= 1;", "index.waitingOn[dependent]! -= 2;"),
   mutant("does not release a slot", "settle-task.ts", "    index.live.delete(task);\n", ""),
   mutant("ignores maxConcurrency", "schedule.ts", "index.live.size + picked.length < plan.maxConcurrency", "true"),
-  mutant("never arms the alarm again", "timers.ts", "  wakeAt(step, nextWakeAt(run, step.abilities.settings.timeoutGraceMs));\n", ""),
+  mutant("never arms the alarm again", "timers.ts", "  wakeAt(step, nextTimerAt(run, step.abilities.settings.timeoutGraceMs));\n", ""),
   mutant("loses the timer of a retry", "attempts.ts", "  step.run.index.retrying.add(task);\n", ""),
   mutant("forgets after a restart what waits for a retry", "run.ts", "      index.retrying.add(id);\n", ""),
   mutant("forgets after a restart what is live", "run.ts", "      index.live.add(id);\n", ""),

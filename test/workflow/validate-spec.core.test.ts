@@ -312,3 +312,15 @@ test("an input and a schema may together be as large as fits a row with the rest
   expect(faultsOf(body(MAX_INPUT_AND_SCHEMA_BYTES - rest))).toEqual([]);
   expect(faultsOf(body(MAX_INPUT_AND_SCHEMA_BYTES - rest + 1))).toEqual([{ path: "/tasks/0/output/schema", message: expect.stringContaining(`${MAX_INPUT_AND_SCHEMA_BYTES + 1} bytes together`) }]);
 });
+
+describe("patterns in a schema", () => {
+  const withPattern = (pattern: string) => faultsOf({ tasks: [{ id: "a", agent: "scout", input: { prompt: "p" }, output: { schema: { type: "string", pattern } } }] });
+
+  test.each(["^[A-Z]{2}-\\d+$", "^\\d{4}-\\d{2}-\\d{2}$", "^(?:yes|no)$", "^v?\\d+\\.0$", "^[a-z0-9_-]{3,40}$"])("that take time linear in the text are taken: %s", (pattern) => {
+    expect(withPattern(pattern)).toEqual([]);
+  });
+
+  test.each(["^(a+)+$", "(a|a)*b", "^(a*)*$", "a+b", "^a*a*a*$", "^(.)\\1$", "^(?=a)", "^(a|aa)+$", "^a?a?a?a?$", "^(x{1,9}){2}$"])("that an engine could backtrack over are refused: %s", (pattern) => {
+    expect(withPattern(pattern)).toMatchObject([{ path: "/tasks/0/output/schema/pattern" }]);
+  });
+});

@@ -1,4 +1,4 @@
-import { Validator, type OutputUnit, type Schema, type SchemaDraft } from "@cfworker/json-schema";
+import { dereference, Validator, type OutputUnit, type Schema, type SchemaDraft } from "@cfworker/json-schema";
 import type { Failure, Json } from "../../errors.ts";
 
 /** Errors that are named in a failure: the first ones say what to change. */
@@ -12,13 +12,20 @@ export function readOutput(text: string, schema: Json): { output: Json } | { fai
   const value = parseAnswer(text);
   if (value === undefined) return invalid("The answer is not JSON.");
   try {
-    const { valid, errors } = new Validator(schema as Schema | boolean, draftOf(schema), false).validate(value);
+    const { valid, errors } = new Validator(withoutFormats(schema), draftOf(schema), false).validate(value);
     return valid ? { output: value } : invalid(`The answer does not satisfy the schema: ${nameErrors(errors)}`);
   } catch (error) {
     // A broken reference or pattern shows only when the schema is used; no answer could satisfy it.
     const reason = error instanceof Error ? error.message : "it cannot be used";
     return invalid(`The schema itself is wrong: ${reason}`, false);
   }
+}
+
+/** `format` describes and does not bind (JSON Schema 2020-12, validation 7.2.1); the library would check it, with expressions of its own. */
+function withoutFormats(schema: Json): Schema | boolean {
+  const copy = structuredClone(schema) as Schema | boolean;
+  if (typeof copy !== "boolean") for (const part of Object.values(dereference(copy))) if (typeof part === "object") delete part.format;
+  return copy;
 }
 
 function parseAnswer(text: string): Json | undefined {
