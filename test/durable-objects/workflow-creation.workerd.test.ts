@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { TenantPort } from "../../src/api/tenant-port.ts";
-import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
+import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
@@ -355,4 +355,38 @@ test("a failing task with `continue` fails the workflow in the end, with what co
   await workflow.claim([{ task: 0, attempt: 1 }]);
   await workflow.report([{ task: 0, attempt: 1, outcome: failed({ code: "provider_rejected", retryable: false }) }]);
   expect(await view(workflow)).toMatchObject({ status: "failed", tasks: { a: { status: "failed" }, b: { status: "skipped", error: { code: "dependency_failed" } }, c: { status: "completed" } } });
+});
+
+describe("a deletion while a failed task is retried", () => {
+  test("deletes nothing, and the list still shows the workflow", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, [{ id: "a", agent: "bad" }, { id: "b", agent: "llm", dependsOn: ["a"] }], { agents: { bad: transform("1 / 0"), llm } });
+    const [removed, retried] = await Promise.all([workflow.remove(), workflow.retryTask("a")]);
+    expect(retried).toHaveProperty("status");
+    if ("problem" in removed) await expect.poll(() => listedStatus(workflow)).not.toBeNull();
+    else expect(await workflow.exists()).toBe(false);
+  });
+
+  test("by two at once removes one workflow, and spares the next that takes its id", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, ONE);
+    const first = workflow.remove();
+    const second = workflow.remove();
+    await first;
+    await start(workflow, [{ id: "a", agent: "llm" }]);
+    await second;
+    expect(await workflow.exists()).toBe(true);
+    expect((await view(workflow)).status).toBe("running");
+  });
+});
+
+describe("many transforms", () => {
+  test("are evaluated in turns, so that the object answers in between, and all end", async () => {
+    const workflow = openWorkflow();
+    const tasks = Array.from({ length: 300 }, (_, index) => ({ id: `t${index}`, agent: "one" }));
+    const first = await start(workflow, tasks, { spec: { maxConcurrency: 1_000 } });
+    expect(first.progress.completed).toBeLessThan(300);
+    const final = await workflow.read({ withTasks: false, waitMs: 10_000 });
+    expect(final).toMatchObject({ status: "completed", progress: { completed: 300 } });
+  });
 });
