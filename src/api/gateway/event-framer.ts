@@ -16,6 +16,7 @@ export function createEventFramer(maxEventBytes: number = MAX_EVENT_BYTES): Even
   let held: Uint8Array | null = null;
   return {
     push(chunk) {
+      if (chunk.byteLength === 0) return null;
       const bytes = held === null ? chunk : join(held, chunk);
       // A blank line may begin in what is held: three bytes are as much of it as can be there.
       const end = endOfEvents(bytes, held === null ? 0 : Math.max(0, held.byteLength - 3));

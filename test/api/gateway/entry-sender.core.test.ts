@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { createEntrySender, type EntrySenderDeps } from "../../../src/api/gateway/entry-sender.ts";
+import type { GatewayEntry } from "../../../src/api/stats-port.ts";
+
+const entry = (id: string): GatewayEntry => ({ id, at: 0, tier: "weak", taskType: null, calls: [], failureCode: null, fallbacks: 0 });
+
+/** A sender on a clock that stands still until it is told; `sleep` moves it. */
+function createWorld(changes: Partial<EntrySenderDeps> = {}) {
+  const sent: [string, string[]][] = [];
+  const work: Promise<void>[] = [];
+  const faults: unknown[] = [];
+  const clock = { now: 1_000 };
+  const enter = createEntrySender({
+    now: () => clock.now,
+    sleep: async (ms) => void (clock.now += ms),
+    send: async (tenant, entries) => void sent.push([tenant, entries.map(({ id }) => id)]),
+    keepAlive: (promise) => void work.push(promise),
+    onFault: (error) => void faults.push(error),
+    ...changes,
+  });
+  return { enter, sent, faults, clock, settled: () => Promise.all(work), deliveries: () => work.length };
+}
+
+describe("what the gateway called", () => {
+  test("is sent in one batch for each tenant, a moment later, by one delivery", async () => {
+    const { enter, sent, settled, deliveries } = createWorld();
+    for (const id of ["1", "2", "3"]) enter("a", entry(id));
+    enter("b", entry("4"));
+    expect(sent).toEqual([]);
+    await settled();
+    expect(sent).toEqual([["a", ["1", "2", "3"]], ["b", ["4"]]]);
+    expect(deliveries()).toBe(2);
+  });
+
+  test("is kept, in order, when the object cannot be reached, and goes with the next", async () => {
+    let isDown = true;
+    const got: string[] = [];
+    const { enter, faults, settled } = createWorld({
+      send: async (_, entries) => {
+        if (isDown) throw new Error("away");
+        got.push(...entries.map(({ id }) => id));
+      },
+    });
+    enter("a", entry("1"));
+    await settled();
+    expect(faults).toHaveLength(1);
+    isDown = false;
+    enter("a", entry("2"));
+    await settled();
+    expect(got).toEqual(["1", "2"]);
+  });
+
+  test("does not wait for ever on a delivery that died with its request", async () => {
+    const { enter, sent, clock, deliveries } = createWorld({ sleep: () => new Promise(() => undefined) });
+    enter("a", entry("1"));
+    enter("a", entry("2"));
+    expect(deliveries()).toBe(1);
+    clock.now += 5_000;
+    enter("a", entry("3"));
+    expect(deliveries()).toBe(2);
+    await Promise.resolve();
+    expect(sent).toEqual([["a", ["1", "2", "3"]]]);
+  });
+});

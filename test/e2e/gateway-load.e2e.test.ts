@@ -1,0 +1,99 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startLocalMiniflare } from "../../scripts/local-miniflare.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
+import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
+import { type MoodyProvider, startMoodyProvider } from "../fixtures/moody-provider.ts";
+
+const CLIENTS = 1_000;
+/** The share of sick providers is looked at from here on. */
+const LEARNING_MS = 5_000;
+const LOAD_MS = 12_000;
+
+let worker: LocalWorker;
+let limited: MoodyProvider;
+let hanging: MoodyProvider;
+let healthy: MoodyProvider;
+
+beforeAll(async () => {
+  [limited, hanging, healthy] = await Promise.all([startMoodyProvider("limited"), startMoodyProvider("hanging"), startMoodyProvider("healthy")]);
+  worker = await startLocalMiniflare({ vars: { LOG_LEVEL: "warn", SETTINGS: JSON.stringify({ routing: { circuitFirstTokenMs: 2_000 } }) } });
+  const answer = await ask("PUT", "/v1/tiers", tiersOf());
+  expect(answer.status, answer.text).toBe(200);
+});
+
+afterAll(async () => {
+  await worker.stop();
+  await Promise.all([limited, hanging, healthy].map((provider) => provider.close()));
+});
+
+/** The sick ones stand first in the tier, and cost no more: only their circuits keep calls away from them. */
+function tiersOf(): TierDocument {
+  const price = { inputPerMillionUsd: 1, outputPerMillionUsd: 2 };
+  const model = (id: string, tier: ModelEntry["tier"] = "weak"): ModelEntry => ({ id, provider: id, tier, price, contextWindow: 100_000, maxOutputTokens: 4_096, capabilities: [] });
+  return {
+    providers: [
+      { id: "limited", kind: "openai-compatible", baseUrl: limited.baseUrl },
+      { id: "hanging", kind: "openai-compatible", baseUrl: hanging.baseUrl },
+      { id: "healthy", kind: "openai-compatible", baseUrl: healthy.baseUrl },
+    ],
+    models: [model("limited"), model("hanging"), model("healthy"), { ...model("spare-base", "base"), provider: "healthy" }, { ...model("spare-strong", "strong"), provider: "healthy" }],
+    tiers: { weak: ["limited", "hanging", "healthy"], base: ["spare-base"], strong: ["spare-strong"] },
+  };
+}
+
+async function ask(method: string, path: string, body?: object): Promise<{ status: number; text: string; headers: Headers }> {
+  const response = await fetch(`${worker.origin}${path}`, { method, headers: { authorization: `Bearer ${worker.rootKey}` }, body: body === undefined ? null : JSON.stringify(body) });
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+const QUESTION = { model: "tier:weak", max_tokens: 5, messages: [{ role: "user", content: "Where is it?" }] };
+
+async function readCircuits(): Promise<Record<string, string>> {
+  const { items } = JSON.parse((await ask("GET", "/v1/metrics/models")).text) as { items: { model: string; circuit: string | { state: string } }[] };
+  return Object.fromEntries(items.map(({ model, circuit }) => [model, typeof circuit === "string" ? circuit : circuit.state]));
+}
+
+test("a thousand calls at once over three providers, one that refuses every second call and one that hangs: every call is answered, circuits open and close", async () => {
+  const startedAt = Date.now();
+  const statuses = new Map<number, number>();
+  let asked = 0;
+  const call = async (): Promise<number> => {
+    asked += 1;
+    return (await ask("POST", "/v1/chat/completions", QUESTION)).status;
+  };
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      while (Date.now() - startedAt < LOAD_MS) {
+        const status = await call();
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    }),
+  );
+  expect(Object.fromEntries(statuses)).toEqual({ 200: asked });
+
+  const late = (provider: MoodyProvider): number => provider.calls.filter((at) => at - startedAt > LEARNING_MS).length;
+  const total = late(limited) + late(hanging) + late(healthy);
+  const shares = { limited: late(limited) / total, hanging: late(hanging) / total };
+  console.log(`${asked} calls in ${Date.now() - startedAt} ms; reached the provider that refuses: ${limited.calls.length}, that hangs: ${hanging.calls.length}, that is healthy: ${healthy.calls.length}; shares after ${LEARNING_MS} ms: ${JSON.stringify(shares)}`);
+  expect(shares.limited).toBeLessThan(0.05);
+  expect(shares.hanging).toBeLessThan(0.05);
+  expect(await readCircuits()).toMatchObject({ limited: expect.stringMatching(/open/), hanging: expect.stringMatching(/open/), healthy: "closed" });
+
+  limited.setMood("healthy");
+  hanging.setMood("healthy");
+  const recovered = async (): Promise<boolean> => {
+    await Promise.all(Array.from({ length: 20 }, call));
+    const circuits = await readCircuits();
+    return circuits["limited"] === "closed" && circuits["hanging"] === "closed";
+  };
+  const giveUpAt = Date.now() + 60_000;
+  let isWell = false;
+  while (!isWell && Date.now() < giveUpAt) {
+    isWell = await recovered();
+    await pause(200);
+  }
+  expect(isWell).toBe(true);
+  // Every request is in the tenant's sums, once, whoever answered it.
+  await expect.poll(async () => (JSON.parse((await ask("GET", "/v1/stats")).text) as { routes: number }).routes, { timeout: 15_000 }).toBe(asked);
+});
