@@ -1,6 +1,7 @@
 import type { GatewayEntry } from "../../../src/api/stats-port.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../../src/config/tiers.ts";
+import { TokenMargins } from "../../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../../src/router/engines/load-engine.ts";
 import type { Fetch } from "../../../src/router/language-model.ts";
 import type { CallObservation } from "../../../src/router/model-metrics.ts";
@@ -71,6 +72,7 @@ export function createChatWorld(upstream: Upstream, settings: object = {}) {
       metrics: null,
       health: { observe: (observation) => void observed.push(observation), acquireProbe: async () => true, acquireRate: async () => true },
       failureRate: () => 0,
+      margins: new TokenMargins(),
     }),
     gateway: { fetch, secret, keepAlive: (promise) => void work.push(promise), enter: (_, entry) => void entered.push(entry) },
   });
