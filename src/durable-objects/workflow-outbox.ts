@@ -53,6 +53,8 @@ export class WorkflowOutbox {
   /** Whether the index may not know how the workflow stands; a new memory cannot know. */
   #isIndexBehind = true;
   #isStatsPlanned = false;
+  /** Whether the index was told of this workflow since this memory began. */
+  #wasIndexed = false;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
@@ -70,8 +72,11 @@ export class WorkflowOutbox {
   send(session: WorkflowSession, applied: Applied): void {
     this.#deps.logEvents(session.identity, applied.firstSeq, applied.events);
     const isIndexed = applied.events.some((event) => event.type.startsWith("workflow."));
-    // Whatever becomes of this memory, the alarm looks whether the index was told; one that is armed for earlier is not moved, since that costs a write.
-    this.#armBy(Math.min(applied.wakeBy, isIndexed ? this.#deps.now() + INDEX_RETRY_MS : Infinity));
+    // Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind.
+    const behindIndex = isIndexed && !this.#wasIndexed ? this.#deps.now() + INDEX_RETRY_MS : Infinity;
+    // At the end the alarm is moved behind everything that is over, with the same commit: one that fired for nothing would cost far more.
+    if (session.isFinal && isIndexed) this.#arm(Math.min(this.#nextChoreAt(session), behindIndex));
+    else this.#armBy(Math.min(applied.wakeBy, behindIndex));
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
@@ -261,6 +266,7 @@ export class WorkflowOutbox {
         workflowId = session.identity.workflowId;
         this.#isIndexBehind = false;
         await this.#tellTenant(session);
+        this.#wasIndexed = true;
       }
     } catch (error) {
       this.#isIndexBehind = true;
