@@ -276,7 +276,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if ("problem" in created) return created;
     const { session, applied, workflow } = created;
     this.#session = session;
-    this.#outbox.disarm();
+    this.#outbox.reset();
     this.#send(applied);
     return { kind: "created", workflow };
   }

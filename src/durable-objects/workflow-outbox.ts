@@ -102,9 +102,16 @@ export class WorkflowOutbox {
     return { ...dispatch, directMax, objectMax: this.#ownCalls < MAX_OWN_CALLS ? dispatch.objectMax : 0 };
   }
 
-  /** Forgets which alarm is armed: it fired, or another workflow lives here now. */
+  /** Forgets which alarm is armed: it fired. */
   disarm(): void {
     this.#armedAt = Infinity;
+  }
+
+  /** Forgets all of the workflow that lived here: there is none now, or another. */
+  reset(): void {
+    this.disarm();
+    this.#isIndexBehind = true;
+    this.#wasIndexed = false;
   }
 
   /** Arms the alarm for whatever comes next, as the stored state says. */
