@@ -4,6 +4,8 @@ import { AgentDefinition } from "../workflow/agent.ts";
 import { WorkflowSpec } from "../workflow/spec.ts";
 import { TierDocument } from "../config/tiers.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { AnsweredError } from "./gateway/openai-error.ts";
+import { isOpenAiPath } from "./problem.ts";
 import { AnsweredCall, AnsweredEvent, AnsweredSummary, AnsweredTask, AnsweredWorkflow } from "./workflow-schemas.ts";
 
 export interface OpenApi {
@@ -53,6 +55,7 @@ const COMPONENTS: Record<string, z.ZodType> = {
   AgentDefinition,
   TierDocument,
   Problem,
+  OpenAiError: AnsweredError,
 };
 
 /** Builds the OpenAPI 3.1 document of the endpoints from the schemas that they check with. */
@@ -94,9 +97,10 @@ function describeOperation(endpoint: Endpoint, path: string): Operation {
     const content = mediaType === undefined ? {} : { content: { [mediaType]: { schema: answer.schema === undefined ? {} : refer(answer.schema) } } };
     operation.responses[status] = { description: answer.description, ...content };
   }
+  const errors = isOpenAiPath(endpoint.path) ? { mediaType: "application/json", name: "OpenAiError" } : { mediaType: "application/problem+json", name: "Problem" };
   for (const code of problemsOf(endpoint)) {
     const { status, title } = describeProblem(code);
-    operation.responses[String(status)] = { description: title, content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } };
+    operation.responses[String(status)] ??= { description: title, content: { [errors.mediaType]: { schema: { $ref: `#/components/schemas/${errors.name}` } } } };
   }
   return operation;
 }
@@ -106,7 +110,8 @@ function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const problems: ProblemCode[] = endpoint.access === "public" ? [] : ["unauthorized", "forbidden", "not_configured"];
   if (endpoint.path.includes(":")) problems.push("not_found");
   if (endpoint.body !== undefined) problems.push("body_too_large", "malformed_json");
-  if (endpoint.body !== undefined || endpoint.query !== undefined) problems.push("invalid");
+  // OpenAI knows no 422: there a wrong shape is a 400 like no JSON.
+  if ((endpoint.body !== undefined || endpoint.query !== undefined) && !isOpenAiPath(endpoint.path)) problems.push("invalid");
   if (endpoint.path.startsWith("/v1/workflows") && endpoint.method !== "GET") problems.push("conflict");
   return problems;
 }

@@ -30,13 +30,17 @@ export function valueOf<Value>(answer: Value | Problem): Value {
 /** Paths of OpenAI's API: clients made for it read errors in its shape only, also where we have no such route. */
 const OPENAI_PATHS = /^\/v1\/(chat|completions|models|embeddings|responses|images|audio|files|uploads|moderations|batches|fine_tuning|assistants|threads|vector_stores)(\/|$)/;
 
+export function isOpenAiPath(path: string): boolean {
+  return OPENAI_PATHS.test(path);
+}
+
 /** A problem as the answer its client expects: RFC 9457, or OpenAI's shape on OpenAI's paths. */
 export function answerProblem(problem: Problem, path: string): Response {
   const { status, title } = describeProblem(problem.problem);
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (status === 401) headers.set("www-authenticate", "Bearer");
   if (status === 429) headers.set("retry-after", "1");
-  if (OPENAI_PATHS.test(path)) {
+  if (isOpenAiPath(path)) {
     headers.set("content-type", "application/json");
     const error = { message: problem.detail, type: status >= 500 ? "server_error" : "invalid_request_error", param: null, code: openAiCode(problem.problem) };
     return new Response(JSON.stringify({ error }), { status, headers });

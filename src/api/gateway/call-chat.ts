@@ -47,7 +47,7 @@ export async function callChat(call: ChatCall, candidate: CallCandidate, control
     const answer = await ask(call, candidate, control, deps);
     switch (answer.kind) {
       case "refused":
-        return endWithout(classify(answer.error, candidate, deps), answer.refusal, null);
+        return endWithout(classify(answer.error, candidate, deps), withoutSecret(answer.refusal, candidate, deps), null);
       case "whole":
         return endWhole(answer.text, call, candidate, deps);
       case "stream":
@@ -108,6 +108,12 @@ export function viewFault({ failure, retryAfterMs }: CallFault): OpenAiError {
 
 function endWithout(callFault: CallFault, refusal: OpenAiError | null, record: CallRecord | null): CallEnd<ChatAnswer> {
   return { answer: refusal === null ? null : { refusal }, fault: callFault, record, isPassedOn: false, quality: null };
+}
+
+/** Some providers quote the key that they were sent. */
+function withoutSecret(refusal: OpenAiError | null, { provider }: CallCandidate, { secret }: ChatDeps): OpenAiError | null {
+  const key = provider.secretName === undefined ? undefined : secret(provider.secretName);
+  return refusal === null || !key ? refusal : { ...refusal, message: refusal.message.replaceAll(key, "•••") };
 }
 
 function classify(error: unknown, { provider, model }: CallCandidate, deps: ChatDeps): CallFault {

@@ -6,7 +6,7 @@ import { readJson } from "../read-request.ts";
 import { ChatBody, readChatBody } from "./chat-body.ts";
 import { answerChat } from "./chat-completions.ts";
 import { listModels, ModelList } from "./models.ts";
-import { answerError, refuseRequest } from "./openai-error.ts";
+import { AnsweredError, answerError, refuseRequest } from "./openai-error.ts";
 
 /** Largest body of a chat completion: images come in it (contract). */
 export const MAX_CHAT_BODY_BYTES = 20_971_520;
@@ -22,7 +22,12 @@ export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
     summary: "OpenAI's chat completions, answered by the models of the tiers; unknown parameters are passed through",
     access: "gateway",
     body: { schema: ChatBody },
-    answers: { 200: { description: "The completion; with stream: true its chunks as server-sent events", schema: AnsweredChat } },
+    answers: {
+      200: { description: "The completion; with stream: true its chunks as server-sent events", schema: AnsweredChat },
+      404: { description: "No such model", schema: AnsweredError },
+      502: { description: "The provider refused the key that it was sent, or the request for no reason of the client's", schema: AnsweredError },
+      503: { description: "No model can be called now, or nothing is configured", schema: AnsweredError },
+    },
     handle: async (context, api) => {
       const json = await readChatJson(context);
       if (json instanceof Response) return json;

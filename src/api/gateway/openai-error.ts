@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /** A refusal in the words of OpenAI's API, which its clients turn into their own error classes by status. */
 export interface OpenAiError {
   status: number;
@@ -13,8 +15,10 @@ export function refuseRequest(message: string, param: string | null = null, code
   return { status: 400, message, type: "invalid_request_error", param, code, retryAfterMs: null };
 }
 
+export const AnsweredError = z.object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string().nullable() }) });
+
 /** The `error` member, as it stands in a body or in an event of a stream. */
-export function viewError({ message, type, param, code }: OpenAiError): { error: { message: string; type: string; param: string | null; code: string | null } } {
+export function viewError({ message, type, param, code }: OpenAiError): z.infer<typeof AnsweredError> {
   return { error: { message, type, param, code } };
 }
 

@@ -145,6 +145,11 @@ describe("before the first byte", () => {
     expect(calls).toHaveLength(1);
   });
 
+  test("a refusal that quotes the key is passed on without it", async () => {
+    const { chat } = createChatWorld(() => refusal(400, "no such organization for secret-1"));
+    expect((await errorOf(await chat({ model: "one" }))).message).toBe("no such organization for •••");
+  });
+
   test.each([401, 403])("a %s is the operator's: 502, without the provider's words", async (status) => {
     const { chat, calls } = createChatWorld(() => refusal(status, "bad key secret-1"));
     const response = await chat({ model: "tier:weak", stream: true });
