@@ -7,11 +7,12 @@ import { benchCost } from "./cost.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEngine } from "./engine.ts";
 import { mib } from "./figures.ts";
+import { benchGateway } from "./gateway.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchRouting } from "./routing.ts";
 
-const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, routing: benchRouting, cost: async () => benchCost(), engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
+const benches: Record<string, (context: BenchContext) => Promise<void>> = { core: benchCore, routing: benchRouting, cost: async () => benchCost(), gateway: benchGateway, engine: benchEngine, dispatch: benchDispatch, recovery: benchRecovery, memory: benchMemory };
 
 const { values, positionals } = parseArgs({ options: { state: { type: "string" } }, allowPositionals: true });
 const unknown = positionals.filter((name) => benches[name] === undefined);
