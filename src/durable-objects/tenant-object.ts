@@ -24,6 +24,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #store: TenantStore;
   #entries: IndexEntry[] = [];
   #gathering: Promise<void> | null = null;
+  #storedAt = 0;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -61,6 +62,8 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   /** Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. Settles once the entry is stored. */
   async indexWorkflow(entry: IndexEntry): Promise<void> {
     this.#entries.push(entry);
+    // One that comes alone is stored at once: somebody may wait for it.
+    if (this.#gathering === null && Date.now() - this.#storedAt >= GATHER_MS) return this.#storeEntries();
     this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.#storeEntries());
     await this.#gathering;
   }
@@ -82,6 +85,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   /** Stores what has gathered. Reads do it first, so that they see every entry that arrived before them. */
   #storeEntries(): void {
     this.#gathering = null;
+    this.#storedAt = Date.now();
     const entries = this.#entries;
     this.#entries = [];
     if (entries.length === 0) return;
