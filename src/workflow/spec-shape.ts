@@ -24,16 +24,20 @@ type Shape = Record<string, unknown>;
 
 const Head = WorkflowSpec.omit({ tasks: true });
 
+const BUDGET_KEYS: Keys = { allowed: ["maxUsd", "maxTokens"], unavailable: [] };
+
 /** Allowed and promised keys of each object in a spec, by its path there without indexes. */
 const HEAD_KEYS: Record<string, Keys> = {
   "": { allowed: Object.keys(WorkflowSpec.shape), unavailable: UNAVAILABLE_FIELDS.workflow },
   webhook: { allowed: Object.keys(Webhook.shape), unavailable: [] },
+  budget: BUDGET_KEYS,
 };
 const TASK_KEYS: Record<string, Keys> = {
   "": { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task },
   retry: { allowed: Object.keys(RetryPolicy.shape), unavailable: [] },
   context: { allowed: ["mode", "maxTokens", "targetReduction"], unavailable: [] },
   output: { allowed: ["schema"], unavailable: [] },
+  budget: BUDGET_KEYS,
 };
 
 interface Keys {

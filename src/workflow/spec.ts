@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Json } from "../errors.ts";
 import { Strategy } from "../config/routing-settings.ts";
+import { INTENTS } from "../optimizer/intents/intent.ts";
 import { AgentName, TaskType, TierName } from "./agent.ts";
 
 /** Most tasks of one workflow (contract). */
@@ -17,8 +18,8 @@ export const MAX_METADATA_KEYS = 50;
 
 /** Fields of the contract that do not exist yet, by the part of the spec that has them. They are refused as such, not as unknown. */
 export const UNAVAILABLE_FIELDS = {
-  workflow: ["goal", "template", "params", "budget", "allocation"],
-  task: ["intent", "forEach", "repeat", "waitFor", "workflow", "approval", "compensate", "budget"],
+  workflow: ["goal", "template", "params"],
+  task: ["forEach", "repeat", "waitFor", "workflow", "approval", "compensate"],
 } as const;
 export const NOT_AVAILABLE_YET = "is part of the API but not available yet";
 
@@ -54,11 +55,25 @@ export const TaskContext = z
   .refine((context) => context.maxTokens === undefined || context.targetReduction === undefined, "take maxTokens or targetReduction, not both");
 export type TaskContext = z.infer<typeof TaskContext>;
 
+/** Largest cap in dollars: in nano-dollars it is far below what a number holds exactly. */
+export const MAX_BUDGET_USD = 1_000_000;
+
+/** Hard caps. `maxUsd` counts to the nano-dollar, `maxTokens` input and output together, cached and reasoning included. */
+export const Budget = z
+  .strictObject({ maxUsd: z.number().min(0).max(MAX_BUDGET_USD).optional(), maxTokens: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional() })
+  .refine((budget) => budget.maxUsd !== undefined || budget.maxTokens !== undefined, "must have maxUsd, maxTokens or both");
+export type Budget = z.infer<typeof Budget>;
+
+/** How the tokens of a budget are split over the tasks. */
+export const Allocation = z.enum(["equal", "proportional", "adaptive", "priority"]);
+export type Allocation = z.infer<typeof Allocation>;
+
 export const TaskSpec = z.strictObject({
   id: TaskId,
   agent: AgentName,
   phase: z.enum(["scout", "plan", "build"]).optional(),
   type: TaskType.optional(),
+  intent: z.enum(INTENTS).optional(),
   input: json.default({}),
   dependsOn: z.array(TaskId).max(MAX_TASKS).default([]),
   when: z.string().optional(),
@@ -69,6 +84,7 @@ export const TaskSpec = z.strictObject({
   tier: TierName.optional(),
   strategy: Strategy.optional(),
   maxOutputTokens: z.int().min(1).max(1_000_000).optional(),
+  budget: Budget.optional(),
   context: TaskContext.optional(),
   output: z.strictObject({ schema: z.custom<boolean | Record<string, Json>>(isSchema, "must be a JSON Schema: an object or a boolean") }).optional(),
   stream: z.boolean().default(false),
@@ -93,6 +109,8 @@ export const WorkflowSpec = z.strictObject({
   onFailure: z.enum(["fail", "continue"], { error: (issue) => sayUnavailable(issue.input, "compensate") }).default("fail"),
   priority: Priority.default("normal"),
   strategy: Strategy.optional(),
+  budget: Budget.optional(),
+  allocation: Allocation.optional(),
   startAt: z.iso.datetime({ offset: true }).optional(),
   deadlineMs: z.int().min(1).max(MAX_WAIT_TIMEOUT_MS).optional(),
   webhook: Webhook.optional(),
