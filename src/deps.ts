@@ -151,6 +151,7 @@ export function createApiDeps(env: Env): ApiDeps {
     randomId: createSecret,
     publicUrl: env.PUBLIC_URL ?? null,
     allowPrivateOrigins: allowPrivate,
+    corsOrigins: env.CORS_ORIGINS ?? null,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
     openWeakestModel: async () => openWeakestModel(await createLoadModels(env)(OPERATOR_TENANT)),

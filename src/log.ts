@@ -9,6 +9,7 @@ export type LogEvent =
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
   | { event: "intents.failed"; requestId: string; message: string }
   | { event: "routing.reoptimized"; id: number; kind: string; reasons: string }
+  | { event: "configuration.warned"; message: string }
   | { event: "queue.malformed"; message: string }
   | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed"; workflowId?: string; message: string };
 
@@ -20,17 +21,18 @@ const LINES_PER_WRITE = 400;
 
 /** The exit for a level: `warn` leaves only failures, everything else all events. */
 export function createLog(level: string | undefined): Log {
-  return level === "warn" ? (...events) => writeLines(events.filter(isFailure)) : (...events) => writeLines(events);
+  return level === "warn" ? (...events) => writeLines(events.filter(isLoud)) : (...events) => writeLines(events);
 }
 
 /** The one exit of telemetry: one JSON line per event. */
 function writeLines(events: readonly LogEvent[]): void {
-  for (const event of events) if (isFailure(event)) console.error(JSON.stringify(event));
-  const lines = events.filter((event) => !isFailure(event)).map((event) => JSON.stringify(event));
+  for (const event of events) if (isLoud(event)) console.error(JSON.stringify(event));
+  const lines = events.filter((event) => !isLoud(event)).map((event) => JSON.stringify(event));
   // A burst of thousands of writes exhausts the file descriptors of the local runtime, which then hangs for good.
   for (let start = 0; start < lines.length; start += LINES_PER_WRITE) console.log(lines.slice(start, start + LINES_PER_WRITE).join("\n"));
 }
 
-function isFailure(event: LogEvent): boolean {
-  return event.event.endsWith("failed");
+/** What an operator must see: failures, and settings that are wrong. */
+function isLoud(event: LogEvent): boolean {
+  return event.event.endsWith("failed") || event.event === "configuration.warned";
 }

@@ -30,8 +30,9 @@ test("the events of a step of 5,000 tasks are few writes, none over the 256 KB t
   expect(written.log.flatMap((text) => text.split("\n"))).toHaveLength(15_000);
 });
 
-test("the level warn leaves failures only, and writes nothing for none", () => {
-  createLog("warn")(happened(1), failed);
+test("the level warn leaves failures and warnings only, and writes nothing for none", () => {
+  const warned: LogEvent = { event: "configuration.warned", message: "wrong" };
+  createLog("warn")(happened(1), failed, warned);
   createLog("warn")(happened(2));
-  expect(written).toEqual({ log: [], error: [JSON.stringify(failed)] });
+  expect(written).toEqual({ log: [], error: [failed, warned].map((event) => JSON.stringify(event)) });
 });

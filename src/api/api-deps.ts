@@ -25,6 +25,8 @@ export interface ApiDeps {
   publicUrl: string | null;
   /** Local work only: http and loopback are allowed. */
   allowPrivateOrigins: boolean;
+  /** `CORS_ORIGINS` as set; null when it is not. */
+  corsOrigins: string | null;
   /** Why a URL may not be called on a tenant's behalf, or null. */
   checkUrl: (url: string) => string | null;
   tiers: {

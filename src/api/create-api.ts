@@ -2,10 +2,13 @@ import { Hono } from "hono";
 import { AGENT_ENDPOINTS } from "./agents.ts";
 import { createIntentCache } from "../optimizer/intents/intent-cache.ts";
 import { createAgentCatalog } from "./agent-catalog.ts";
+import { secureAnswer } from "./answer-headers.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
 import { CONFIG_ENDPOINTS } from "./config.ts";
+import { allowOrigin, answerPreflight, readCorsPolicy } from "./cors.ts";
+import { createDeploymentWarnings } from "./deployment-warnings.ts";
 import { documentEndpoints } from "./documents.ts";
 import { CONTEXT_ENDPOINTS } from "./context.ts";
 import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
@@ -42,12 +45,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...documentEndpoints(() => ENDPOINTS),
 ];
 
-/** Browsers remember for a year that this host is https only. */
-const STRICT_TRANSPORT_SECURITY = "max-age=31536000";
-
 /** The HTTP surface. Make one per isolate: it keeps copies between requests. */
 export function createApi(deps: ApiDeps): Hono<ApiEnv> {
-  const api: Api = { deps, agents: createAgentCatalog(deps), intents: createIntentCache() };
+  const api: Api = { deps, agents: createAgentCatalog(deps), intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
   const authenticate = createAuthenticate(deps);
   const app = new Hono<ApiEnv>();
   for (const endpoint of ENDPOINTS) {
@@ -64,6 +64,8 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
   // An unknown route, or a known one with another method. Who has no key does not learn which routes there are.
   app.notFound((context: ApiContext) =>
     respond(context, api, "*", async () => {
+      const preflight = answerPreflight(context.req.raw, api.cors);
+      if (preflight !== null) return preflight;
       await authenticate(context.req.raw, null);
       throw new RequestRefused({ problem: "not_found", detail: `There is no ${context.req.method} ${context.req.path}; GET /openapi.json lists what there is.` });
     }),
@@ -79,9 +81,9 @@ async function respond(context: ApiContext, api: Api, route: string, work: () =>
   context.set("route", route);
   const response = await work().catch((error: unknown) => answerError(error, context, api));
   response.headers.set("request-id", context.var.requestId);
-  response.headers.set("x-content-type-options", "nosniff");
-  if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
-  if (context.req.url.startsWith("https:")) response.headers.set("strict-transport-security", STRICT_TRANSPORT_SECURITY);
+  secureAnswer(response, context.req.raw);
+  allowOrigin(response, context.req.raw, api.cors);
+  api.warnOnce(context.req.raw);
   api.deps.log({ event: "request.answered", ...describeRequest(context), status: response.status, durationMs: api.deps.now() - startedAt });
   return response;
 }

@@ -28,7 +28,7 @@ export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): rea
       access: "public",
       answers: { 200: { description: "A page", mediaType: "text/html" } },
       handle: async () => {
-        const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": DOCS_POLICY, "referrer-policy": "no-referrer" };
+        const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": DOCS_POLICY };
         return new Response(renderDocsPage(document()), { headers });
       },
     },

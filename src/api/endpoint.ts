@@ -5,6 +5,7 @@ import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import type { Caller } from "./authenticate.ts";
+import type { CorsPolicy } from "./cors.ts";
 import { RequestRefused } from "./problem.ts";
 
 /** What one app holds: its abilities, and the copies that it keeps between requests. */
@@ -13,6 +14,9 @@ export interface Api {
   agents: AgentCatalog;
   /** What models said of steps: a text means the same for everybody. */
   intents: IntentCache;
+  cors: CorsPolicy;
+  /** Looks at a request for signs of settings that are wrong for where this runs. */
+  warnOnce: (request: Request) => void;
 }
 
 export interface ApiEnv {

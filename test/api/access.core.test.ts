@@ -82,13 +82,17 @@ describe("order of checks", () => {
 });
 
 describe("every answer", () => {
-  test.each(routes)("of $method $path has an id, is not sniffed, and asks for https next time", async ({ method, path }) => {
+  test.each(routes)("of $method $path has an id, is neither sniffed, framed nor told of to other sites, and asks for https next time", async ({ method, path }) => {
     const { app, ask, world } = createTestApi();
     const response = await ask(method, path);
     expect(response.headers.get("request-id")).toMatch(/^req_random\d+$/);
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
     expect(response.headers.get("strict-transport-security")).toMatch(/^max-age=\d+$/);
+    expect(response.headers.get("x-frame-options")).toBe("DENY");
+    expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+    expect(response.headers.get("content-security-policy")).toMatch(/^default-src 'none';.*frame-ancestors 'none'$/);
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
+    for (const name of ["server", "x-powered-by"]) expect(response.headers.get(name)).toBeNull();
     expect(world.log).toHaveLength(1);
     expect(world.log[0]).toMatchObject({ event: "request.answered", requestId: response.headers.get("request-id"), method, status: response.status });
     const plain = await app.request(`http://weft.test${path}`, { method });

@@ -86,6 +86,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
     randomId: () => `random${(ids += 1)}`,
     publicUrl: null,
     allowPrivateOrigins: false,
+    corsOrigins: null,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate: false }),
     tiers: {
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },

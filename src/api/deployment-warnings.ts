@@ -1,0 +1,27 @@
+import type { ApiDeps } from "./api-deps.ts";
+import { readCorsPolicy } from "./cors.ts";
+
+const PRIVATE_ORIGINS_WARNING =
+  "ALLOW_PRIVATE_ORIGINS is set and this server is reached from outside: whoever has a key can make it call loopback and private addresses, over http too. Unset it; it is for local work only.";
+
+/**
+ * Looks at requests for signs of settings that are wrong for where this runs, and says so in the log, each once per isolate.
+ * Whether this is somebody's own machine is told by the host of the request: the platform routes by it, so nobody reaches a
+ * deployment as `localhost`.
+ */
+export function createDeploymentWarnings(deps: Pick<ApiDeps, "allowPrivateOrigins" | "corsOrigins" | "log">): (request: Request) => void {
+  const warn = (message: string): void => deps.log({ event: "configuration.warned", message });
+  let { malformed } = readCorsPolicy(deps.corsOrigins);
+  let isPrivateDue = deps.allowPrivateOrigins;
+  return (request) => {
+    if (malformed.length > 0) warn(`CORS_ORIGINS: ${malformed.map((entry) => JSON.stringify(entry)).join(", ")} allows nothing: write origins like https://app.example.com with commas between, or * alone.`);
+    malformed = [];
+    if (!isPrivateDue || isLoopback(new URL(request.url).hostname)) return;
+    warn(PRIVATE_ORIGINS_WARNING);
+    isPrivateDue = false;
+  };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
