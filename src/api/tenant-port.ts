@@ -2,7 +2,8 @@ import type { StoredDocument } from "../config/document-cache.ts";
 import type { SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
-import type { Problem } from "../errors.ts";
+import type { TenantRecord } from "../config/tenant-record.ts";
+import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
@@ -32,8 +33,23 @@ export interface SettingsVersion {
   changes: SettingsChange[];
 }
 
+/** What a tenant spent of its budget in the current period; without a budget, ever. `periodStart`: Unix ms, null where no period begins. */
+export interface TenantSpend {
+  spentNanoUsd: number;
+  reservedNanoUsd: number;
+  periodStart: number | null;
+}
+
+export interface TenantStatus extends TenantRecord {
+  spend: TenantSpend;
+}
+
 /** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
 export interface TenantPort extends StatsPort, OptimizationPort {
+  /** What the operator allows the tenant, and what it spent of it. */
+  readTenant(): Promise<TenantStatus>;
+  /** Merges a patch of budget and limits (null removes). 422 with the faults. */
+  patchTenant(patch: Json): Promise<TenantStatus | Problem>;
   /** 409 when the tenant has as many agents, or bytes of them, as it may. */
   putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem>;
   listAgents(): Promise<RegisteredAgent[]>;

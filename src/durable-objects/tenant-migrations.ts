@@ -36,4 +36,8 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   -- What the re-optimizer decided, newest last.
   CREATE TABLE optimizations (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, json TEXT NOT NULL);
   `,
+  `
+  -- What the operator set of this tenant: one row; none in an object of which nothing was set.
+  CREATE TABLE tenant (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL, created_at INTEGER, state TEXT NOT NULL, changed_at INTEGER NOT NULL, allowance TEXT NOT NULL);
+  `,
 ];

@@ -1,13 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
-import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
+import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
 import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
 import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsLayer } from "../config/settings-layers.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
-import type { Problem } from "../errors.ts";
+import { patchAllowance, periodStart, type TenantBudget } from "../config/tenant-record.ts";
+import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
 
@@ -29,6 +30,19 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     this.#store = new TenantStore(state.storage);
+  }
+
+  async readTenant(): Promise<TenantStatus> {
+    const record = this.#store.record.read();
+    return { ...record, spend: this.#readSpend(record.budget) };
+  }
+
+  async patchTenant(patch: Json): Promise<TenantStatus | Problem> {
+    const record = this.#store.record.read();
+    const patched = patchAllowance(record, patch);
+    if ("faults" in patched) return { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults };
+    this.#store.record.write({ ...record, ...patched });
+    return this.readTenant();
   }
 
   async putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem> {
@@ -140,6 +154,13 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
         settings: edited,
       };
     });
+  }
+
+  /** Periods begin with an hour, so the sums by the hour tell exactly. */
+  #readSpend(budget: TenantBudget | null): TenantSpend {
+    const start = periodStart(budget, Date.now());
+    const sums = this.#store.stats.readPeriod(start ?? 0);
+    return { spentNanoUsd: sums.reduce((total, { sums: { costNanoUsd } }) => total + costNanoUsd, 0), reservedNanoUsd: 0, periodStart: start };
   }
 
   #editSettings(request: SettingsEdit): StoredDocument<SettingsLayer> | Problem {

@@ -7,6 +7,7 @@ import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
+import { TenantRecordStore } from "./tenant-record-store.ts";
 import { TenantStatsStore } from "./tenant-stats-store.ts";
 
 /** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
@@ -34,12 +35,14 @@ export interface WorkflowQuery {
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly record: TenantRecordStore;
   readonly stats: TenantStatsStore;
   readonly optimizations: OptimizationStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
+    this.record = new TenantRecordStore(storage.sql);
     this.stats = new TenantStatsStore(storage.sql);
     this.optimizations = new OptimizationStore(storage.sql);
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));

@@ -193,6 +193,8 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
 
 function createFakeTenant(world: FakeWorld): TenantPort {
   return {
+    readTenant: () => Promise.reject(new Error("not asked for here")),
+    patchTenant: () => Promise.reject(new Error("not asked for here")),
     async putAgent(name, agent) {
       const known = world.agents.get(name);
       const at = new Date(world.now).toISOString();

@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
+import type { GatewayEntry } from "../../src/api/stats-port.ts";
 import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
 import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
 import type { SettingsEdit } from "../../src/config/edit-settings.ts";
 import { Settings } from "../../src/config/settings.ts";
+import { NO_LIMITS } from "../../src/config/tenant-record.ts";
 import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
 import { buildListQuery, MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
@@ -41,6 +43,29 @@ async function listIds(tenant: Tenant, query: Partial<ListQuery> = {}): Promise<
   if ("problem" in page) throw new Error(page.detail);
   return page.items.map(({ id }) => id);
 }
+
+describe("what the operator allows the tenant", () => {
+  test("is nothing at first, is patched as a whole or not at all, and kept over an eviction", async () => {
+    const tenant = openTenant();
+    expect(await tenant.readTenant()).toMatchObject({ state: "active", createdAt: null, budget: null, limits: NO_LIMITS, spend: { spentNanoUsd: 0, reservedNanoUsd: 0, periodStart: null } });
+    expect(await tenant.patchTenant({ budget: { maxUsd: 2, period: "day" }, limits: { concurrentTasks: 4 } })).toMatchObject({ budget: { maxNanoUsd: 2e9, period: "day" } });
+    expect(await tenant.patchTenant({ budget: null, limits: { concurrentTasks: 0 } })).toMatchObject({ problem: "invalid", errors: [{ path: "/limits/concurrentTasks" }] });
+    await evictDurableObject(tenant);
+    const status = await tenant.readTenant();
+    expect(status).toMatchObject({ budget: { maxNanoUsd: 2e9, period: "day" }, limits: { ...NO_LIMITS, concurrentTasks: 4 } });
+    expect(status.spend.periodStart).toBe(Math.floor(Date.now() / 86_400_000) * 86_400_000);
+  });
+
+  test("is shown with what was spent in the period, to the nano-dollar", async () => {
+    const tenant = openTenant();
+    const call = { provider: "p", model: "m", inputTokens: 1, outputTokens: 1, cachedTokens: 0, costNanoUsd: 7, baselineNanoUsd: 9, estimated: false };
+    const entryAt = (at: number): GatewayEntry => ({ id: String(at), at, tier: null, taskType: null, calls: [{ ...call, at }], failureCode: null, fallbacks: 0 });
+    await tenant.addGatewayCalls([entryAt(Date.now()), entryAt(Date.now() - 2 * 86_400_000)]);
+    expect((await tenant.readTenant()).spend.spentNanoUsd).toBe(14);
+    await tenant.patchTenant({ budget: { maxUsd: 2, period: "day" } });
+    expect((await tenant.readTenant()).spend.spentNanoUsd).toBe(7);
+  });
+});
 
 describe("agents", () => {
   test("are kept over an eviction, newest first, and keep the time of their creation", async () => {

@@ -1,0 +1,32 @@
+import { NO_ALLOWANCE, type Allowance, type TenantRecord, type TenantState } from "../config/tenant-record.ts";
+import { OPERATOR_TENANT } from "../api/stored-tiers.ts";
+
+/** What the operator set of a tenant: the SQL of its object's table `tenant`, which has one row at most. */
+export class TenantRecordStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Without a row: the operator's own tenant, of which nothing was set. It needs none to be there. */
+  read(): TenantRecord {
+    return this.find() ?? { id: OPERATOR_TENANT, createdAt: null, state: "active", changedAt: 0, ...NO_ALLOWANCE };
+  }
+
+  find(): TenantRecord | null {
+    const [row] = this.#sql.exec("SELECT id, created_at, state, changed_at, allowance FROM tenant").toArray();
+    if (row === undefined) return null;
+    return {
+      id: String(row["id"]),
+      createdAt: row["created_at"] === null ? null : Number(row["created_at"]),
+      state: String(row["state"]) as TenantState,
+      changedAt: Number(row["changed_at"]),
+      ...(JSON.parse(String(row["allowance"])) as Allowance),
+    };
+  }
+
+  write({ id, createdAt, state, changedAt, budget, limits }: TenantRecord): void {
+    this.#sql.exec("INSERT OR REPLACE INTO tenant VALUES (1, ?, ?, ?, ?, ?)", id, createdAt, state, changedAt, JSON.stringify({ budget, limits }));
+  }
+}
