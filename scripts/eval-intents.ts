@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { INTENTS, type Intent } from "../src/optimizer/intents/intent.ts";
+import { VARIED_STEPS, type VariedStep } from "../test/optimizer/intents/varied-steps.ts";
 import { classifyByPatterns } from "../src/optimizer/intents/classify-by-patterns.ts";
 
 /** Prints how often the patterns alone name the right intent. Data: one JSON object a line, as `Sample` says. */
@@ -46,7 +47,7 @@ function printClasses(samples: Sample[], guesses: Map<Sample, Intent>): void {
 function printCalibration(samples: Sample[]): void {
   const edges = [0, 0.4, 0.6, 0.8, 0.9, 1.01];
   for (let bin = 0; bin + 1 < edges.length; bin += 1) {
-    const inside = samples.map((sample) => ({ sample, ranking: classifyByPatterns(sample) })).filter(({ ranking }) => ranking.confidence >= edges[bin]! && ranking.confidence < edges[bin + 1]!);
+    const inside = samples.map((sample) => ({ sample, ranking: classifyByPatterns(sample.text) })).filter(({ ranking }) => ranking.confidence >= edges[bin]! && ranking.confidence < edges[bin + 1]!);
     const right = inside.filter(({ sample, ranking }) => ranking.intent === sample.intent).length;
     const mean = inside.reduce((sum, { ranking }) => sum + ranking.confidence, 0) / Math.max(1, inside.length);
     console.log(`  confidence ${edges[bin]!.toFixed(2)}+  mean ${mean.toFixed(3)}  right ${share(right, inside.length)}`);
@@ -54,18 +55,40 @@ function printCalibration(samples: Sample[]): void {
 }
 
 function printSpeed(samples: Sample[]): void {
-  for (const sample of samples) classifyByPatterns(sample);
+  for (const sample of samples) classifyByPatterns(sample.text);
   const rounds = Math.ceil(20_000 / samples.length);
   const startedAt = performance.now();
-  for (let round = 0; round < rounds; round += 1) for (const sample of samples) classifyByPatterns(sample);
+  for (let round = 0; round < rounds; round += 1) for (const sample of samples) classifyByPatterns(sample.text);
   console.log(`speed: ${(((performance.now() - startedAt) * 1_000) / (rounds * samples.length)).toFixed(1)} µs a step`);
-  const long = { id: "long", text: "Read the attached report and then send every open question to the team, please. ".repeat(12_500) };
+  const long = "Read the attached report and then send every open question to the team, please. ".repeat(12_500);
   const longStartedAt = performance.now();
   for (let round = 0; round < 500; round += 1) classifyByPatterns(long);
-  console.log(`speed: ${(((performance.now() - longStartedAt) * 1_000) / 500).toFixed(1)} µs for a text of ${long.text.length} characters`);
+  console.log(`speed: ${(((performance.now() - longStartedAt) * 1_000) / 500).toFixed(1)} µs for a text of ${long.length} characters`);
+}
+
+/** The steps that were written for this project: the half in view, the other, and the template-like names, by kind. */
+function printVariedSteps(): void {
+  const parts: [string, (step: VariedStep) => boolean][] = [
+    ["varied, all", () => true],
+    ["half in view", (step) => !step.unseen],
+    ["half unseen", (step) => step.unseen && step.kind !== "name"],
+    ...[...new Set(VARIED_STEPS.map((step) => step.kind))].map((kind): [string, (step: VariedStep) => boolean] => [`  ${kind}`, (step) => step.kind === kind]),
+  ];
+  for (const [title, belongs] of parts) {
+    const steps = VARIED_STEPS.filter(belongs).map((step) => ({ step, guess: classifyByPatterns(step.text).intent }));
+    const strict = steps.filter(({ step, guess }) => step.intent === guess).length;
+    const lenient = steps.filter(({ step, guess }) => [step.intent, ...step.alsoOk].includes(guess)).length;
+    console.log(`${title.padEnd(13)} strict ${share(strict, steps.length)}  lenient ${share(lenient, steps.length)}`);
+  }
+  if (!values.errors) return;
+  for (const step of VARIED_STEPS) {
+    const ranking = classifyByPatterns(step.text);
+    if (!step.unseen && ![step.intent, ...step.alsoOk].includes(ranking.intent)) console.log(`${step.kind.padEnd(9)} ${step.intent.padEnd(11)} not ${ranking.intent.padEnd(11)} ${ranking.confidence.toFixed(2)}  ${step.text}`);
+  }
 }
 
 function main(): void {
+  printVariedSteps();
   if (values.data === undefined || !existsSync(values.data)) {
     console.log(`intents: skipped, no data at ${values.data ?? "(--data not given)"}`);
     return;
@@ -73,7 +96,7 @@ function main(): void {
   const all = readFileSync(values.data, "utf8").split("\n").filter((line) => line.trim() !== "").map((line) => Sample.parse(JSON.parse(line)));
   const heldOut = all.filter(isHeldOut);
   const seen = all.filter((sample) => !isHeldOut(sample));
-  const guesses = new Map(all.map((sample) => [sample, classifyByPatterns(sample).intent]));
+  const guesses = new Map(all.map((sample) => [sample, classifyByPatterns(sample.text).intent]));
   if (values.part === "seen") {
     console.log(`four fifths  ${accuracy(seen, guesses)}`);
     printClasses(seen, guesses);
@@ -91,7 +114,7 @@ function main(): void {
 function printErrors(samples: Sample[], guesses: Map<Sample, Intent>): void {
   for (const sample of samples) {
     if (guesses.get(sample) === sample.intent) continue;
-    const ranking = classifyByPatterns(sample);
+    const ranking = classifyByPatterns(sample.text);
     console.log(`${sample.hard ? "H" : " "} ${sample.intent.padEnd(11)} not ${ranking.intent.padEnd(11)} ${ranking.confidence.toFixed(2)}  ${sample.text}  ${JSON.stringify(sample.also_ok)}`);
   }
 }

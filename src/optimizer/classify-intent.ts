@@ -43,7 +43,7 @@ export interface ClassifyIntentsDeps {
  * low confidence, and is `generate` by fallback where the patterns know no word of it. A failing `ask` does not make it reject.
  */
 export async function classifyIntents(steps: readonly IntentStep[], deps: ClassifyIntentsDeps): Promise<{ items: IntentItem[] }> {
-  const ranked = steps.map((step) => ({ step, excerpt: excerptStep(step.text), ranking: classifyByPatterns(step) }));
+  const ranked = steps.map((step) => ({ step, excerpt: excerptStep(step.text), ranking: classifyByPatterns(step.text) }));
   const unsure = ranked.filter(({ ranking }) => ranking.confidence < deps.threshold);
   const answers = deps.ask === undefined ? new Map<string, IntentGuess>() : await askInBatches([...new Set(unsure.map(({ excerpt }) => excerpt))], deps.ask, deps);
   return {

@@ -4,7 +4,7 @@ import { classifyByPatterns, NO_EVIDENCE_CONFIDENCE } from "../../../src/optimiz
 import { type Intent, INTENTS } from "../../../src/optimizer/intents/intent.ts";
 
 function intentOf(text: string): Intent {
-  return classifyByPatterns({ id: "step", text }).intent;
+  return classifyByPatterns(text).intent;
 }
 
 const NAMES: Record<Intent, string[]> = {
@@ -56,27 +56,27 @@ describe("where a word stands", () => {
 
 describe("confidence", () => {
   it("is low and the intent `generate` where no word is known", () => {
-    expect(classifyByPatterns({ id: "a", text: "Qwrt zpl" })).toEqual({ intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [], known: false });
-    expect(classifyByPatterns({ id: "a", text: "" }).known).toBe(false);
+    expect(classifyByPatterns("Qwrt zpl")).toEqual({ intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [], known: false });
+    expect(classifyByPatterns("").known).toBe(false);
   });
 
   it("is higher for a plain order than for one that can be read in two ways", () => {
-    const plain = classifyByPatterns({ id: "a", text: "Convert currency to euro" });
-    const unclear = classifyByPatterns({ id: "b", text: "Append customer data" });
+    const plain = classifyByPatterns("Convert currency to euro");
+    const unclear = classifyByPatterns("Append customer data");
     expect(plain.confidence).toBeGreaterThan(unclear.confidence);
-    expect(classifyByPatterns({ id: "c", text: "Check seat" }).alternatives.map((guess) => guess.intent)).toContain("validate");
+    expect(classifyByPatterns("Check seat").alternatives.map((guess) => guess.intent)).toContain("validate");
   });
 
   it("keeps to 0–1, adds up to at most 1 and falls from guess to guess, for any text", () => {
     const phrase = fc.array(fc.constantFrom("send", "if", "only", "email", "merge", "to", "json", "?", ":", " - ", "check", "summary", "\ud83d", "é", "1", "="), { maxLength: 30 }).map((words) => words.join(" "));
     fc.assert(
       fc.property(fc.oneof(phrase, fc.string({ unit: "binary", maxLength: 200 })), (text) => {
-        const ranking = classifyByPatterns({ id: "a", text });
+        const ranking = classifyByPatterns(text);
         const all = [ranking, ...ranking.alternatives];
         expect(all.reduce((sum, guess) => sum + guess.confidence, 0)).toBeLessThanOrEqual(1.01);
         expect(all.every((guess, index) => guess.confidence > 0 && (index === 0 || guess.confidence <= all[index - 1]!.confidence))).toBe(true);
         expect(new Set(all.map((guess) => guess.intent)).size).toBe(all.length);
-        expect(classifyByPatterns({ id: "b", text })).toEqual(ranking);
+        expect(classifyByPatterns(text)).toEqual(ranking);
       }),
       { numRuns: 300 },
     );
