@@ -1,6 +1,8 @@
 /** What one transition of the pure core costs, at 100 and at 5,000 tasks: the two must not differ by much. `node bench/core.ts` */
 import { buildGraph } from "../src/workflow/graph.ts";
 import { createTaskState, restoreRun, type Run } from "../src/workflow/run.ts";
+import { createBudgetState } from "../src/workflow/budget-state.ts";
+import { NO_CAP } from "../src/workflow/ledger.ts";
 import type { Abilities, Step } from "../src/workflow/step.ts";
 import { transition, type RunInput } from "../src/workflow/transition.ts";
 import { printTable, show } from "./figures.ts";
@@ -22,6 +24,7 @@ const abilities: Abilities = {
   evaluateResult: () => null,
   random: () => 0.5,
   settings: { objectMax: 4, directMax: 64, llm: "queue", claimLeaseMs: 15_000, leaseMs: 10_000, checkMs: 3_000, timeoutGraceMs: 5_000 },
+  leaseChunkNanoUsd: 0,
 };
 
 interface CoreCost {
@@ -57,10 +60,10 @@ function create(dependencies: number[][]): { run: Run; first: Step } {
   const graph = buildGraph(dependencies);
   if ("cycle" in graph) throw new Error("a cycle");
   const retry = { maxAttempts: 3, initialMs: 500, factor: 2, maxMs: 30_000, jitter: true };
-  const tasks = dependencies.map((_, task) => ({ id: `task-${task}`, kind: "llm" as const, rank: 2, hasWhen: false, timeoutMs: 300_000, retry }));
-  const plan = { name: null, tasks, graph, maxConcurrency: MAX_CONCURRENCY, scheduling: "eager", onFailure: "fail", startAt: null, deadlineMs: null } as const;
+  const tasks = dependencies.map((_, task) => ({ id: `task-${task}`, kind: "llm" as const, rank: 2, hasWhen: false, timeoutMs: 300_000, retry, cap: null }));
+  const plan = { name: null, tasks, graph, maxConcurrency: MAX_CONCURRENCY, scheduling: "eager", onFailure: "fail", startAt: null, deadlineMs: null, cap: NO_CAP } as const;
   const state = { status: "pending", createdAt: 0, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null } as const;
-  const run = restoreRun(plan, { ...state }, dependencies.map(createTaskState));
+  const run = restoreRun(plan, { ...state, budget: createBudgetState() }, dependencies.map(createTaskState));
   return { run, first: transition(run, { type: "create", reused: [] }, 0, abilities) };
 }
 

@@ -13,6 +13,7 @@ export type FailureCode =
   | "expression_failed"
   | "dependency_failed"
   | "not_started"
+  | "budget_exhausted"
   | "deadline_exceeded"
   | "attempts_exhausted"
   | "cancelled";

@@ -15,7 +15,7 @@ const time = z.string().nullable();
 const AnsweredFailure = z.object({
   code: z.enum([
     "agent_rejected", "agent_unavailable", "agent_bad_response", "timeout", "provider_rejected", "provider_unavailable", "output_invalid",
-    "expression_failed", "dependency_failed", "not_started", "deadline_exceeded", "attempts_exhausted", "cancelled",
+    "expression_failed", "dependency_failed", "not_started", "budget_exhausted", "deadline_exceeded", "attempts_exhausted", "cancelled",
   ]),
   message: z.string(),
   retryable: z.boolean(),

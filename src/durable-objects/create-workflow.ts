@@ -1,6 +1,7 @@
 import type { CreateAnswer, CreateRequest, WorkflowView } from "../api/workflow-port.ts";
 import type { AttemptPort } from "../consumer/attempt-port.ts";
 import type { Problem } from "../errors.ts";
+import { createBudgetState } from "../workflow/budget-state.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import type { RunState } from "../workflow/run.ts";
 import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
@@ -74,7 +75,7 @@ export async function forgetWorkflow(storage: DurableObjectStorage, store: Workf
 function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {
   const { tasks, input, ...spec } = request.spec;
   const { tenant, workflowId, origin, requestId } = request;
-  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null };
+  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState() };
   store.write("identity", { tenant, workflowId, origin, requestId, spec });
   store.write("input", input);
   store.write("state", state);

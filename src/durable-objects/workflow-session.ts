@@ -3,7 +3,6 @@ import type { AttemptRef, CallRecord, Outcome, Report, WorkOrder } from "../cons
 import { utf8Length } from "../workflow/utf8-length.ts";
 import type { Failure, Json } from "../errors.ts";
 import { evaluateExpression, evaluateTransform, type ReadScope } from "../workflow/attempt-input.ts";
-import { isLiveAttempt } from "../workflow/attempts.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
@@ -11,7 +10,7 @@ import { listCells, type AnsweredRoute } from "../optimizer/call-stats.ts";
 import { buildGraph } from "../workflow/graph.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import { planRun } from "../workflow/plan.ts";
-import { isFinalWorkflow, restoreRun, type Run } from "../workflow/run.ts";
+import { isFinalWorkflow, isLiveAttempt, restoreRun, type Run } from "../workflow/run.ts";
 import type { Abilities, AttemptResult } from "../workflow/step.ts";
 import { transition, type RunInput } from "../workflow/transition.ts";
 import type { Settings } from "../config/settings.ts";
@@ -297,6 +296,7 @@ export class WorkflowSession {
       evaluateResult: () => this.#evaluateResult(readScope),
       random: this.#deps.random,
       settings: this.#deps.dispatchSettings(),
+      leaseChunkNanoUsd: 50_000_000,
     };
   }
 

@@ -1,7 +1,7 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
 import type { Failure } from "../errors.ts";
 import { computeRetryDelayMs } from "./retry.ts";
-import { isLiveTask, type Run, type TaskState } from "./run.ts";
+import { isLiveAttempt, type TaskState } from "./run.ts";
 import { markStarted } from "./schedule.ts";
 import { completeTask, detachAttempt, failTask } from "./settle-task.ts";
 import { emit, offerTask, touch, wakeAt, type AttemptResult, type Step } from "./step.ts";
@@ -113,12 +113,6 @@ function waitForCallback(step: Step, task: number): void {
   step.run.index.live.add(task);
   if (timeoutAt !== null) wakeAt(step, timeoutAt);
   emit(step, "task.waiting", { attempt: state.attempt }, task);
-}
-
-/** The fence: whether this is the attempt that the task is waiting for. */
-export function isLiveAttempt(run: Run, ref: AttemptRef): boolean {
-  const state = run.tasks[ref.task];
-  return state !== undefined && state.attempt === ref.attempt && isLiveTask(state.status);
 }
 
 function findLive(step: Step, ref: AttemptRef): TaskState | null {

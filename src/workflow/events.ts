@@ -5,6 +5,14 @@ interface TaskEventData {
   attempt: number;
 }
 
+/** An amount, and the workflow's totals after it. */
+interface BudgetEventData extends TaskEventData {
+  taskId: string;
+  usd: number;
+  tokens: number;
+  workflow: { spentUsd: number; reservedUsd: number; spentTokens: number; reservedTokens: number };
+}
+
 /** Event types of a workflow's durable log, with the `data` of each. */
 export interface EventData {
   "workflow.created": { name: string | null };
@@ -23,6 +31,11 @@ export interface EventData {
   "task.failed": TaskEventData & { error: Failure };
   "task.skipped": TaskEventData & { error: Failure | null };
   "task.cancelled": TaskEventData;
+  "budget.reserved": BudgetEventData;
+  "budget.settled": BudgetEventData;
+  "budget.overrun": BudgetEventData;
+  "budget.exhausted": BudgetEventData;
+  "budget.warning": BudgetEventData & { percent: number };
   "context.reduced": TaskEventData & { originalTokens: number; reducedTokens: number };
   "model.selected": TaskEventData & { tier: string; model: string; provider: string; complexity: number | null; reason: string };
   /** A model failed, and the next of its chain was asked within the same attempt. */

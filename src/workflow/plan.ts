@@ -1,7 +1,12 @@
 import type { AgentDefinition } from "./agent.ts";
 import type { Graph } from "./graph.ts";
 import type { RunPlan, TaskPlan } from "./run.ts";
-import type { Priority, TaskSpec, WorkflowSpec } from "./spec.ts";
+import type { Cap } from "./ledger.ts";
+import type { Budget, Priority, TaskSpec, WorkflowSpec } from "./spec.ts";
+
+const NANO = 1_000_000_000;
+/** What the product of a decimal and 1e9 may lie below its whole number for want of digits. */
+const ROUNDING = 1e-3;
 
 const RANKS: Record<Priority, number> = { urgent: 0, high: 1, normal: 2, low: 3 };
 
@@ -16,6 +21,7 @@ export function planRun(spec: Omit<WorkflowSpec, "tasks" | "input">, tasks: read
     onFailure: spec.onFailure,
     startAt: spec.startAt === undefined ? null : Date.parse(spec.startAt),
     deadlineMs: spec.deadlineMs ?? null,
+    cap: capOf(spec.budget),
   };
 }
 
@@ -27,5 +33,11 @@ function planTask(task: TaskSpec, workflowPriority: Priority, agents: Record<str
     hasWhen: task.when !== undefined,
     timeoutMs: task.timeoutMs,
     retry: task.retry,
+    cap: task.budget === undefined ? null : capOf(task.budget),
   };
+}
+
+/** Dollars are cut to whole nano-dollars: a cap is never above what was written. */
+export function capOf(budget: Budget | undefined): Cap {
+  return { nanoUsd: budget?.maxUsd === undefined ? null : Math.floor(budget.maxUsd * NANO + ROUNDING), tokens: budget?.maxTokens ?? null };
 }

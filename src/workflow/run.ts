@@ -1,6 +1,9 @@
 import type { Failure } from "../errors.ts";
+import type { AttemptRef } from "../consumer/work-order.ts";
+import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./budget-state.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
+import { EMPTY_BOOKS, openLedger, type Cap, type Ledger, type StoredBooks } from "./ledger.ts";
 import type { RetryPolicy } from "./spec.ts";
 
 export type WorkflowStatus = "scheduled" | "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -23,6 +26,8 @@ export interface TaskPlan {
   hasWhen: boolean;
   timeoutMs: number;
   retry: RetryPolicy;
+  /** The task's own budget; null: none. */
+  cap: Cap | null;
 }
 
 export interface RunPlan {
@@ -34,6 +39,7 @@ export interface RunPlan {
   onFailure: "fail" | "continue";
   startAt: number | null;
   deadlineMs: number | null;
+  cap: Cap;
 }
 
 export type SkipReason = "when" | "dependency_failed" | "not_started";
@@ -72,6 +78,7 @@ export interface RunState {
   /** With `onFailure: "fail"`: a task failed for good, so nothing new starts. */
   isFailing: boolean;
   error: Failure | null;
+  budget: BudgetState;
 }
 
 /** A workflow in memory: the plan, the stored state, and indexes derived from both so that no step rescans finished tasks. */
@@ -80,6 +87,8 @@ export interface Run {
   state: RunState;
   tasks: TaskState[];
   index: RunIndex;
+  ledger: Ledger;
+  waiting: BudgetWaiting;
 }
 
 export interface RunIndex {
@@ -133,8 +142,20 @@ export function createTaskState(): TaskState {
 }
 
 /** Builds a run from what is stored. O(tasks + dependencies): at creation, after an eviction and at a manual retry only. */
-export function restoreRun(plan: RunPlan, state: RunState, tasks: TaskState[]): Run {
-  return { plan, state, tasks, index: deriveIndex(plan, tasks) };
+export function restoreRun(plan: RunPlan, state: RunState, tasks: TaskState[], books: Omit<StoredBooks, "leases"> = EMPTY_BOOKS): Run {
+  const caps = new Map(plan.tasks.flatMap(({ cap }, task) => (cap === null ? [] : [[task, cap] as const])));
+  return { plan, state, tasks, index: deriveIndex(plan, tasks), ledger: openLedger(plan.cap, caps, { ...books, leases: state.budget.leases }), waiting: createBudgetWaiting() };
+}
+
+/** The fence: whether this is the attempt that the task is waiting for. */
+export function isLiveAttempt(run: Run, ref: AttemptRef): boolean {
+  const state = run.tasks[ref.task];
+  return state !== undefined && state.attempt === ref.attempt && isLiveTask(state.status);
+}
+
+/** Tasks that take up one of `maxConcurrency`: those with a live attempt, and those that wait for their budget. */
+export function countSlots({ index, waiting }: Run): number {
+  return index.live.size + waiting.tasks.size;
 }
 
 /** The indexes that follow from the stored state; every transition keeps them equal to this (the simulation checks it). */

@@ -1,5 +1,8 @@
 import { chooseChannel } from "./dispatch.ts";
 import { takeFirst } from "./fifo.ts";
+import { closeCalls } from "./budget.ts";
+import { holdTaskBudget } from "./reserve.ts";
+import { countSlots } from "./run.ts";
 import { completeTask, failTask, skipTask } from "./settle-task.ts";
 import { emit, offerTask, touch, wakeAt, type Step } from "./step.ts";
 
@@ -42,16 +45,16 @@ export function scheduleReady(step: Step): void {
   // Counted before the set: each of its own calls would count twice, as made and as ready.
   const { inObject } = run.index.counts;
   for (const task of picked) {
-    if (run.state.isFailing) offerTask(step, task);
+    if (run.state.isFailing) putBack(step, task);
     else dispatchTask(step, task, picked.length, inObject);
   }
 }
 
 function pickReady(step: Step): number[] {
-  const { plan, state, tasks, index } = step.run;
+  const { plan, state, tasks } = step.run;
   const picked: number[] = [];
   let evaluations = 0;
-  while (state.status === "running" && !state.isFailing && index.live.size + picked.length < plan.maxConcurrency) {
+  while (state.status === "running" && !state.isFailing && countSlots(step.run) + picked.length < plan.maxConcurrency) {
     if (evaluations === MAX_WHENS_PER_STEP) {
       wakeAt(step, step.now);
       break;
@@ -63,11 +66,18 @@ function pickReady(step: Step): number[] {
     const isAsked = plan.tasks[task]!.hasWhen && candidate.attempt === 0;
     if (isAsked) evaluations += 1;
     const verdict = isAsked ? step.abilities.evaluateWhen(task) : true;
-    if (verdict === true) picked.push(task);
-    else if (verdict === false) skipTask(step, task, "when", null);
+    if (verdict === true) {
+      if (holdTaskBudget(step, task)) picked.push(task);
+    } else if (verdict === false) skipTask(step, task, "when", null);
     else failTask(step, task, verdict);
   }
   return picked;
+}
+
+/** Another task of the same step failed for good, so this one does not start; what was held for it is free again. */
+function putBack(step: Step, task: number): void {
+  closeCalls(step, { task, attempt: step.run.tasks[task]!.attempt + 1 }, [], null);
+  offerTask(step, task);
 }
 
 function takeReady(step: Step): number | undefined {

@@ -1,5 +1,7 @@
 import type { Failure } from "../errors.ts";
+import { describeAmount, orphanCalls } from "./budget.ts";
 import { countFinal, isLiveTask, type SkipReason, type TaskStatus } from "./run.ts";
+import type { Amount } from "./ledger.ts";
 import { emit, offerTask, touch, type Step } from "./step.ts";
 
 /** Completes a task and offers the dependents that only waited for it. O(its dependents). */
@@ -29,6 +31,7 @@ export function failTask(step: Step, task: number, failure: Failure): void {
   const state = touch(step, task);
   state.failure = failure;
   endTask(step, task, "failed");
+  if (failure.code === "budget_exhausted") emit(step, "budget.exhausted", describeAmount(step.run, { task, attempt: state.attempt }, neededOf(failure)), task);
   emit(step, "task.failed", { attempt: state.attempt, error: failure }, task);
   run.state.error ??= { ...failure, taskId: run.plan.tasks[task]!.id };
   step.isStateTouched = true;
@@ -65,10 +68,16 @@ export function detachAttempt(step: Step, task: number): void {
   if (isLiveTask(state.status)) {
     index.live.delete(task);
     if (state.channel === "object") index.counts.inObject -= 1;
+    orphanCalls(step, { task, attempt: state.attempt }, state.leaseUntil);
   }
   state.channel = null;
   state.leaseUntil = null;
   state.timeoutAt = null;
+}
+
+function neededOf({ details }: Failure): Amount {
+  const { neededUsd, neededTokens } = (details ?? {}) as { neededUsd?: number; neededTokens?: number };
+  return { nanoUsd: Math.round((neededUsd ?? 0) * 1e9), tokens: neededTokens ?? 0 };
 }
 
 function releaseDependents(step: Step, task: number): void {

@@ -2,6 +2,8 @@ import type { AttemptRef } from "../consumer/work-order.ts";
 import type { Failure } from "../errors.ts";
 import type { DispatchSettings } from "./dispatch.ts";
 import type { EventData, EventType, WorkflowEvent } from "./events.ts";
+import type { LedgerEntry } from "./ledger.ts";
+import type { LeaseRequest, ReserveReply } from "./reserve-port.ts";
 import { isEligible, type Channel, type Run, type TaskState } from "./run.ts";
 
 /** How an attempt ended, as far as the core cares: outputs and usage are the store's. */
@@ -19,6 +21,8 @@ export interface Abilities {
   /** A number in [0, 1), for jitter. */
   random: () => number;
   settings: DispatchSettings;
+  /** What a workflow leases of the tenant's budget at once, where it does not need more. */
+  leaseChunkNanoUsd: number;
 }
 
 export interface Dispatch extends AttemptRef {
@@ -38,6 +42,12 @@ export interface Step {
   wakeBy: number;
   /** Claims granted, or reports that changed state. */
   accepted: AttemptRef[];
+  /** What changed in the books. */
+  entries: LedgerEntry[];
+  /** Answers to reserves, of this step and of those that waited. */
+  replies: ReserveReply[];
+  /** What the tenant is to be asked for. */
+  leaseRequest: LeaseRequest | null;
 }
 
 /** Adds an event at the step's time. */

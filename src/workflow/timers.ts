@@ -1,5 +1,7 @@
 import { failAttempt, loseAttempt } from "./attempts.ts";
-import { isFinalWorkflow, type Run, type TaskState } from "./run.ts";
+import { nextExpiryAt } from "./ledger.ts";
+import { nextAskAt } from "./reserve.ts";
+import { countSlots, isFinalWorkflow, type Run, type TaskState } from "./run.ts";
 import { beginRun } from "./schedule.ts";
 import { endRun } from "./finish.ts";
 import { offerTask, touch, wakeAt, type Step } from "./step.ts";
@@ -44,16 +46,17 @@ function timeoutOf(state: TaskState, graceMs: number): number {
 
 /** When the alarm must fire next, as a function of the state alone; Infinity when nothing is timed. O(live and retrying tasks). */
 export function nextWakeAt(run: Run, graceMs: number): number {
-  const { state, plan, index } = run;
+  const { state, plan } = run;
   // Ready tasks with a slot free: a step stopped before it had asked all their conditions.
-  const isCut = state.status === "running" && !state.isFailing && index.live.size < plan.maxConcurrency && hasReadyTask(run);
+  const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && hasReadyTask(run);
   return isCut ? (state.startedAt ?? 0) : nextTimerAt(run, graceMs);
 }
 
 function nextTimerAt(run: Run, graceMs: number): number {
   const { state, plan, index, tasks } = run;
-  if (isFinalWorkflow(state.status)) return Infinity;
-  let at = state.deadlineAt ?? Infinity;
+  const booksAt = nextExpiryAt(run.ledger);
+  if (isFinalWorkflow(state.status)) return booksAt;
+  let at = Math.min(state.deadlineAt ?? Infinity, booksAt, nextAskAt(run));
   if (state.status === "scheduled" && plan.startAt !== null) at = Math.min(at, plan.startAt);
   for (const task of index.live) at = Math.min(at, tasks[task]!.leaseUntil ?? Infinity, timeoutOf(tasks[task]!, graceMs));
   for (const task of index.retrying) at = Math.min(at, tasks[task]!.retryAt ?? Infinity);

@@ -1,24 +1,39 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
 import { cancelRun, pauseRun, resumeRun, retryTask } from "./commands.ts";
 import { claimAttempts, deadLetterAttempts, loseAttempts, renewAttempts, reportAttempts } from "./attempts.ts";
+import { closeCalls, settleUnreported } from "./budget.ts";
 import { finishIfDone } from "./finish.ts";
+import type { Bill } from "./ledger.ts";
+import { answerReserves, askForLease, takeLease, takeReserves, trimLeases } from "./reserve.ts";
+import type { LeaseAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isFinalWorkflow, type Run } from "./run.ts";
 import { scheduleReady, startRun } from "./schedule.ts";
 import type { Abilities, AttemptResult, Step } from "./step.ts";
 import { fireTimers } from "./timers.ts";
 
+/** `bills`: of all calls that the attempt made; none where it made none. They count also when it is not the live one any more. */
+export interface AttemptReport extends AttemptRef {
+  result: AttemptResult;
+  bills?: readonly Bill[];
+}
+
 export type RunInput =
   | { type: "create"; reused: readonly { task: number; outputBytes: number }[] }
   | { type: "claim"; refs: readonly AttemptRef[] }
   | { type: "renew"; refs: readonly AttemptRef[] }
-  | { type: "report"; reports: readonly (AttemptRef & { result: AttemptResult })[] }
+  | { type: "report"; reports: readonly AttemptReport[] }
   | { type: "lose"; refs: readonly AttemptRef[] }
   | { type: "deadLetter"; refs: readonly AttemptRef[] }
   | { type: "tick" }
   | { type: "pause" }
   | { type: "resume" }
   | { type: "cancel" }
-  | { type: "retryTask"; task: number };
+  | { type: "retryTask"; task: number }
+  | { type: "reserve"; requests: readonly ReserveRequest[] }
+  | { type: "lease"; day: number; revision: number; answer: LeaseAnswer }
+  | { type: "trim" }
+  /** Settles all that is held: the workflow is about to be forgotten. */
+  | { type: "closeBooks" };
 
 /**
  * Applies one input. Deterministic: the same run, input, now and answers give the same step.
@@ -26,9 +41,11 @@ export type RunInput =
  * a run whose step could not be saved must be thrown away and restored from the store.
  */
 export function transition(run: Run, input: RunInput, now: number, abilities: Abilities): Step {
-  const step: Step = { run, now, abilities, events: [], dispatches: [], touched: new Set(), isStateTouched: false, wakeBy: Infinity, accepted: [] };
+  const step: Step = { run, now, abilities, events: [], dispatches: [], touched: new Set(), isStateTouched: false, wakeBy: Infinity, accepted: [], entries: [], replies: [], leaseRequest: null };
   applyInput(step, input);
+  answerReserves(step);
   scheduleReady(step);
+  askForLease(step);
   finishIfDone(step);
   return step;
 }
@@ -36,6 +53,7 @@ export function transition(run: Run, input: RunInput, now: number, abilities: Ab
 function applyInput(step: Step, input: RunInput): void {
   if (input.type === "create") return startRun(step, input.reused);
   if (input.type === "retryTask") return retryTask(step, input.task);
+  keepBooks(step, input);
   if (isFinalWorkflow(step.run.state.status)) return;
   switch (input.type) {
     case "claim":
@@ -56,5 +74,23 @@ function applyInput(step: Step, input: RunInput): void {
       return resumeRun(step);
     case "cancel":
       return cancelRun(step);
+  }
+}
+
+/** What concerns money alone, and goes on after the end: late bills, calls that nobody reported, the tenant's budget. */
+function keepBooks(step: Step, input: RunInput): void {
+  switch (input.type) {
+    case "report":
+      return input.reports.forEach((report) => report.result.status !== "waiting" && closeCalls(step, report, report.bills ?? [], null));
+    case "tick":
+      return settleUnreported(step, step.now);
+    case "closeBooks":
+      return settleUnreported(step, Infinity);
+    case "reserve":
+      return takeReserves(step, input.requests);
+    case "lease":
+      return takeLease(step, input.day, input.revision, input.answer);
+    case "trim":
+      return trimLeases(step);
   }
 }

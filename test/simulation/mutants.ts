@@ -38,8 +38,8 @@ function mutant(name: string, file: string, from: string, to: string): Mutant {
 }
 
 export const MUTANTS: readonly Mutant[] = [
-  mutant("drops the fence", "attempts.ts", "state.attempt === ref.attempt && ", ""),
-  mutant("hears reports of tasks that are over", "attempts.ts", " && isLiveTask(state.status);", ";"),
+  mutant("drops the fence", "run.ts", "state.attempt === ref.attempt && ", ""),
+  mutant("hears reports of tasks that are over", "run.ts", " && isLiveTask(state.status);", ";"),
   mutant("grants an attempt again and again", "attempts.ts", `if (findLive(step, ref)?.status !== "queued") continue;
     markStarted`, `if (findLive(step, ref) === null) continue;
     markStarted`),
@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("renews leases for ever", "attempts.ts", "state.leaseUntil = step.now + step.abilities.settings.leaseMs;", "state.leaseUntil = Infinity;"),
   mutant("decrements a dependency twice", "settle-task.ts", "index.waitingOn[dependent]! -= 1;", "index.waitingOn[dependent]! -= 2;"),
   mutant("does not release a slot", "settle-task.ts", "    index.live.delete(task);\n", ""),
-  mutant("ignores maxConcurrency", "schedule.ts", "index.live.size + picked.length < plan.maxConcurrency", "true"),
+  mutant("ignores maxConcurrency", "schedule.ts", "countSlots(step.run) + picked.length < plan.maxConcurrency", "true"),
   mutant("never arms the alarm again", "timers.ts", "  wakeAt(step, nextTimerAt(run, step.abilities.settings.timeoutGraceMs));\n", ""),
   mutant("loses the timer of a retry", "attempts.ts", "  step.run.index.retrying.add(task);\n", ""),
   mutant("forgets after a restart what waits for a retry", "run.ts", "      index.retrying.add(id);\n", ""),
@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "starts tasks after a failure that ends the workflow",
     edits: [
       { file: "schedule.ts", from: `state.status === "running" && !state.isFailing && `, to: `state.status === "running" && ` },
-      { file: "schedule.ts", from: "if (run.state.isFailing) offerTask(step, task);\n    else ", to: "" },
+      { file: "schedule.ts", from: "if (run.state.isFailing) putBack(step, task);\n    else ", to: "" },
     ],
   },
   mutant("lifts the barrier of a wave early", "run.ts", "plan.graph.wave[task]! <= index.currentWave", "plan.graph.wave[task]! <= index.currentWave + 1"),

@@ -1,4 +1,5 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
+import { createBudgetState } from "../../src/workflow/budget-state.ts";
 import type { Run, RunPlan, RunState } from "../../src/workflow/run.ts";
 import { createTaskState } from "../../src/workflow/run.ts";
 import type { Abilities, AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
@@ -49,7 +50,7 @@ export class SimulatedObject {
   create(reused: readonly { task: number; outputBytes: number }[]): void {
     const { store, plan, clock, core } = this.#ports;
     if (store.isCreated) return;
-    const state: RunState = { status: "pending", createdAt: clock(), startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null };
+    const state: RunState = { status: "pending", createdAt: clock(), startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState() };
     this.#memory = { run: core.restoreRun(plan, state, plan.tasks.map(createTaskState)), lastSeq: 0 };
     this.#perform({ type: "create", reused });
   }

@@ -1,3 +1,4 @@
+import { NO_CAP } from "../../src/workflow/ledger.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
 import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { AgentKind, RunPlan } from "../../src/workflow/run.ts";
@@ -87,6 +88,7 @@ export function planOf(scenario: Scenario): RunPlan {
       hasWhen: task.when !== null,
       timeoutMs: task.timeoutMs,
       retry: task.retry,
+      cap: null,
     })),
     graph,
     maxConcurrency: scenario.maxConcurrency,
@@ -94,5 +96,6 @@ export function planOf(scenario: Scenario): RunPlan {
     onFailure: scenario.onFailure,
     startAt: scenario.startAtMs === null ? null : EPOCH_MS + scenario.startAtMs,
     deadlineMs: scenario.deadlineMs,
+    cap: NO_CAP,
   };
 }

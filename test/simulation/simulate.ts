@@ -130,5 +130,6 @@ function createAbilities(scenario: Scenario, random: () => number): Abilities {
     evaluateResult: () => (scenario.isResultBroken ? EXPRESSION_FAILED : null),
     random,
     settings: scenario.settings,
+    leaseChunkNanoUsd: 0,
   };
 }

@@ -1,7 +1,9 @@
 import type { FailureCode } from "../../src/errors.ts";
 import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
+import { createBudgetState } from "../../src/workflow/budget-state.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
+import { NO_CAP, type Cap } from "../../src/workflow/ledger.ts";
 import { createTaskState, restoreRun, type AgentKind, type Run, type RunPlan } from "../../src/workflow/run.ts";
 import { RetryPolicy } from "../../src/workflow/spec.ts";
 import type { AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
@@ -16,6 +18,7 @@ export interface TaskOptions {
   when?: boolean | "broken";
   timeoutMs?: number;
   retry?: Partial<RetryPolicy>;
+  cap?: Cap;
 }
 
 export interface RunOptions extends Partial<Omit<RunPlan, "tasks" | "graph">> {
@@ -45,7 +48,7 @@ export class CoreRun {
     this.#tasks = tasks;
     this.#options = options;
     const state = { status: "pending", createdAt: START, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null } as const;
-    this.run = restoreRun(planTasks(tasks, options), { ...state }, this.#names.map(createTaskState));
+    this.run = restoreRun(planTasks(tasks, options), { ...state, budget: createBudgetState() }, this.#names.map(createTaskState));
     this.last = this.apply({ type: "create", reused: (options.reused ?? []).map((name) => ({ task: this.id(name), outputBytes: 2 })) });
   }
 
@@ -60,6 +63,7 @@ export class CoreRun {
       evaluateResult: () => (isResultBroken ? broken : null),
       random: () => random,
       settings: { ...DIRECT, ...settings },
+      leaseChunkNanoUsd: 0,
     });
     this.events.push(...this.last.events);
     this.dispatches.push(...this.last.dispatches);
@@ -130,7 +134,7 @@ function planTasks(tasks: Record<string, TaskOptions>, options: RunOptions): Run
   const names = Object.keys(tasks);
   const graph = buildGraph(Object.values(tasks).map(({ after = [] }) => after.map((name) => names.indexOf(name))));
   if ("cycle" in graph) throw new Error("a cycle");
-  const { name = null, maxConcurrency = 100, scheduling = "eager", onFailure = "fail", startAt = null, deadlineMs = null } = options;
+  const { name = null, maxConcurrency = 100, scheduling = "eager", onFailure = "fail", startAt = null, deadlineMs = null, cap = NO_CAP } = options;
   return {
     name,
     tasks: Object.entries(tasks).map(([id, task]) => ({
@@ -140,6 +144,7 @@ function planTasks(tasks: Record<string, TaskOptions>, options: RunOptions): Run
       hasWhen: task.when !== undefined,
       timeoutMs: task.timeoutMs ?? 60_000,
       retry: RetryPolicy.parse({ jitter: false, ...task.retry }),
+      cap: task.cap ?? null,
     })),
     graph,
     maxConcurrency,
@@ -147,5 +152,6 @@ function planTasks(tasks: Record<string, TaskOptions>, options: RunOptions): Run
     onFailure,
     startAt,
     deadlineMs,
+    cap,
   };
 }

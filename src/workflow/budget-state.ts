@@ -1,0 +1,45 @@
+import type { Amount, CallRef } from "./ledger.ts";
+
+/** What is stored of a workflow's budget beside its calls and reservations. */
+export interface BudgetState {
+  /** A provider ignored the cap that it was sent: nothing more is reserved. */
+  isBlocked: boolean;
+  /** The highest of the warnings given, in percent of the cap. */
+  warnedPercent: number;
+  /** Nano-dollars of the tenant's budget that may be spent, by UTC day. */
+  leases: Record<string, number>;
+  /** Counts what the tenant was asked and told, so that late messages can be known. */
+  revision: number;
+}
+
+/** A request for budget that could not be answered yet. */
+export interface WaitingReserve {
+  ref: CallRef;
+  need: Amount;
+  /** The UTC day for which the tenant answered since this began to wait, or since it was asked again; null: not yet. */
+  answeredFor: number | null;
+  /** Others may give back what the tenant has not left. */
+  mayGrow: boolean;
+}
+
+/** What waits for budget. In memory only: executors and the object itself ask again. */
+export interface BudgetWaiting {
+  /** Calls of live attempts, by name. */
+  requests: Map<string, WaitingReserve>;
+  /** Tasks that may not start before their own budget is held. */
+  tasks: Map<number, WaitingReserve>;
+  /** Until when the tenant is known to have no budget. */
+  unlimitedUntil: number;
+  /** Revision of the question that the tenant has not answered yet. */
+  asked: number | null;
+  /** Not before this is the tenant asked again for what it had not. */
+  askAgainAt: number;
+}
+
+export function createBudgetState(): BudgetState {
+  return { isBlocked: false, warnedPercent: 0, leases: {}, revision: 0 };
+}
+
+export function createBudgetWaiting(): BudgetWaiting {
+  return { requests: new Map(), tasks: new Map(), unlimitedUntil: 0, asked: null, askAgainAt: 0 };
+}

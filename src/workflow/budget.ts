@@ -1,0 +1,94 @@
+import type { AttemptRef } from "../consumer/work-order.ts";
+import { assumeExpired, dayOf, listOpen, orphan, release, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
+import { isLiveAttempt, type Run } from "./run.ts";
+import { emit, wakeAt, type Step } from "./step.ts";
+
+/** How long after the end of its lease an attempt's calls may still bill (contract). */
+export const ORPHAN_GRACE_MS = 30_000;
+/** Percent of a cap at whose spending the workflow warns (contract). */
+const WARNINGS_PERCENT = [50, 80, 95];
+const NANO = 1_000_000_000;
+
+/** Enters an attempt's bills, also of one that is over, and frees what its other calls hold, but for the call `keep`. */
+export function closeCalls(step: Step, ref: AttemptRef, bills: readonly Bill[], keep: number | null): void {
+  const { ledger } = step.run;
+  if (bills.length === 0 && !ledger.open.has(ref.task)) return;
+  const isLate = !isLiveAttempt(step.run, ref);
+  for (const bill of bills) {
+    const call: CallRef = { task: ref.task, attempt: ref.attempt, call: bill.call };
+    const held = listOpen(ledger, ref).find((reservation) => reservation.call === bill.call);
+    const entry = settle(ledger, call, bill, dayOf(step.now), isLate);
+    if (entry === null) continue;
+    record(step, entry, bill);
+    if (held !== undefined && (bill.nanoUsd > held.nanoUsd || bill.tokens > held.tokens)) noteOverrun(step, call, bill);
+  }
+  for (const reservation of listOpen(ledger, ref)) {
+    if (reservation.call === keep) continue;
+    const entry = release(ledger, reservation);
+    if (entry !== null) record(step, entry, { nanoUsd: 0, tokens: 0 });
+  }
+  warn(step, ref);
+}
+
+/** From the end of an attempt that nobody reported, its calls may bill for a while yet. */
+export function orphanCalls(step: Step, ref: AttemptRef, leaseUntil: number | null): void {
+  if (!step.run.ledger.open.has(ref.task)) return;
+  const expiresAt = Math.max(step.now, leaseUntil ?? 0) + ORPHAN_GRACE_MS;
+  for (const entry of orphan(step.run.ledger, ref, expiresAt)) {
+    step.entries.push(entry);
+    wakeAt(step, expiresAt);
+  }
+}
+
+/** Settles in full what nobody reported until now; `until` = Infinity: everything that is held. */
+export function settleUnreported(step: Step, until: number): void {
+  for (const entry of assumeExpired(step.run.ledger, until)) {
+    record(step, entry, entry.spent);
+    warn(step, entry);
+  }
+}
+
+/** Notes an entry, and tells what it did: `amount` is what is held or was billed. */
+export function record(step: Step, entry: LedgerEntry, amount: Amount): void {
+  step.entries.push(entry);
+  const type = entry.kind === "reserve" || entry.kind === "resize" ? "budget.reserved" : "budget.settled";
+  emit(step, type, describeAmount(step.run, entry, amount), entry.task);
+}
+
+/** The data of budget events: an amount, and the workflow's totals after it. */
+export function describeAmount(run: Run, { task, attempt }: AttemptRef, { nanoUsd, tokens }: Amount) {
+  const { spent, reserved } = run.ledger.workflow;
+  return {
+    taskId: run.plan.tasks[task]!.id,
+    attempt,
+    usd: nanoUsd / NANO,
+    tokens,
+    workflow: { spentUsd: spent.nanoUsd / NANO, reservedUsd: reserved.nanoUsd / NANO, spentTokens: spent.tokens, reservedTokens: reserved.tokens },
+  };
+}
+
+/** The estimate was too low, which the next one learns from; but where the cap that was sent was ignored, no cap can hold, and nothing more is reserved. */
+function noteOverrun(step: Step, ref: CallRef, bill: Bill): void {
+  const { ledger, state } = step.run;
+  emit(step, "budget.overrun", describeAmount(step.run, ref, bill), ref.task);
+  if (bill.isOverCap !== true || (ledger.cap.nanoUsd === null && ledger.cap.tokens === null)) return;
+  state.budget.isBlocked = true;
+  step.isStateTouched = true;
+}
+
+/** Warns once at each mark that the spending passes. */
+function warn(step: Step, ref: AttemptRef): void {
+  const { ledger, state } = step.run;
+  const { spent } = ledger.workflow;
+  const percent = Math.max(percentOf(spent.nanoUsd, ledger.cap.nanoUsd), percentOf(spent.tokens, ledger.cap.tokens));
+  for (const mark of WARNINGS_PERCENT) {
+    if (percent < mark || state.budget.warnedPercent >= mark) continue;
+    state.budget.warnedPercent = mark;
+    step.isStateTouched = true;
+    emit(step, "budget.warning", { ...describeAmount(step.run, ref, spent), percent: mark }, ref.task);
+  }
+}
+
+function percentOf(used: number, cap: number | null): number {
+  return cap === null || cap === 0 ? 0 : (used / cap) * 100;
+}

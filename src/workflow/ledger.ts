@@ -1,0 +1,285 @@
+import type { AttemptRef } from "../consumer/work-order.ts";
+
+/** Integer nano-dollars (1e-9 USD), and tokens: input and output together, cached and reasoning included. */
+export interface Amount {
+  nanoUsd: number;
+  tokens: number;
+}
+
+/** A hard ceiling; null: none. */
+export interface Cap {
+  nanoUsd: number | null;
+  tokens: number | null;
+}
+
+/** Names one call of an attempt: `call` counts from 0, billed or not. Every entry of the ledger carries it. */
+export interface CallRef extends AttemptRef {
+  call: number;
+}
+
+/** What is held for a call that may bill. */
+export interface Reservation extends CallRef, Amount {
+  /** The UTC day (Unix ms / 86,400,000) that it counts to. */
+  day: number;
+  /** When it is settled in full if nobody reports (Unix ms); null while its attempt lives. */
+  expiresAt: number | null;
+}
+
+/** What a call did bill. `isOverCap`: more output than the cap that was sent, so caps cannot hold this provider. */
+export interface Bill extends Amount {
+  call: number;
+  isOverCap?: boolean;
+}
+
+/**
+ * One change of the books; the sum of all entries is the balance. `assume`: no report came, so the call is settled in full;
+ * `correct`: a report came after that. `orphan` moves nothing: it says from when on the call cannot bill any more.
+ */
+export interface LedgerEntry extends CallRef {
+  kind: "reserve" | "resize" | "settle" | "release" | "orphan" | "assume" | "correct";
+  day: number;
+  reserved: Amount;
+  spent: Amount;
+  /** Of a call's bill: its attempt was not the live one any more. */
+  isLate: boolean;
+  /** Of `orphan`. */
+  expiresAt: number | null;
+}
+
+interface Account {
+  spent: Amount;
+  reserved: Amount;
+}
+
+/** What one UTC day has cost, and how much of the tenant's budget the workflow may spend on it; null: nothing was leased. */
+export interface DayAccount {
+  spentNanoUsd: number;
+  reservedNanoUsd: number;
+  leasedNanoUsd: number | null;
+}
+
+/** The books of one workflow in memory. Everything but `leases` follows from the stored calls and reservations. */
+export interface Ledger {
+  cap: Cap;
+  taskCaps: ReadonlyMap<number, Cap>;
+  workflow: Account;
+  /** Of tasks with a cap of their own. */
+  tasks: Map<number, Account>;
+  days: Map<number, DayAccount>;
+  /** Reservations that hold money, and those settled in full for want of a report, by task. */
+  open: Map<number, Reservation[]>;
+  assumed: Map<number, Reservation[]>;
+  /** Names of the calls whose bill is in the books. */
+  settled: Set<string>;
+}
+
+/** What is stored of a workflow's calls: enough to rebuild the books. Bills that were assumed are also among `bills`. */
+export interface StoredBooks {
+  bills: readonly (CallRef & Amount & { day: number })[];
+  open: readonly Reservation[];
+  assumed: readonly Reservation[];
+  leases: Readonly<Record<string, number>>;
+}
+
+/** The books of a workflow that has made no call. */
+export const EMPTY_BOOKS: Omit<StoredBooks, "leases"> = { bills: [], open: [], assumed: [] };
+
+const NOTHING: Amount = { nanoUsd: 0, tokens: 0 };
+const DAY_MS = 86_400_000;
+export const NO_CAP: Cap = { nanoUsd: null, tokens: null };
+
+export function dayOf(now: number): number {
+  return Math.floor(now / DAY_MS);
+}
+
+export function nameCall({ task, attempt, call }: CallRef): string {
+  return `${task}.${attempt}.${call}`;
+}
+
+export function openLedger(cap: Cap, taskCaps: ReadonlyMap<number, Cap>, books: StoredBooks): Ledger {
+  const ledger: Ledger = { cap, taskCaps, workflow: createAccount(), tasks: new Map(), days: new Map(), open: new Map(), assumed: new Map(), settled: new Set() };
+  for (const [day, leased] of Object.entries(books.leases)) accountOfDay(ledger, Number(day)).leasedNanoUsd = leased;
+  for (const bill of books.bills) {
+    ledger.settled.add(nameCall(bill));
+    move(ledger, bill.task, bill.day, NOTHING, bill);
+  }
+  for (const reservation of books.open) {
+    addTo(ledger.open, { ...reservation });
+    move(ledger, reservation.task, reservation.day, reservation, NOTHING);
+  }
+  for (const reservation of books.assumed) addTo(ledger.assumed, { ...reservation });
+  return ledger;
+}
+
+/** Whether `need` may be held now, could be once all other reservations are released, or not at all. */
+export function judgeReserve(ledger: Ledger, { task, attempt, call }: CallRef, need: Amount): "fits" | "waits" | "never" {
+  const held = find(ledger.open, { task, attempt, call }) ?? NOTHING;
+  let verdict: "fits" | "waits" = "fits";
+  for (const { account, cap } of accountsOf(ledger, task)) {
+    for (const unit of ["nanoUsd", "tokens"] as const) {
+      const most = cap[unit];
+      if (most === null) continue;
+      if (account.spent[unit] + need[unit] > most) return "never";
+      if (account.spent[unit] + account.reserved[unit] - held[unit] + need[unit] > most) verdict = "waits";
+    }
+  }
+  return verdict;
+}
+
+/** What a call of the task could hold at most, once all other reservations are released; null where nothing binds. */
+export function findRoom(ledger: Ledger, task: number): Cap {
+  const room: Cap = { nanoUsd: null, tokens: null };
+  for (const { account, cap } of accountsOf(ledger, task)) {
+    for (const unit of ["nanoUsd", "tokens"] as const) {
+      const most = cap[unit];
+      if (most !== null) room[unit] = Math.min(room[unit] ?? Infinity, Math.max(0, most - account.spent[unit]));
+    }
+  }
+  return room;
+}
+
+/** Holds an amount for a call, or changes what is held. The caller has judged that it fits. A repetition changes nothing and gives null. */
+export function reserve(ledger: Ledger, ref: CallRef, need: Amount, day: number): LedgerEntry | null {
+  const known = find(ledger.open, ref);
+  if (known === undefined) {
+    addTo(ledger.open, { ...pick(ref), nanoUsd: need.nanoUsd, tokens: need.tokens, day, expiresAt: null });
+    return enter(ledger, "reserve", ref, day, need, NOTHING);
+  }
+  const change = { nanoUsd: need.nanoUsd - known.nanoUsd, tokens: need.tokens - known.tokens };
+  if (change.nanoUsd === 0 && change.tokens === 0) return null;
+  known.nanoUsd = need.nanoUsd;
+  known.tokens = need.tokens;
+  return enter(ledger, "resize", ref, known.day, change, NOTHING);
+}
+
+/** Enters a call's bill, whether something was held for it, its full amount was assumed, or nothing is known of it. Null when it is in the books already. */
+export function settle(ledger: Ledger, ref: CallRef, bill: Amount, today: number, isLate: boolean): LedgerEntry | null {
+  const assumed = takeFrom(ledger.assumed, ref);
+  if (assumed !== null) {
+    const change = { nanoUsd: bill.nanoUsd - assumed.nanoUsd, tokens: bill.tokens - assumed.tokens };
+    return { ...enter(ledger, "correct", ref, assumed.day, NOTHING, change), isLate: true };
+  }
+  const name = nameCall(ref);
+  if (ledger.settled.has(name)) return null;
+  ledger.settled.add(name);
+  const held = takeFrom(ledger.open, ref);
+  return { ...enter(ledger, "settle", ref, held?.day ?? today, negate(held ?? NOTHING), bill), isLate };
+}
+
+/** Frees what is held for a call that billed nothing. */
+export function release(ledger: Ledger, ref: CallRef): LedgerEntry | null {
+  const held = takeFrom(ledger.open, ref);
+  return held === null ? null : enter(ledger, "release", ref, held.day, negate(held), NOTHING);
+}
+
+/** The reservations of an attempt. */
+export function listOpen(ledger: Ledger, { task, attempt }: AttemptRef): readonly Reservation[] {
+  return (ledger.open.get(task) ?? []).filter((reservation) => reservation.attempt === attempt);
+}
+
+/** Notes until when the calls of an attempt that ended without a report may still bill. */
+export function orphan(ledger: Ledger, ref: AttemptRef, expiresAt: number): LedgerEntry[] {
+  return listOpen(ledger, ref).flatMap((reservation) => {
+    if (reservation.expiresAt !== null) return [];
+    reservation.expiresAt = expiresAt;
+    return [{ ...enter(ledger, "orphan", reservation, reservation.day, NOTHING, NOTHING), expiresAt }];
+  });
+}
+
+/** Settles in full what nobody reported in time; `now` = Infinity settles all. O(open reservations). */
+export function assumeExpired(ledger: Ledger, now: number): LedgerEntry[] {
+  const due = [...ledger.open.values()].flat().filter(({ expiresAt }) => now === Infinity || (expiresAt !== null && expiresAt <= now));
+  return due.map((reservation) => {
+    takeFrom(ledger.open, reservation);
+    addTo(ledger.assumed, reservation);
+    ledger.settled.add(nameCall(reservation));
+    return enter(ledger, "assume", reservation, reservation.day, negate(reservation), reservation);
+  });
+}
+
+/** When the next reservation without a living attempt is settled in full; Infinity when there is none. O(open reservations). */
+export function nextExpiryAt(ledger: Ledger): number {
+  let at = Infinity;
+  for (const reservations of ledger.open.values()) for (const { expiresAt } of reservations) at = Math.min(at, expiresAt ?? Infinity);
+  return at;
+}
+
+/** The day's account, made when there is none. */
+export function accountOfDay(ledger: Ledger, day: number): DayAccount {
+  const account = ledger.days.get(day) ?? { spentNanoUsd: 0, reservedNanoUsd: 0, leasedNanoUsd: null };
+  ledger.days.set(day, account);
+  return account;
+}
+
+/** How much more of the tenant's budget has to be leased before `need` fits a day; 0 when it fits. */
+export function missingLease(ledger: Ledger, ref: CallRef, day: number, need: Amount): number {
+  const held = find(ledger.open, ref);
+  const { spentNanoUsd, reservedNanoUsd, leasedNanoUsd } = accountOfDay(ledger, day);
+  return Math.max(0, spentNanoUsd + reservedNanoUsd - (held?.nanoUsd ?? 0) + need.nanoUsd - (leasedNanoUsd ?? 0));
+}
+
+function* accountsOf(ledger: Ledger, task: number): Generator<{ account: Account; cap: Cap }> {
+  yield { account: ledger.workflow, cap: ledger.cap };
+  const cap = ledger.taskCaps.get(task);
+  if (cap !== undefined) yield { account: accountOfTask(ledger, task), cap };
+}
+
+function accountOfTask(ledger: Ledger, task: number): Account {
+  const account = ledger.tasks.get(task) ?? createAccount();
+  ledger.tasks.set(task, account);
+  return account;
+}
+
+function createAccount(): Account {
+  return { spent: { ...NOTHING }, reserved: { ...NOTHING } };
+}
+
+function enter(ledger: Ledger, kind: LedgerEntry["kind"], ref: CallRef, day: number, reserved: Amount, spent: Amount): LedgerEntry {
+  move(ledger, ref.task, day, reserved, spent);
+  return { kind, ...pick(ref), day, reserved: amountOf(reserved), spent: amountOf(spent), isLate: false, expiresAt: null };
+}
+
+function move(ledger: Ledger, task: number, day: number, reserved: Amount, spent: Amount): void {
+  const accounts = ledger.taskCaps.has(task) ? [ledger.workflow, accountOfTask(ledger, task)] : [ledger.workflow];
+  for (const account of accounts) {
+    for (const unit of ["nanoUsd", "tokens"] as const) {
+      account.reserved[unit] += reserved[unit];
+      account.spent[unit] += spent[unit];
+    }
+  }
+  const daily = accountOfDay(ledger, day);
+  daily.reservedNanoUsd += reserved.nanoUsd;
+  daily.spentNanoUsd += spent.nanoUsd;
+}
+
+function pick({ task, attempt, call }: CallRef): CallRef {
+  return { task, attempt, call };
+}
+
+function amountOf({ nanoUsd, tokens }: Amount): Amount {
+  return { nanoUsd, tokens };
+}
+
+function negate({ nanoUsd, tokens }: Amount): Amount {
+  return { nanoUsd: 0 - nanoUsd, tokens: 0 - tokens };
+}
+
+function find(reservations: Map<number, Reservation[]>, ref: CallRef): Reservation | undefined {
+  return reservations.get(ref.task)?.find(({ attempt, call }) => attempt === ref.attempt && call === ref.call);
+}
+
+function addTo(reservations: Map<number, Reservation[]>, reservation: Reservation): void {
+  const known = reservations.get(reservation.task);
+  if (known === undefined) reservations.set(reservation.task, [reservation]);
+  else known.push(reservation);
+}
+
+function takeFrom(reservations: Map<number, Reservation[]>, ref: CallRef): Reservation | null {
+  const found = find(reservations, ref);
+  if (found === undefined) return null;
+  const rest = reservations.get(ref.task)!.filter((reservation) => reservation !== found);
+  if (rest.length === 0) reservations.delete(ref.task);
+  else reservations.set(ref.task, rest);
+  return found;
+}
+

@@ -1,0 +1,186 @@
+import type { Failure } from "../errors.ts";
+import type { WaitingReserve } from "./budget-state.ts";
+import { closeCalls, record } from "./budget.ts";
+import { accountOfDay, dayOf, findRoom, judgeReserve, missingLease, nameCall, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
+import type { LeaseAnswer, ReserveAnswer, ReserveRequest } from "./reserve-port.ts";
+import { isLiveAttempt, type Run } from "./run.ts";
+import { failTask } from "./settle-task.ts";
+import { offerTask, wakeAt, type Step } from "./step.ts";
+
+/** How long a tenant without a budget is taken to have none. */
+const UNLIMITED_MS = 30_000;
+/** When a tenant whose budget others hold, or that could not be reached, is asked again. */
+const ASK_AGAIN_MS = 1_000;
+const NANO = 1_000_000_000;
+const NO_ROOM: Cap = { nanoUsd: 0, tokens: 0 };
+
+/** Takes requests of live attempts; they are answered at the end of the step, or wait. */
+export function takeReserves(step: Step, requests: readonly ReserveRequest[]): void {
+  const { run } = step;
+  for (const request of requests) {
+    if (!isLiveAttempt(run, request)) {
+      step.replies.push({ ref: refOf(request), answer: { kind: "gone" } });
+      continue;
+    }
+    closeCalls(step, request, request.bills, request.call);
+    run.waiting.requests.set(nameCall(request), { ref: refOf(request), need: { nanoUsd: request.nanoUsd, tokens: request.tokens }, answeredFor: null, mayGrow: false });
+  }
+}
+
+/** Answers the requests that can be answered now, the most urgent first. O(waiting), which are at most `maxConcurrency`. */
+export function answerReserves(step: Step): void {
+  const { run } = step;
+  const { requests, tasks } = run.waiting;
+  for (const waiting of byUrgency(run, requests.values())) {
+    const answer = isLiveAttempt(run, waiting.ref) ? answerReserve(step, waiting) : ({ kind: "gone" } as const);
+    if (answer === null) continue;
+    requests.delete(nameCall(waiting.ref));
+    step.replies.push({ ref: waiting.ref, answer });
+  }
+  for (const waiting of byUrgency(run, tasks.values())) {
+    const { task } = waiting.ref;
+    const isOver = run.tasks[task]!.status !== "pending" || run.state.isFailing;
+    const verdict = isOver ? null : judge(step, waiting);
+    if (verdict === "waits") continue;
+    tasks.delete(task);
+    if (verdict === "fits") offerTask(step, task);
+    else if (verdict !== null) failTask(step, task, failExhausted(waiting.need, verdict));
+  }
+}
+
+function answerReserve(step: Step, waiting: WaitingReserve): ReserveAnswer | null {
+  const verdict = judge(step, waiting);
+  if (verdict === "waits") return null;
+  if (verdict === "fits") {
+    hold(step, waiting.ref, waiting.need);
+    return { kind: "granted" };
+  }
+  return { kind: "refused", room: verdict };
+}
+
+/**
+ * Before a task starts whose agent prices its own work, all that is left of the task's budget is held (a task without one holds nothing).
+ * True: it may start. False: it waits for what others hold, or has failed because it can never have it.
+ */
+export function holdTaskBudget(step: Step, task: number): boolean {
+  const { run } = step;
+  const cap = run.ledger.taskCaps.get(task);
+  if (cap === undefined || run.plan.tasks[task]!.kind !== "http") return true;
+  const spent = run.ledger.tasks.get(task)?.spent ?? { nanoUsd: 0, tokens: 0 };
+  const need: Amount = { nanoUsd: Math.max(0, (cap.nanoUsd ?? 0) - spent.nanoUsd), tokens: Math.max(0, (cap.tokens ?? 0) - spent.tokens) };
+  const isUsedUp = (spent.nanoUsd > 0 && cap.nanoUsd !== null && need.nanoUsd === 0) || (cap.tokens !== null && need.tokens === 0);
+  const waiting: WaitingReserve = { ref: { task, attempt: run.tasks[task]!.attempt + 1, call: 0 }, need, answeredFor: null, mayGrow: false };
+  const verdict = isUsedUp ? NO_ROOM : judge(step, waiting);
+  if (verdict === "waits") {
+    run.waiting.tasks.set(task, waiting);
+    return false;
+  }
+  if (verdict === "fits") {
+    hold(step, waiting.ref, need);
+    return true;
+  }
+  failTask(step, task, failExhausted(need, verdict));
+  return false;
+}
+
+/** Why a call or task whose least need is more than can be had is not run; `details` has the figures. */
+export function failExhausted(need: Amount, room: Cap): Failure {
+  const left = [...(room.nanoUsd === null ? [] : [`$${room.nanoUsd / NANO}`]), ...(room.tokens === null ? [] : [`${room.tokens} tokens`])].join(" and ");
+  return {
+    code: "budget_exhausted",
+    message: `the budget is used up: $${need.nanoUsd / NANO} and ${need.tokens} tokens are needed at least, and ${left} can be had; raise the budget or ask for less`,
+    retryable: false,
+    details: { neededUsd: need.nanoUsd / NANO, neededTokens: need.tokens, remainingUsd: room.nanoUsd === null ? null : room.nanoUsd / NANO, remainingTokens: room.tokens },
+  };
+}
+
+/** Whether the request fits now, has to wait, or what would fit at most. */
+function judge(step: Step, { ref, need, answeredFor, mayGrow }: WaitingReserve): "fits" | "waits" | Cap {
+  const { run, now } = step;
+  const { ledger, waiting, state } = run;
+  if (state.budget.isBlocked) return NO_ROOM;
+  const verdict = judgeReserve(ledger, ref, need);
+  if (verdict === "never") return findRoom(ledger, ref.task);
+  if (verdict === "waits") return "waits";
+  const day = dayOf(now);
+  if (need.nanoUsd === 0 || now < waiting.unlimitedUntil || missingLease(ledger, ref, day, need) === 0) return "fits";
+  if (answeredFor !== day || mayGrow) return "waits";
+  const { spentNanoUsd, leasedNanoUsd } = accountOfDay(ledger, day);
+  const most = Math.max(0, (leasedNanoUsd ?? 0) - spentNanoUsd);
+  if (need.nanoUsd <= most) return "waits";
+  const room = findRoom(ledger, ref.task);
+  return { ...room, nanoUsd: Math.min(room.nanoUsd ?? Infinity, most) };
+}
+
+function hold(step: Step, ref: CallRef, need: Amount): void {
+  const entry = reserve(step.run.ledger, ref, need, dayOf(step.now));
+  if (entry !== null) record(step, entry, need);
+}
+
+/** Asks the tenant for what the waiting requests lack, one request at a time. */
+export function askForLease(step: Step): void {
+  const { run, now } = step;
+  const { waiting, ledger, state } = run;
+  if (waiting.requests.size + waiting.tasks.size === 0 || waiting.asked !== null || now < waiting.unlimitedUntil) return;
+  const day = dayOf(now);
+  const lacking = [...waiting.requests.values(), ...waiting.tasks.values()].filter(
+    ({ ref, need, answeredFor, mayGrow }) => need.nanoUsd > 0 && (answeredFor !== day || (mayGrow && now >= waiting.askAgainAt)) && judgeReserve(ledger, ref, need) === "fits" && missingLease(ledger, ref, day, need) > 0,
+  );
+  if (lacking.length === 0) {
+    wakeAt(step, nextAskAt(run));
+    return;
+  }
+  const { spentNanoUsd, reservedNanoUsd } = accountOfDay(ledger, day);
+  const used = spentNanoUsd + reservedNanoUsd;
+  const needed = used + lacking[0]!.need.nanoUsd;
+  const all = lacking.reduce((sum, { need }) => sum + need.nanoUsd, used);
+  const most = ledger.cap.nanoUsd === null ? Infinity : ledger.cap.nanoUsd - ledger.workflow.spent.nanoUsd + spentNanoUsd;
+  state.budget.revision += 1;
+  step.isStateTouched = true;
+  waiting.asked = state.budget.revision;
+  for (const request of lacking) request.answeredFor = null;
+  step.leaseRequest = { day, neededNanoUsd: needed, wantedNanoUsd: Math.max(needed, Math.min(most, Math.max(all, used + step.abilities.leaseChunkNanoUsd))), revision: waiting.asked };
+}
+
+/** Takes the tenant's answer. If the tenant was told something after the question, what it granted may be given back already, and it is asked again. */
+export function takeLease(step: Step, day: number, revision: number, answer: LeaseAnswer): void {
+  const { run, now } = step;
+  const { waiting, state } = run;
+  if (waiting.asked !== revision) return;
+  waiting.asked = null;
+  if (state.budget.revision !== revision) return;
+  waiting.askAgainAt = now + ASK_AGAIN_MS;
+  if (answer.kind === "unlimited") waiting.unlimitedUntil = now + UNLIMITED_MS;
+  if (answer.kind === "leased") setLease(step, day, answer.leasedNanoUsd);
+  const mayGrow = answer.kind === "failed" || (answer.kind === "leased" && answer.mayGrow);
+  for (const request of [...waiting.requests.values(), ...waiting.tasks.values()]) Object.assign(request, { answeredFor: day, mayGrow });
+}
+
+/** Gives back what is leased and neither spent nor held. */
+export function trimLeases(step: Step): void {
+  for (const [day, account] of step.run.ledger.days) {
+    const used = account.spentNanoUsd + account.reservedNanoUsd;
+    if (account.leasedNanoUsd !== null && account.leasedNanoUsd > used) setLease(step, day, used);
+  }
+}
+
+/** When the tenant is to be asked again; Infinity when nobody waits for that. */
+export function nextAskAt({ waiting }: Run): number {
+  if (waiting.asked !== null) return Infinity;
+  const hopeful = [...waiting.requests.values(), ...waiting.tasks.values()].some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow);
+  return hopeful ? waiting.askAgainAt : Infinity;
+}
+
+function setLease(step: Step, day: number, leasedNanoUsd: number): void {
+  accountOfDay(step.run.ledger, day).leasedNanoUsd = leasedNanoUsd;
+  step.run.state.budget.leases[String(day)] = leasedNanoUsd;
+  step.isStateTouched = true;
+}
+
+function byUrgency(run: Run, waiting: Iterable<WaitingReserve>): WaitingReserve[] {
+  return [...waiting].sort((left, right) => run.plan.tasks[left.ref.task]!.rank - run.plan.tasks[right.ref.task]!.rank);
+}
+
+function refOf({ task, attempt, call }: CallRef): CallRef {
+  return { task, attempt, call };
+}
