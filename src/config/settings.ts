@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { TaskType } from "../workflow/agent.ts";
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TIMEOUT_MS, MAX_ATTEMPT_TIMEOUT_MS, RetryPolicy } from "../workflow/spec.ts";
+import { BudgetSettings } from "./budget-settings.ts";
 import { RoutingSettings } from "./routing-settings.ts";
 
 /** A key of the replicated store takes one write a second. */
@@ -17,10 +18,6 @@ const Orchestration = z.strictObject({
   maxAttempts: z.int().min(1).max(100).default(RETRY_DEFAULTS.maxAttempts).describe("Attempts for transient failures, of tasks that do not say"),
   retryInitialMs: z.int().min(0).max(3_600_000).default(RETRY_DEFAULTS.initialMs).describe("Wait before the first retry, of tasks that do not say"),
   retryMaxMs: z.int().min(0).max(86_400_000).default(RETRY_DEFAULTS.maxMs).describe("Longest wait before a retry, of tasks that do not say"),
-});
-
-const Budgets = z.strictObject({
-  baselineModel: z.string().min(1).max(200).nullable().default(null).describe("The model that costs are compared with (baselineUsd, savedPercent); null: the strong tier's first"),
 });
 
 /** Reduction of context is no part of attempts yet, so nothing can be set. */
@@ -71,7 +68,7 @@ const Retention = z.strictObject({
 
 const Groups = z.strictObject({
   orchestration: Orchestration.prefault({}).describe("Whether and how calls are routed, and what tasks do that do not say"),
-  budgets: Budgets.prefault({}).describe("Money and tokens"),
+  budgets: BudgetSettings.prefault({}).describe("Money and tokens"),
   compression: Compression.prefault({}).describe("Reduction of context"),
   routing: Routing.prefault({}).describe("Choice of tiers and models"),
   classification: Classification.prefault({}).describe("Recognition of task types"),
@@ -81,9 +78,10 @@ const Groups = z.strictObject({
 });
 
 /** All settings, nested by group. Every default of the service is here or is a field's default in the contract of a request. */
-export const Settings = Groups.superRefine(({ orchestration, routing, dispatch }, context) => {
+export const Settings = Groups.superRefine(({ orchestration, budgets, routing, dispatch }, context) => {
   const refuse = (path: string, message: string) => context.addIssue({ code: "custom", path: path.split("."), message });
   if (orchestration.retryInitialMs > orchestration.retryMaxMs) refuse("orchestration.retryInitialMs", "must be at most retryMaxMs");
+  if (budgets.minTaskTokens > budgets.maxTaskTokens) refuse("budgets.minTaskTokens", "must be at most maxTaskTokens");
   if (routing.weakMaxScore > routing.baseMaxScore) refuse("routing.weakMaxScore", "must be at most baseMaxScore");
   if (routing.mediumContextTokens > routing.largeContextTokens) refuse("routing.mediumContextTokens", "must be at most largeContextTokens");
   if (routing.costWeight + routing.latencyWeight + routing.qualityWeight === 0) refuse("routing.costWeight", "the three weights must not all be 0");
@@ -108,9 +106,10 @@ function parseJson(variable: string): unknown {
   }
 }
 
-/** Paths of what only the operator may change, because it holds for all tenants at once: whole groups, and keys of the group routing. */
+/** Paths of what only the operator may change, because it holds for all tenants at once: whole groups, and single keys. */
 export const OPERATOR_PATHS: readonly string[] = [
   "dispatch",
   "retention",
+  "budgets.leaseChunkUsd",
   ...Object.keys(Routing.shape).flatMap((key) => (/^(circuit|rate|metrics|reoptimize)[A-Z]/.test(key) ? [`routing.${key}`] : [])),
 ];

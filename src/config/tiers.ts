@@ -38,13 +38,31 @@ export type ProviderEntry = z.infer<typeof ProviderEntry>;
 
 const priceUsd = z.number().min(0).max(MAX_PRICE_PER_MILLION_USD);
 
-/** US dollars per million tokens. What is left out costs what its kind costs: cached input and cache writes as input, reasoning as output. */
-export const ModelPrice = z.strictObject({
+const tokenPrices = {
   inputPerMillionUsd: priceUsd,
   outputPerMillionUsd: priceUsd,
   cachedInputPerMillionUsd: priceUsd.optional(),
   cacheWritePerMillionUsd: priceUsd.optional(),
   reasoningPerMillionUsd: priceUsd.optional(),
+};
+
+/** Steps of one price list; the providers that have any have one. */
+export const MAX_PRICE_STEPS = 8;
+
+/** The prices of all tokens of a call whose input, cached tokens included, is longer than this. */
+const PriceStep = z.strictObject({ aboveInputTokens: z.int().min(1), ...tokenPrices });
+
+/**
+ * US dollars per million tokens. What is left out costs what its kind costs: cached input and cache writes as input, reasoning as
+ * output; in a step, what these cost there.
+ */
+export const ModelPrice = z.strictObject({
+  ...tokenPrices,
+  longContext: z
+    .array(PriceStep)
+    .max(MAX_PRICE_STEPS)
+    .refine((steps) => steps.every((step, index) => index === 0 || steps[index - 1]!.aboveInputTokens < step.aboveInputTokens), "list the steps by aboveInputTokens, each higher than the one before")
+    .optional(),
   date: z.iso.date().optional(),
   source: z.string().max(500).optional(),
 });

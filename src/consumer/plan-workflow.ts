@@ -1,10 +1,11 @@
 import type { Strategy } from "../config/routing-settings.ts";
 import type { Json } from "../errors.ts";
+import { priceWorstCase } from "../optimizer/price.ts";
 import { simulateSchedule, type TaskGraph } from "../optimizer/schedule-end.ts";
 import { assignBySlack, type TaskOption } from "../optimizer/slack.ts";
 import { createTimeline } from "../optimizer/timeline.ts";
 import { estimateTokens } from "../optimizer/tokens.ts";
-import { expectCostNanoUsd, type RankedModel } from "../router/rank.ts";
+import type { RankedModel } from "../router/rank.ts";
 import { routeCall } from "../router/route-call.ts";
 import type { RouteChoice } from "../router/route-request.ts";
 import type { LlmAgent } from "../workflow/agent.ts";
@@ -184,6 +185,6 @@ function describeTask(routed: RoutedTask | null, option: number): PlannedTask {
     fallbacks: followers.map((fallback) => fallback.model.id),
     reason: isOther ? `The workflow as a whole does better with it than with ${choice.chosen.model.id}, which is best for the task alone.` : choice.reason,
     expectedNanoUsd,
-    worstNanoUsd: expectCostNanoUsd(model, task.inputTokens, capOutput({ order: task.order, agent: task.agent, built: { prompt: [], inputTokens: task.inputTokens, context: null } }, model)),
+    worstNanoUsd: priceWorstCase(task.inputTokens, capOutput({ order: task.order, agent: task.agent, built: { prompt: [], inputTokens: task.inputTokens, context: null } }, model), model.price),
   };
 }

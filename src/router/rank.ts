@@ -1,5 +1,6 @@
 import type { RoutingSettings, Strategy } from "../config/routing-settings.ts";
-import type { ModelCapability, ModelEntry } from "../config/tiers.ts";
+import type { ModelCapability } from "../config/tiers.ts";
+import { expectCostNanoUsd, isFreePrice, priceWorstCase } from "../optimizer/price.ts";
 import { isEmbedded, type TierModel } from "./find-model.ts";
 import type { MetricsSnapshot, ModelMetrics } from "./model-metrics.ts";
 import { requiredNames } from "./registry.ts";
@@ -82,11 +83,6 @@ export function expectDurationMs(metrics: ModelMetrics | undefined, outputTokens
   return (firstTokenMs ?? settings.assumedFirstTokenMs) + (outputTokens * 1_000) / Math.max(speed ?? settings.assumedTokensPerSecond, 0.1);
 }
 
-/** Nano-dollars at list prices, in floating point: good enough to compare, not to bill. */
-export function expectCostNanoUsd({ price }: ModelEntry, inputTokens: number, outputTokens: number): number {
-  return Math.ceil(inputTokens * price.inputPerMillionUsd * 1_000 + outputTokens * price.outputPerMillionUsd * 1_000);
-}
-
 /** What a call of this model is expected to cost and take, before anybody asks whether it can be made. */
 export function measureModel(member: TierModel, needs: CallNeeds, { metrics, settings, priorCalls, now }: Omit<RankContext, "isConfigured">): RankedModel {
   const measured = metrics?.models[member.model.id];
@@ -97,7 +93,7 @@ export function measureModel(member: TierModel, needs: CallNeeds, { metrics, set
     provider: member.provider,
     tier: member.tier,
     score: null,
-    expectedNanoUsd: expectCostNanoUsd(member.model, needs.inputTokens, Math.min(needs.expectedOutputTokens, member.model.maxOutputTokens)),
+    expectedNanoUsd: expectCostNanoUsd(needs.inputTokens, Math.min(needs.expectedOutputTokens, member.model.maxOutputTokens), member.model.price),
     expectedMs: expectDurationMs(measured, needs.expectedOutputTokens, settings),
     quality: (member.model.quality ?? settings.assumedQuality) * passRate(measured, priorCalls),
     needsProbe: circuit !== undefined && circuit.state !== "closed" && !isOpen,
@@ -137,7 +133,7 @@ function exclude(ranked: RankedModel, needs: CallNeeds, cap: number | null, cont
   const total = needs.inputTokens + (cap ?? Math.min(needs.expectedOutputTokens, model.maxOutputTokens));
   if (total > model.contextWindow) return mark("context", `has a context window of ${model.contextWindow} tokens, too small for ${total}`);
   if (needs.budgetLeftNanoUsd !== null) {
-    const worst = expectCostNanoUsd(model, needs.inputTokens, cap ?? model.maxOutputTokens);
+    const worst = priceWorstCase(needs.inputTokens, cap ?? model.maxOutputTokens, model.price);
     if (worst > needs.budgetLeftNanoUsd) return mark("budget", `may cost ${formatUsd(worst)} and ${formatUsd(needs.budgetLeftNanoUsd)} is left`);
   }
   if (ranked.openUntil !== null) mark("circuit", `failed too often and rests for another ${Math.ceil((ranked.openUntil - context.now) / 1_000)} s`);
@@ -199,7 +195,7 @@ function normalise(models: readonly RankedModel[], read: (model: RankedModel) =>
 }
 
 function isFree({ model }: RankedModel): boolean {
-  return model.price.inputPerMillionUsd === 0 && model.price.outputPerMillionUsd === 0;
+  return isFreePrice(model.price);
 }
 
 /** Never the values of secrets, only the names to set. */

@@ -5,7 +5,8 @@ import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, ProviderEntry } from "../../src/config/tiers.ts";
 import type { TierModel } from "../../src/router/find-model.ts";
 import type { MetricsSnapshot, ModelMetrics } from "../../src/router/model-metrics.ts";
-import { expectCostNanoUsd, expectDurationMs, rankModels, type CallNeeds, type RankContext } from "../../src/router/rank.ts";
+import { expectCostNanoUsd } from "../../src/optimizer/price.ts";
+import { expectDurationMs, rankModels, type CallNeeds, type RankContext } from "../../src/router/rank.ts";
 
 const NOW = 1_000_000;
 const { routing: SETTINGS } = Settings.parse({});
@@ -33,7 +34,7 @@ describe("what is expected of a call", () => {
   test("its cost is that of this call's tokens, not the price of a token", () => {
     const reader = member("reader", { price: { inputPerMillionUsd: 1, outputPerMillionUsd: 20 } });
     const writer = member("writer", { price: { inputPerMillionUsd: 3, outputPerMillionUsd: 4 } });
-    expect(expectCostNanoUsd(reader.model, 1_000, 500)).toBe(1_000 * 1_000 + 500 * 20_000);
+    expect(expectCostNanoUsd(1_000, 500, reader.model.price)).toBe(1_000 * 1_000 + 500 * 20_000);
     expect(order([reader, writer], "cheapest", { needs: { inputTokens: 50_000, expectedOutputTokens: 100 } })).toBe("reader writer");
     expect(order([reader, writer], "cheapest", { needs: { inputTokens: 100, expectedOutputTokens: 1_000 } })).toBe("writer reader");
   });
