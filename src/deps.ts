@@ -21,12 +21,14 @@ import { createFailureMemory, type FailureMemory } from "./consumer/failure-memo
 import { createMetricsClient } from "./consumer/metrics-client.ts";
 import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
+import { checkEachUrl } from "./consumer/outbound-fetch.ts";
 import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
 import { createLog, type Log } from "./log.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
+import type { Fetch } from "./router/language-model.ts";
 import type { MetricsSnapshot } from "./router/model-metrics.ts";
 import type { EngineRegistry } from "./router/registry.ts";
 import { TokenMargins } from "./optimizer/token-margin.ts";
@@ -161,7 +163,7 @@ export function createApiDeps(env: Env): ApiDeps {
     evidence: (provider) => openMetrics(env, provider),
     loadModels: createLoadModels(env),
     gateway: {
-      fetch: (input, init) => fetch(input, init),
+      fetch: createProviderFetch(env),
       secret: (name) => readSecret(env, name),
       keepAlive: waitUntil,
       enter: entries,
@@ -238,7 +240,7 @@ function createLoadModels(env: Env): LoadModels {
   const secrets = (name: string) => readSecret(env, name);
   return async (tenant) => {
     const [{ document }, tenantSettings] = await Promise.all([tiers.read(), settings.read(tenant)]);
-    const registry = registries.get(document) ?? registerDocument(document, { secrets, fetch: (input, init) => fetch(input, init) });
+    const registry = registries.get(document) ?? registerDocument(document, { secrets, fetch: createProviderFetch(env) });
     registries.set(document, registry);
     const callable = document.providers.map(({ id }) => id).filter(registry.isConfigured);
     return {
@@ -308,6 +310,10 @@ async function waitFor(ms: number, signal?: AbortSignal): Promise<boolean> {
     };
     signal?.addEventListener("abort", abort, { once: true });
   });
+}
+
+function createProviderFetch(env: Env): Fetch {
+  return checkEachUrl((input, init) => fetch(input, init), { allowPrivate: isPrivateAllowed(env) });
 }
 
 function isPrivateAllowed(env: Env): boolean {

@@ -6,20 +6,35 @@
 /** What kind of place a host is. `local`: loopback and private networks; `reserved`: nowhere an agent can live. */
 type HostKind = "public" | "local" | "metadata" | "reserved";
 
-/** Names that only an internal resolver answers (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`, and common home and office suffixes). */
-const LOCAL_SUFFIXES = ["localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain", "corp", "home", "private"];
+/** Names that only an internal resolver answers (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`, and common suffixes of homes, offices and clusters). */
+const LOCAL_SUFFIXES = [
+  ...["localhost", "local", "localdomain", "localdomain4", "localdomain6", "localnet", "lan", "internal", "intranet", "intra", "private", "priv", "corp", "home", "mail"],
+  ...["arpa", "svc", "consul"],
+];
+
+/** Public names made to answer with whatever address is written in them, or always with loopback. No list of such names is whole; these are the well-known ones. */
+const MIRROR_SUFFIXES = ["nip.io", "sslip.io", "xip.io", "traefik.me", "backname.io", "localtest.me", "lvh.me", "vcap.me", "lacolhost.com", "local.gd", "yoogle.com"];
 
 /** Hosts at which cloud providers hand out a machine's credentials. Some of the addresses are not in any private range. */
 const METADATA_HOSTS = new Set([
+  "metadata",
   "metadata.google.internal",
   "metadata.goog",
+  "metadata.tencentyun.com",
+  "metadata.platformequinix.com",
+  "metadata.packet.net",
+  "api.metadata.cloud.ibm.com",
+  "instance-data",
   "instance-data.ec2.internal",
+  "rancher-metadata",
   "169.254.169.254",
   "169.254.170.2",
   "100.100.100.200",
   "168.63.129.16",
   "192.0.0.192",
+  "[fd00:ec2::23]",
   "[fd00:ec2::254]",
+  "[fd00:42::42]",
   "[fd20:ce::254]",
 ]);
 
@@ -47,18 +62,25 @@ const IPV4_BLOCKS: readonly (readonly [string, number, HostKind])[] = [
  * `allowPrivate` (local work only) also allows http, loopback and private networks; never metadata or reserved addresses.
  */
 export function checkOutboundUrl(url: string, options: { allowPrivate: boolean }): string | null {
-  // The parser strips tabs and line breaks and turns backslashes into slashes: what a reader sees would not be what is called.
+  // The parser strips tabs and line breaks, turns backslashes into slashes and adds or drops slashes: what a reader sees would not be what is called.
   if (/[\u0000-\u0020\u007f\\]/.test(url)) return "must not contain white space, control characters or backslashes: percent-encode them";
   if (!URL.canParse(url)) return "is no absolute URL: write it like https://agents.example.com/run";
-  const { protocol, hostname, username, password } = new URL(url);
+  const { protocol, hostname, port } = new URL(url);
   if (protocol !== "https:" && protocol !== "http:") return `uses ${protocol.slice(0, -1)}: use https`;
-  if (username !== "" || password !== "") return "must not contain a user name or password: send credentials in a header";
+  const authority = /^[a-z]+:\/\/([^/?#]+)/i.exec(url)?.[1];
+  if (authority === undefined) return "has no host after two slashes: write it like https://agents.example.com/run";
+  if (authority.includes("@")) return "must not contain a user name or password: send credentials in a header";
   if (protocol === "http:" && !options.allowPrivate) return "uses http: use https";
+  if (port === "0") return "has the port 0, at which nothing can listen";
   return checkHost(hostname, options.allowPrivate);
 }
 
+/** Letters, digits, hyphens and underscores between single dots, of the lengths that DNS can carry; or an IPv6 address. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$|^\[[0-9a-f:]+\]$/;
+
 function checkHost(hostname: string, allowPrivate: boolean): string | null {
   const host = hostname.replace(/\.+$/, "");
+  if (!HOST_NAME.test(host)) return `${hostname.slice(0, 253)} is no host name: use a public one`;
   switch (classifyHost(host)) {
     case "metadata":
       return `${hostname} is a cloud metadata host: use the public address of your server`;
@@ -76,7 +98,8 @@ function classifyHost(host: string): HostKind {
   if (METADATA_HOSTS.has(host)) return "metadata";
   if (host.startsWith("[")) return classifyIpv6(parseIpv6(host.slice(1, -1)));
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return classifyIpv4(parseIpv4(host));
-  if (!host.includes(".") || LOCAL_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) return "local";
+  if (host.endsWith(".metadata.google.internal")) return "metadata";
+  if (!host.includes(".") || [...LOCAL_SUFFIXES, ...MIRROR_SUFFIXES].some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) return "local";
   return "public";
 }
 
@@ -100,6 +123,7 @@ function classifyIpv6(groups: number[]): HostKind {
     (first === 0x2001 && second < 0x0200) || // protocol assignments, Teredo among them
     (first === 0x2001 && second === 0x0db8) || // documentation
     first === 0x2002 || // 6to4
+    ((groups[4] === 0 || groups[4] === 0x0200) && groups[5] === 0x5efe) || // ISATAP: an IPv4 address in the last two groups
     (first === 0x3fff && second < 0x1000); // documentation
   return carvedOut ? "reserved" : "public";
 }

@@ -12,7 +12,7 @@ export function isAllowedSecretName(name: string, tenant: string, kind: SecretKi
 
 /** Whether a provider may name this secret: any but the root key and those of tenants. */
 export function isAllowedProviderSecretName(name: string): boolean {
-  return /^[A-Z0-9_]+$/.test(name) && name !== "ROOT_KEY" && !name.startsWith("AGENT_") && !name.startsWith("WEBHOOK_");
+  return /^[A-Z0-9_]{1,128}$/.test(name) && name !== "ROOT_KEY" && !name.startsWith("AGENT_") && !name.startsWith("WEBHOOK_");
 }
 
 /** What to tell a client whose secret name was refused. */

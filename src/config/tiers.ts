@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { TierName } from "../workflow/agent.ts";
+import { isAllowedProviderSecretName } from "./secret-names.ts";
 
 /** Bounds that keep one document cheap to check and to hold in every isolate. */
 export const MAX_PROVIDERS = 100;
@@ -12,11 +13,6 @@ export const ProviderKind = z.enum(["anthropic", "openai", "google", "workers-ai
 export type ProviderKind = z.infer<typeof ProviderKind>;
 
 const SECRET_NAME_RULE = "use A–Z, 0–9 and _; ROOT_KEY, AGENT_… and WEBHOOK_… belong to others";
-
-/** Whether a provider may name this secret: any but the root key's and those that tenants' agents and webhooks sign with. */
-export function isProviderSecretName(name: string): boolean {
-  return /^[A-Z0-9_]{1,128}$/.test(name) && name !== "ROOT_KEY" && !name.startsWith("AGENT_") && !name.startsWith("WEBHOOK_");
-}
 
 const ProviderOptions = z.strictObject({
   /** workers-ai: the Cloudflare account; without it the variable `CLOUDFLARE_ACCOUNT_ID` is read. It becomes part of a URL. */
@@ -31,7 +27,7 @@ export const ProviderEntry = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "use 1–64 letters, digits, . _ -, starting with a letter or digit"),
   kind: ProviderKind,
   baseUrl: z.string().min(1).max(2_048).optional(),
-  secretName: z.string().refine(isProviderSecretName, SECRET_NAME_RULE).optional(),
+  secretName: z.string().refine(isAllowedProviderSecretName, SECRET_NAME_RULE).optional(),
   options: ProviderOptions.optional(),
 });
 export type ProviderEntry = z.infer<typeof ProviderEntry>;

@@ -1,4 +1,5 @@
 import { checkOutboundUrl } from "../config/public-url.ts";
+import type { Fetch } from "../router/language-model.ts";
 import { discardBody, readBoundedBody } from "./bounded-body.ts";
 
 /** What of the global `fetch` is used. */
@@ -31,6 +32,20 @@ export type OutboundAnswer =
   | { kind: "refused"; reason: string }
   | { kind: "broken"; reason: string }
   | { kind: "timed_out" };
+
+/** Thrown instead of sending: classified by its name as a refusal that no repetition mends. */
+export class UrlRefused extends Error {
+  override readonly name = "UrlRefused";
+}
+
+/** A `fetch` for calls of providers that asks again, at each call, whether the URL is allowed: it may have been stored when more was, or under older rules. */
+export function checkEachUrl(fetch: Fetch, options: { allowPrivate: boolean }): Fetch {
+  return async (input, init) => {
+    const reason = checkOutboundUrl(input instanceof Request ? input.url : String(input), options);
+    if (reason !== null) throw new UrlRefused(`the base URL ${reason}`);
+    return fetch(input, init);
+  };
+}
 
 /** Sends one request to a URL that a tenant gave. Never rejects; the response's body is always read or cancelled. */
 export async function fetchOutbound(url: string, request: OutboundRequest, options: OutboundOptions): Promise<OutboundAnswer> {

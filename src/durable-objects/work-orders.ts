@@ -63,11 +63,15 @@ function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefi
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */
 function createCallback(session: OrderSource, ref: AttemptRef, newSecret: () => string): { url: string; token: string } {
-  const { tenant, workflowId, origin } = session.identity;
   const secret = newSecret();
   session.store.addCallback(hashSecret(secret), ref.task, ref.attempt);
-  const token = btoa(`${tenant}:${workflowId}:${secret}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return { url: `${origin}/v1/callbacks/${token}`, token };
+  const token = createCallbackToken(session.identity, secret);
+  return { url: `${session.identity.origin}/v1/callbacks/${token}`, token };
+}
+
+/** What stands in the address: base64url of the way to the object and the secret that it knows the hash of. */
+export function createCallbackToken({ tenant, workflowId }: Identity, secret: string): string {
+  return btoa(`${tenant}:${workflowId}:${secret}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /** SHA-256 in hex, synchronous: it is needed inside a transaction, where nothing can be awaited. */

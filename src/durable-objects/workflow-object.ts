@@ -1,8 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
 import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
+import { redactSent } from "../consumer/agents/redact-sent.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
-import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, Outcome, Report, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
 import type { Json, Problem } from "../errors.ts";
 import { canRetryTask } from "../workflow/commands.ts";
@@ -13,7 +14,7 @@ import type { RunInput } from "../workflow/transition.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
-import { hashSecret } from "./work-orders.ts";
+import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import { WorkflowStore } from "./workflow-store.ts";
 import { isoTime, viewTask, viewTasks, viewWorkflow } from "./workflow-view.ts";
@@ -164,7 +165,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (session === null || ref === null) return notFound("this callback token is unknown");
     const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: this.#deps.now() });
     if ("faults" in read) return { problem: "invalid", detail: "the body is not {output, usage?} or {error, usage?}", errors: read.faults };
-    const { accepted } = this.#applyReports([{ ...ref, outcome: read.outcome }]);
+    const { accepted } = this.#applyReports([{ ...ref, outcome: withoutSent(read.outcome, session, ref.task, secret) }]);
     return accepted.length > 0 ? { accepted: true } : notFound("this callback token was used, superseded or cancelled");
   }
 
@@ -364,6 +365,14 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
     return true;
   }
+}
+
+/** An agent's own words about its failure, without what it was sent and may quote. */
+function withoutSent(outcome: Outcome, { identity, agents, agentNames }: WorkflowSession, task: number, secret: string): Outcome {
+  const agent = agents[agentNames[task]!];
+  if (outcome.status !== "failed" || agent?.kind !== "http") return outcome;
+  const sent = [...Object.values(agent.headers), createCallbackToken(identity, secret), secret];
+  return { ...outcome, failure: { ...outcome.failure, message: redactSent(outcome.failure.message, sent) } };
 }
 
 function notFound(detail = "there is no such workflow"): Problem {

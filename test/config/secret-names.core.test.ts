@@ -48,11 +48,11 @@ describe("secret names of agents and webhooks", () => {
 });
 
 describe("secret names of providers", () => {
-  test.each(["OPENAI_API_KEY", "X", "AGENTS_KEY", "ROOT_KEY_2", "MY_AGENT_KEY"])("%s is allowed", (name) => {
+  test.each(["OPENAI_API_KEY", "X", "AGENTS_KEY", "ROOT_KEY_2", "MY_AGENT_KEY", "A".repeat(128)])("%s is allowed", (name) => {
     expect(isAllowedProviderSecretName(name)).toBe(true);
   });
 
-  test.each(["ROOT_KEY", "AGENT_DEFAULT__X", "AGENT_", "WEBHOOK_DEFAULT__X", "openai_key", "A-B", "A B", "", "ROOT_KEY\n"])("%j is refused", (name) => {
+  test.each(["ROOT_KEY", "AGENT_DEFAULT__X", "AGENT_", "WEBHOOK_DEFAULT__X", "openai_key", "A-B", "A B", "", "ROOT_KEY\n", "A".repeat(129)])("%j is refused", (name) => {
     expect(isAllowedProviderSecretName(name)).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BUILT_IN_AGENTS } from "../../src/config/built-in-agents.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
-import { isProviderSecretName, MAX_MODELS, MAX_PRICE_PER_MILLION_USD, MAX_PROVIDERS, validateTierDocument } from "../../src/config/tiers.ts";
+import { MAX_MODELS, MAX_PRICE_PER_MILLION_USD, MAX_PROVIDERS, validateTierDocument } from "../../src/config/tiers.ts";
 import { AgentDefinition, AgentName } from "../../src/workflow/agent.ts";
 
 const allowAll = () => null;
@@ -88,20 +88,6 @@ describe("validateTierDocument", () => {
     expect(pathsOf(price(MAX_PRICE_PER_MILLION_USD))).toEqual([]);
     expect(pathsOf(price(MAX_PRICE_PER_MILLION_USD + 1))).toEqual(["/models/0/price/inputPerMillionUsd"]);
   });
-});
-
-test.each([
-  ["ANTHROPIC_API_KEY", true],
-  ["ROOT_KEY", false],
-  ["AGENT_DEFAULT__X", false],
-  ["WEBHOOK_DEFAULT__X", false],
-  ["AGENTS", true],
-  ["lower_case", false],
-  ["", false],
-  ["A".repeat(128), true],
-  ["A".repeat(129), false],
-])("a provider may name the secret %s: %s", (name, expected) => {
-  expect(isProviderSecretName(name)).toBe(expected);
 });
 
 test("every built-in agent is a valid definition under a valid name", () => {

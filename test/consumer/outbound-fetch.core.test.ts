@@ -5,7 +5,10 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { fetchOutbound, MAX_GET_REDIRECTS } from "../../src/consumer/outbound-fetch.ts";
 import type { FetchFunction, OutboundOptions } from "../../src/consumer/outbound-fetch.ts";
+import { checkEachUrl, UrlRefused } from "../../src/consumer/outbound-fetch.ts";
 import { MAX_RETRY_AFTER_MS, readRetryAfterMs } from "../../src/consumer/retry-after.ts";
+
+import { GOOD, HOSTILE } from "../config/outbound-urls.ts";
 
 const servers: Server[] = [];
 
@@ -178,6 +181,16 @@ describe("redirects", () => {
     expect(asked).toHaveLength(1);
   });
 
+  test("a GET is led to no host of the table of hostile URLs, and to no other place than a public one", async () => {
+    for (const location of Object.values(HOSTILE).flat()) {
+      if (/[^\u0000-\u00ff]|[\r\n]/.test(location)) continue; // No header can hold it.
+      const asked: string[] = [];
+      const first = "https://a.example/";
+      await fetchOutbound(first, GET, options({ allowPrivate: false, fetch: async (url) => (asked.push(url), url === first ? redirect(location)() : new Response("here")) }));
+      expect(asked.slice(1).filter((url) => !["a.example", "example.com"].includes(new URL(url).host)), location).toEqual([]);
+    }
+  });
+
   test("headers stay with the origin they were meant for", async () => {
     const { fetch, asked } = recordFetch({
       "https://a.example/1": redirect("/2"),
@@ -186,6 +199,20 @@ describe("redirects", () => {
     });
     await fetchOutbound("https://a.example/1", { method: "GET", headers: { authorization: "Bearer x" } }, options({ fetch }));
     expect(asked.map(({ headers }) => headers)).toEqual([{ authorization: "Bearer x" }, { authorization: "Bearer x" }, {}]);
+  });
+});
+
+describe("a call of a provider", () => {
+  test("is sent to no hostile URL, whenever it was stored", async () => {
+    let sent = 0;
+    const fetch = checkEachUrl(async () => (sent += 1, new Response("")), { allowPrivate: false });
+    for (const url of Object.values(HOSTILE).flat()) await expect(fetch(url), url).rejects.toBeInstanceOf(UrlRefused);
+    expect(sent).toBe(0);
+    for (const url of GOOD) await fetch(url);
+    await fetch(new URL(GOOD[0]!));
+    await fetch(new Request(GOOD[0]!));
+    expect(sent).toBe(GOOD.length + 2);
+    await expect(fetch(new Request("https://127.0.0.1/"))).rejects.toBeInstanceOf(UrlRefused);
   });
 });
 

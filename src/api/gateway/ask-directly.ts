@@ -4,6 +4,7 @@ import type { CallCandidate } from "../../consumer/agents/call-with-fallback.ts"
 import { readBoundedBody } from "../../consumer/bounded-body.ts";
 import { accountUrl } from "../../router/engines/account-url.ts";
 import type { ReadSecret } from "../../router/language-model.ts";
+import { redactKey } from "../../router/redact-key.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
 import { isRecord } from "./event-watch.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
@@ -33,16 +34,18 @@ export function speaksOpenAi({ kind, options }: ProviderEntry): boolean {
 export async function askDirectly({ body, candidate, signal }: DirectCall, { fetch, secret }: Pick<GatewayDeps, "fetch" | "secret">): Promise<ProviderAnswer> {
   const { provider, model } = candidate;
   const headers: Record<string, string> = { "content-type": "application/json" };
-  if (provider.secretName !== undefined) headers["authorization"] = `Bearer ${secret(provider.secretName) ?? ""}`;
+  const key = provider.secretName === undefined ? null : (secret(provider.secretName) ?? "");
+  if (key !== null) headers["authorization"] = `Bearer ${key}`;
   const sent = { ...body, model: model.upstreamModel ?? model.id, ...capOutput(body, model.maxOutputTokens), ...askForUsage(body) };
   // Redirects are not followed: the key must not travel to another origin.
   const response = await fetch(completionsUrl(provider, secret), { method: "POST", headers, body: JSON.stringify(sent), redirect: "manual", signal });
-  if (!response.ok) return readRefusal(response);
-  if (body.stream === true && response.body !== null && !isJson(response)) return { kind: "stream", body: response.body };
+  if (!response.ok) return readRefusal(response, key);
+  if (body.stream === true && response.body !== null && !isJson(response)) return { kind: "stream", body: response.body, key };
   const { text, truncated } = await readBoundedBody(response, MAX_ANSWER_BYTES);
   if (truncated) throw new Error(`its answer is over ${MAX_ANSWER_BYTES} bytes`);
-  if (body.stream === true) return readUnstreamed(text);
-  return { kind: "whole", text };
+  const safeText = redactKey(text, key);
+  if (body.stream === true) return readUnstreamed(safeText);
+  return { kind: "whole", text: safeText };
 }
 
 function completionsUrl(provider: ProviderEntry, secret: ReadSecret): string {
@@ -72,9 +75,11 @@ function readUnstreamed(text: string): ProviderAnswer {
   return { kind: "refused", error: error ?? new Error("it does not stream"), refusal: null };
 }
 
-async function readRefusal(response: Response): Promise<ProviderAnswer> {
+/** Some providers quote the key that they were sent. */
+async function readRefusal(response: Response, key: string | null): Promise<ProviderAnswer> {
   const { status, headers } = response;
-  const { text } = await readBoundedBody(response, MAX_ERROR_BYTES);
+  const { text: quoting } = await readBoundedBody(response, MAX_ERROR_BYTES);
+  const text = redactKey(quoting, key);
   const said = readError(text);
   const error = new APICallError({ message: said.message, url: "", requestBodyValues: {}, statusCode: status, responseHeaders: Object.fromEntries(headers), responseBody: text });
   return { kind: "refused", error, refusal: { ...said, status, retryAfterMs: null } };

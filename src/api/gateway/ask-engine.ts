@@ -17,7 +17,7 @@ export async function askEngine({ options, candidate, signal }: EngineCall, head
   try {
     const model = await engine(candidate.provider, candidate.model);
     const { stream } = await model.doStream({ ...options, abortSignal: signal });
-    if (isStream) return { kind: "stream", body: translateStream(stream, head) };
+    if (isStream) return { kind: "stream", body: translateStream(stream, head), key: null };
     return { kind: "whole", text: JSON.stringify(await collectCompletion(stream, head)) };
   } catch (error) {
     if (signal.aborted) throw error;

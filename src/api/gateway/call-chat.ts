@@ -5,6 +5,7 @@ import { classifyError } from "../../consumer/agents/llm-failure.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { CallRecord } from "../../consumer/work-order.ts";
 import { measureTokens } from "../../optimizer/tokens.ts";
+import { createKeyFilter, redactKey } from "../../router/redact-key.ts";
 import { askDirectly } from "./ask-directly.ts";
 import { askEngine } from "./ask-engine.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
@@ -47,11 +48,11 @@ export async function callChat(call: ChatCall, candidate: CallCandidate, control
     const answer = await ask(call, candidate, control, deps);
     switch (answer.kind) {
       case "refused":
-        return endWithout(classify(answer.error, candidate, deps), withoutSecret(answer.refusal, candidate, deps), null);
+        return endWithout(classify(answer.error, candidate, deps), answer.refusal, null);
       case "whole":
         return endWhole(answer.text, call, candidate, deps);
       case "stream":
-        return await endStream(answer.body, call, candidate, control, deps);
+        return await endStream(answer, call, candidate, control, deps);
     }
   } catch (error) {
     // What was asked may be billed although nobody waited for it.
@@ -75,7 +76,7 @@ function endWhole(text: string, call: ChatCall, candidate: CallCandidate, deps: 
   return { answer: { text }, fault: null, record, isPassedOn: false, quality: null };
 }
 
-async function endStream(source: ReadableStream<Uint8Array>, call: ChatCall, candidate: CallCandidate, control: CallControl, deps: ChatDeps): Promise<CallEnd<ChatAnswer>> {
+async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: "stream" }>, call: ChatCall, candidate: CallCandidate, control: CallControl, deps: ChatDeps): Promise<CallEnd<ChatAnswer>> {
   const record = (usage: object | null, wasLeft: boolean): CallRecord => recordCall(usage, watch.outputTokens, call, candidate, deps, wasLeft);
   const watch = createEventWatch({
     isUsageWanted: call.body.stream_options?.include_usage === true,
@@ -85,6 +86,7 @@ async function endStream(source: ReadableStream<Uint8Array>, call: ChatCall, can
   const faultOf = (error: unknown): CallFault => (error === null ? fault(candidate, watch.hasBegun ? "ended its answer before it was complete" : "gave an empty answer") : classify(error, candidate, deps));
   const end = await relayStream(source, {
     watch,
+    filter: createKeyFilter(key),
     left: call.left,
     onBegin: (body) => {
       control.onFirstToken();
@@ -110,18 +112,14 @@ function endWithout(callFault: CallFault, refusal: OpenAiError | null, record: C
   return { answer: refusal === null ? null : { refusal }, fault: callFault, record, isPassedOn: false, quality: null };
 }
 
-/** Some providers quote the key that they were sent. */
-function withoutSecret(refusal: OpenAiError | null, { provider }: CallCandidate, { secret }: ChatDeps): OpenAiError | null {
-  const key = provider.secretName === undefined ? undefined : secret(provider.secretName);
-  return refusal === null || !key ? refusal : { ...refusal, message: refusal.message.replaceAll(key, "•••") };
-}
-
 function classify(error: unknown, { provider, model }: CallCandidate, deps: ChatDeps): CallFault {
   const { code, status } = isRecord(error) ? error : {};
   // Inside an answer the status is a number of the error itself.
   const statusCode = [code, status].find((value) => typeof value === "number" && value >= 400 && value < 600);
   const named = statusCode === undefined || !isRecord(error) ? error : { ...error, statusCode };
-  return classifyError(named, { provider: provider.id, model: model.id, sentTexts: [], now: deps.now() });
+  const { failure, ...rest } = classifyError(named, { provider: provider.id, model: model.id, sentTexts: [], now: deps.now() });
+  const key = provider.secretName === undefined ? null : (deps.secret(provider.secretName) ?? null);
+  return { failure: { ...failure, message: redactKey(failure.message, key) }, ...rest };
 }
 
 function fault({ provider, model }: CallCandidate, what: string): CallFault {

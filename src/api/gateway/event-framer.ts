@@ -8,8 +8,8 @@ const CARRIAGE_RETURN = 0x0d;
 export interface EventFramer {
   /** The events that are complete now; null while none is. */
   push: (chunk: Uint8Array) => Uint8Array | null;
-  /** What is left at the end; null when nothing is. */
-  flush: () => Uint8Array | null;
+  /** What is left at the end, with the last bytes behind it; null when nothing is. */
+  flush: (last: Uint8Array) => Uint8Array | null;
 }
 
 export function createEventFramer(maxEventBytes: number = MAX_EVENT_BYTES): EventFramer {
@@ -25,10 +25,10 @@ export function createEventFramer(maxEventBytes: number = MAX_EVENT_BYTES): Even
       held = end === 0 ? bytes : bytes.subarray(end);
       return end === 0 ? null : bytes.subarray(0, end);
     },
-    flush() {
-      const rest = held;
+    flush(last) {
+      const rest = held === null ? last : join(held, last);
       held = null;
-      return rest;
+      return rest.byteLength === 0 ? null : rest;
     },
   };
 }

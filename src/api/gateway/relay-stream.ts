@@ -1,4 +1,5 @@
 import { createEventFramer } from "./event-framer.ts";
+import type { KeyFilter } from "../../router/redact-key.ts";
 import type { EventWatch } from "./event-watch.ts";
 
 /** How a streamed answer ended. */
@@ -10,6 +11,8 @@ export type StreamEnd =
 
 export interface RelayOptions {
   watch: EventWatch;
+  /** Blots the provider's key out of what comes. */
+  filter: KeyFilter;
   /** Fires when the client has gone. */
   left: AbortSignal;
   /** Called once, as soon as there is something of an answer: gives the stream for the client. */
@@ -25,7 +28,7 @@ export interface RelayOptions {
  * until then another model can take over. Settles when the stream is over on either side; never rejects.
  */
 export async function relayStream(source: ReadableStream<Uint8Array>, options: RelayOptions): Promise<StreamEnd> {
-  const { watch } = options;
+  const { watch, filter } = options;
   const reader = source.getReader();
   const framer = createEventFramer();
   const held: Uint8Array[] = [];
@@ -34,7 +37,7 @@ export async function relayStream(source: ReadableStream<Uint8Array>, options: R
   const take = ({ done, value }: ReadableStreamReadResult<Uint8Array>): Uint8Array | null => {
     options.onChunk();
     isOver = done;
-    const events = done ? framer.flush() : framer.push(value);
+    const events = done ? framer.flush(filter.flush()) : framer.push(filter.push(value));
     return events === null ? null : watch.take(events);
   };
   try {

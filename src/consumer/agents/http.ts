@@ -7,13 +7,12 @@ import { readRetryAfterMs } from "../retry-after.ts";
 import { signBody } from "../sign-body.ts";
 import type { CallRecord, Outcome, WorkOrder } from "../work-order.ts";
 import { readAgentAnswer, readReportedUsage } from "./agent-answer.ts";
+import { redactSent } from "./redact-sent.ts";
 
 /** Largest answer of an agent (contract). */
 export const MAX_ANSWER_BYTES = 1_048_576;
 /** How much of a refusing answer an error message quotes. */
 const EXCERPT_CHARS = 200;
-/** Shortest header value, or word of one, that is blotted out of a quoted answer: shorter ones are no secrets, and blotting them garbles the text. */
-const MIN_REDACTED_CHARS = 4;
 
 type Answered = Extract<OutboundAnswer, { kind: "answered" }>;
 
@@ -127,10 +126,7 @@ function explainStatus(answer: Answered, agent: HttpAgent): string {
 
 /** The start of what an agent said, without the header values and tokens that it was sent and may echo. */
 function quote(text: string, call: Call): string {
-  const words = call.sentSecrets.flatMap((value) => [value, ...value.split(/[\s,;=]+/)]);
-  const secrets = words.filter((word) => word.length >= MIN_REDACTED_CHARS).sort((a, b) => b.length - a.length);
-  const redacted = secrets.reduce((rest, secret) => rest.replaceAll(secret, "•••"), text);
-  return redacted.slice(0, EXCERPT_CHARS).toWellFormed();
+  return redactSent(text, call.sentSecrets).slice(0, EXCERPT_CHARS).toWellFormed();
 }
 
 function describeTimeout(order: WorkOrder): Outcome {

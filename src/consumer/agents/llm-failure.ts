@@ -10,8 +10,8 @@ export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
 const TRANSIENT_STATUSES = new Set([408, 409, 425, 429]);
 /** What a refusal inside a stream, without a status, is called by the providers. */
 const REFUSAL = /invalid_request|authentication|permission|not_found|content_?(policy|filter)|moderation|billing|unsupported/i;
-/** Errors of the engine's package before anything was sent: the same call would fail the same way. */
-const LOCAL_REFUSALS = new Set(["AI_InvalidPromptError", "AI_UnsupportedFunctionalityError", "AI_LoadAPIKeyError", "AI_LoadSettingError", "AI_NoSuchModelError", "AI_InvalidArgumentError"]);
+/** Errors of the engine's package, or of the check of its URL, before anything was sent: the same call would fail the same way. */
+const LOCAL_REFUSALS = new Set(["UrlRefused", "AI_InvalidPromptError", "AI_UnsupportedFunctionalityError", "AI_LoadAPIKeyError", "AI_LoadSettingError", "AI_NoSuchModelError", "AI_InvalidArgumentError"]);
 
 export interface FailedCall {
   provider: string;

@@ -15,7 +15,7 @@ describe("events cut from a stream of bytes", () => {
         const framer = createEventFramer();
         const pieces = edges.slice(1).flatMap((end, at) => decode(framer.push(bytes.subarray(edges[at], end))) ?? []);
         for (const piece of pieces) expect(piece).toMatch(/^(data: .*\r?\n\r?\n)+$/);
-        expect(pieces.join("") + (decode(framer.flush()) ?? "")).toBe(events.join("") + rest);
+        expect(pieces.join("") + (decode(framer.flush(new Uint8Array())) ?? "")).toBe(events.join("") + rest);
       }),
     );
   });
@@ -25,6 +25,6 @@ describe("events cut from a stream of bytes", () => {
     expect(framer.push(encode("data: 1234"))).toBeNull();
     expect(decode(framer.push(encode("5")))).toBe("data: 12345");
     expect(decode(framer.push(encode("6\n\n")))).toBe("6\n\n");
-    expect(framer.flush()).toBeNull();
+    expect(framer.flush(new Uint8Array())).toBeNull();
   });
 });
