@@ -3,7 +3,7 @@ import type { ApiDeps } from "./api/api-deps.ts";
 import { createEntrySender } from "./api/gateway/entry-sender.ts";
 import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
-import type { TenantPort } from "./api/tenant-port.ts";
+import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
 import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
@@ -24,6 +24,7 @@ import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import { checkEachUrl } from "./consumer/outbound-fetch.ts";
 import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
+import type { TenantLeasesDeps } from "./durable-objects/tenant-leases.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
 import { createLog, type Log } from "./log.ts";
@@ -220,6 +221,15 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
   };
 }
 
+/** What a tenant's object can do beside computing. */
+export function createTenantDeps(env: Env, tenant: () => string): TenantLeasesDeps {
+  return {
+    now: Date.now,
+    sleep: waitFor,
+    workflow: (workflowId) => env.WORKFLOW.getByName(nameWorkflow(tenant(), workflowId)) as unknown as LeaseHolderPort,
+  };
+}
+
 /** What an attempt needs, wherever it runs. */
 export function createAttemptDeps(env: Env): AttemptDeps {
   const deltas = createDeltaBuffer((order, batch) => openWorkflow(env, order.tenant, order.workflowId).publishDeltas(batch));
@@ -279,13 +289,18 @@ export function createSweepDeps(env: Env): SweepDeps {
   return {
     listStale: (before, limit) => openTenant(env, OPERATOR_TENANT).listStale(before, limit),
     wake: (workflowId) => openWorkflow(env, OPERATOR_TENANT, workflowId).wake(),
+    recoverLeases: () => openTenant(env, OPERATOR_TENANT).recoverLeases(),
     now: Date.now(),
     log: openPlatform(env).log,
   };
 }
 
 export function openWorkflow(env: Env, tenant: string, workflowId: string): WorkflowPort & AttemptPort {
-  return env.WORKFLOW.getByName(`${tenant}:${workflowId}`) as unknown as WorkflowPort & AttemptPort;
+  return env.WORKFLOW.getByName(nameWorkflow(tenant, workflowId)) as unknown as WorkflowPort & AttemptPort;
+}
+
+function nameWorkflow(tenant: string, workflowId: string): string {
+  return `${tenant}:${workflowId}`;
 }
 
 export function openTenant(env: Env, tenant: string): TenantPort {

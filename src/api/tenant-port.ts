@@ -5,6 +5,7 @@ import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
 import type { TenantRecord } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { DaySpend, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
 import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
@@ -22,6 +23,17 @@ export interface IndexEntry {
   version: number;
   /** What changed in its sums of calls since it was last told. */
   cells?: WorkflowCell[];
+  /** How its spending stands, day by day: days that changed since they were last told. Also without a tenant budget, so that one that is set later counts it. */
+  spend?: DaySpend[];
+}
+
+/** What a tenant asks of a workflow that leased from its budget. */
+export interface LeaseHolderPort {
+  /**
+   * Gives back what of the leases for `day` and all days before is neither spent nor reserved, and tells how those days stand, under
+   * a new revision. Null when the workflow that was created then (Unix ms) is no more.
+   */
+  trimLease(createdAt: number, day: number): Promise<DaySpend[] | null>;
 }
 
 /** A version of a tenant's settings, as listed. */
@@ -71,4 +83,24 @@ export interface TenantPort extends StatsPort, OptimizationPort {
   editSettings(edit: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem>;
   /** Newest first. The cursor is the version that the page before ended with. */
   listSettingsVersions(query: { limit: number; before: number | null }): Promise<SettingsVersion[]>;
+  /**
+   * Leases a share of the tenant's budget for a workflow: the amounts are totals for that UTC day. When it does not fit, others are
+   * asked to give back what they do not need, and it is tried once more. Without a budget: `unlimited`, to be asked again after a while.
+   */
+  leaseBudget(request: Omit<ShareRequest, "expiresAt">): Promise<ShareAnswer>;
+  /** The same for a request to the gateway, by the id of its entry: `addGatewayCalls` settles it. */
+  reserveCalls(request: CallsToReserve): Promise<ShareAnswer>;
+  /** Looks after workflows that hold what they have not spent and were not heard of for long: what a vanished one held is free again. */
+  recoverLeases(): Promise<void>;
+}
+
+export interface CallsToReserve {
+  id: string;
+  /** The UTC day that the calls count to. */
+  day: number;
+  /** The least total that helps, and the total that is wanted, of all calls of the request so far. */
+  neededNanoUsd: number;
+  wantedNanoUsd: number;
+  /** When nothing of it can be billed any more, Unix ms: if it was not settled by then, all of it counts as spent. */
+  expiresAt: number;
 }

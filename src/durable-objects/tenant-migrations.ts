@@ -40,4 +40,15 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   -- What the operator set of this tenant: one row; none in an object of which nothing was set.
   CREATE TABLE tenant (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL, created_at INTEGER, state TEXT NOT NULL, changed_at INTEGER NOT NULL, allowance TEXT NOT NULL);
   `,
+  `
+  -- The budget account. Amounts in nano-dollars, days in UTC days. created_at 0: a request to the gateway.
+  CREATE TABLE budget_entries (
+    holder TEXT NOT NULL, created_at INTEGER NOT NULL, day INTEGER NOT NULL, leased INTEGER NOT NULL, spent INTEGER NOT NULL,
+    told_revision INTEGER NOT NULL, asked_revision INTEGER NOT NULL, expires_at INTEGER, touched_at INTEGER NOT NULL, PRIMARY KEY (holder, created_at, day)
+  ) WITHOUT ROWID;
+  CREATE INDEX budget_entries_unspent ON budget_entries (touched_at) WHERE leased > spent;
+  CREATE INDEX budget_entries_expiring ON budget_entries (expires_at) WHERE expires_at IS NOT NULL;
+  -- held: the larger of leased and spent, of each entry.
+  CREATE TABLE budget_days (day INTEGER PRIMARY KEY, held INTEGER NOT NULL, spent INTEGER NOT NULL);
+  `,
 ];

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
-import type { IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
+import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
 import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
@@ -9,7 +9,10 @@ import type { SettingsLayer } from "../config/settings-layers.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
 import { patchAllowance, periodStart, type TenantBudget } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
+import { createTenantDeps } from "../deps.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { ShareAnswer } from "../workflow/tenant-account.ts";
+import { TenantLeases } from "./tenant-leases.ts";
 import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
 
 /** Agents of one tenant: they are read together, into every isolate that serves the tenant. */
@@ -17,12 +20,14 @@ export const MAX_AGENTS = 1_000;
 /** Characters of all of their definitions: well under the 32 MiB of one RPC answer. */
 export const MAX_AGENT_CHARACTERS = 8_388_608;
 
+const DAY_MS = 86_400_000;
 /** How long index entries gather. */
 const GATHER_MS = 4;
 
 /** One tenant: its agents, its configuration documents and the index of its workflows. */
 export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #store: TenantStore;
+  readonly #leases: TenantLeases;
   #entries: IndexEntry[] = [];
   #gathering: Promise<void> | null = null;
   #storedAt = 0;
@@ -30,6 +35,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     this.#store = new TenantStore(state.storage);
+    this.#leases = new TenantLeases(this.#store, createTenantDeps(env, () => state.id.name ?? this.#store.record.read().id));
   }
 
   async readTenant(): Promise<TenantStatus> {
@@ -43,6 +49,18 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     if ("faults" in patched) return { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults };
     this.#store.record.write({ ...record, ...patched });
     return this.readTenant();
+  }
+
+  async leaseBudget(request: Parameters<TenantPort["leaseBudget"]>[0]): Promise<ShareAnswer> {
+    return this.#leases.lease(request);
+  }
+
+  async reserveCalls(request: CallsToReserve): Promise<ShareAnswer> {
+    return this.#leases.reserveCalls(request);
+  }
+
+  async recoverLeases(): Promise<void> {
+    await this.#leases.recover();
   }
 
   async putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem> {
@@ -115,7 +133,11 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async addGatewayCalls(entries: GatewayEntry[]): Promise<void> {
-    this.#store.transaction(() => this.#store.stats.takeGatewayCalls(entries, Date.now()));
+    const now = Date.now();
+    this.#store.transaction(() => {
+      const fresh = this.#store.stats.takeGatewayCalls(entries, now);
+      this.#store.account.settleCalls(fresh.map(({ id, at, calls }) => ({ id, day: Math.floor(at / DAY_MS), costNanoUsd: calls.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0) })), now);
+    });
   }
 
   async readStats(since: number): Promise<PeriodSums[]> {
@@ -160,7 +182,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   #readSpend(budget: TenantBudget | null): TenantSpend {
     const start = periodStart(budget, Date.now());
     const sums = this.#store.stats.readPeriod(start ?? 0);
-    return { spentNanoUsd: sums.reduce((total, { sums: { costNanoUsd } }) => total + costNanoUsd, 0), reservedNanoUsd: 0, periodStart: start };
+    return { spentNanoUsd: sums.reduce((total, { sums: { costNanoUsd } }) => total + costNanoUsd, 0), reservedNanoUsd: this.#leases.readSpend().reservedNanoUsd, periodStart: start };
   }
 
   #editSettings(request: SettingsEdit): StoredDocument<SettingsLayer> | Problem {

@@ -29,10 +29,16 @@ export class TenantStatsStore {
     this.#sql.exec("DELETE FROM workflow_stats WHERE id = ? AND created_at <= ?", id, createdAt);
   }
 
-  takeGatewayCalls(entries: readonly GatewayEntry[], now: number): void {
+  /** Gives the entries that are new here. */
+  takeGatewayCalls(entries: readonly GatewayEntry[], now: number): GatewayEntry[] {
     this.#sql.exec("DELETE FROM gateway_calls WHERE at < ?", now - GATEWAY_MEMORY_MS);
     const fresh = entries.filter((entry) => this.#sql.exec("INSERT OR IGNORE INTO gateway_calls VALUES (?, ?, ?)", entry.id, entry.at, JSON.stringify(entry)).rowsWritten > 0);
     this.#addToTotals(fresh.flatMap((entry) => listCells({ ...entry, escalatedFrom: [], contextTokensSaved: 0 })));
+    return fresh;
+  }
+
+  isGatewayEntryKnown(id: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM gateway_calls WHERE id = ?", id).toArray().length > 0;
   }
 
   /** From the hour on that `since` lies in. */

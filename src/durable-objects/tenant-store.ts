@@ -6,6 +6,7 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
 import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
+import { TenantAccountStore } from "./tenant-account-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 import { TenantRecordStore } from "./tenant-record-store.ts";
 import { TenantStatsStore } from "./tenant-stats-store.ts";
@@ -36,6 +37,7 @@ export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly record: TenantRecordStore;
+  readonly account: TenantAccountStore;
   readonly stats: TenantStatsStore;
   readonly optimizations: OptimizationStore;
 
@@ -43,6 +45,7 @@ export class TenantStore {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.record = new TenantRecordStore(storage.sql);
+    this.account = new TenantAccountStore(storage.sql, () => this.record.read().budget);
     this.stats = new TenantStatsStore(storage.sql);
     this.optimizations = new OptimizationStore(storage.sql);
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
@@ -121,13 +124,14 @@ export class TenantStore {
   }
 
   /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
-  putWorkflow({ summary, version, cells }: IndexEntry, now: number): void {
+  putWorkflow({ summary, version, cells, spend }: IndexEntry, now: number): void {
     const { id, name, status, metadata } = summary;
     const createdAt = Date.parse(summary.createdAt);
     const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
     if (removed !== undefined && createdAt <= Number(removed["created_at"])) return;
     // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
     if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
+    if (spend !== undefined) this.account.takeSpend({ id, createdAt }, spend, now);
     const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
     const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
     if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
@@ -151,6 +155,7 @@ export class TenantStore {
     const createdAt = summary === null ? now : Date.parse(summary.createdAt);
     this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
     if (summary === null) return;
+    this.account.close({ id, createdAt }, now);
     this.#deleteMetadata(summary);
     this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
   }
@@ -158,7 +163,11 @@ export class TenantStore {
   /** What a removed workflow had told of its calls is kept as long: one that is let in again goes on from there. */
   #forgetRemoved(before: number): void {
     const rows = this.#sql.exec("SELECT id, created_at FROM removed_workflows WHERE removed_at < ?", before).toArray();
-    for (const row of rows) this.stats.forgetWorkflow(String(row["id"]), Number(row["created_at"]));
+    for (const row of rows) {
+      const [id, createdAt] = [String(row["id"]), Number(row["created_at"])];
+      this.stats.forgetWorkflow(id, createdAt);
+      this.account.forget({ id, createdAt });
+    }
     this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", before);
   }
 

@@ -208,6 +208,9 @@ function createFakeTenant(world: FakeWorld): TenantPort {
       world.list = query;
       return { items: [], nextCursor: null };
     },
+    leaseBudget: async () => ({ kind: "unlimited" }),
+    reserveCalls: async () => ({ kind: "unlimited" }),
+    recoverLeases: async () => undefined,
     addGatewayCalls: async () => undefined,
     readStats: async () => world.stats,
     indexWorkflow: async () => undefined,

@@ -13,6 +13,7 @@ function createDeps(changes: Partial<SweepDeps>): { deps: SweepDeps; asked: numb
       return [];
     },
     wake: async (workflowId) => void woken.push(workflowId),
+    recoverLeases: async () => undefined,
     now: NOW,
     log: (event) => void log.push(event),
     ...changes,
@@ -54,4 +55,12 @@ test("one that cannot be woken is logged and holds up no other", async () => {
   await sweepStale(deps);
   expect(woken).toEqual(["a", "c"]);
   expect(log).toEqual([{ event: "sweep.failed", workflowId: "bad", message: "Error: overloaded" }]);
+});
+
+test("leases of vanished workflows are recovered, and a failure to do so holds up nobody", async () => {
+  const woken: string[] = [];
+  const { deps, log } = createDeps({ listStale: async () => ["a"], wake: async (workflowId) => void woken.push(workflowId), recoverLeases: () => Promise.reject(new Error("away")) });
+  await sweepStale(deps);
+  expect(woken).toEqual(["a"]);
+  expect(log).toEqual([{ event: "sweep.failed", message: "Error: away" }]);
 });
