@@ -5,6 +5,7 @@ import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
+import { createAllowanceCache, type AllowanceCache } from "./config/allowance-cache.ts";
 import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
@@ -60,6 +61,7 @@ interface Platform {
   margins: TokenMargins;
   /** Enters what the gateway called into a tenant's ledger and stats. */
   entries: GatewayDeps["enter"];
+  allowances: AllowanceCache;
 }
 
 /** What a workflow's object can do beside computing. */
@@ -99,7 +101,7 @@ function openPlatform(env: Env): Platform {
   });
   const baseSettings = readSettings(env.SETTINGS);
   const log = createLog(env.LOG_LEVEL);
-  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins(), entries: openEntries(env, log) };
+  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins(), entries: openEntries(env, log), allowances: openAllowances(env, log) };
   platforms.set(env, platform);
   return platform;
 }
@@ -143,8 +145,17 @@ function openEntries(env: Env, log: Log): GatewayDeps["enter"] {
   });
 }
 
+function openAllowances(env: Env, log: Log): AllowanceCache {
+  return createAllowanceCache({
+    now: Date.now,
+    readOrigin: (tenant) => openTenant(env, tenant).readTenant(),
+    keepAlive: waitUntil,
+    onFault: (error) => log({ event: "allowance.failed", message: String(error) }),
+  });
+}
+
 export function createApiDeps(env: Env): ApiDeps {
-  const { tiers, log, baseSettings, settings, entries } = openPlatform(env);
+  const { tiers, log, baseSettings, settings, entries, allowances } = openPlatform(env);
   const allowPrivate = isPrivateAllowed(env);
   return {
     rootKey: env.ROOT_KEY ?? null,
@@ -160,6 +171,7 @@ export function createApiDeps(env: Env): ApiDeps {
     openWeakestModel: async () => openWeakestModel(await createLoadModels(env)(OPERATOR_TENANT)),
     baseSettings,
     settings,
+    allowances,
     metrics: (provider) => openMetrics(env, provider),
     evidence: (provider) => openMetrics(env, provider),
     loadModels: createLoadModels(env),

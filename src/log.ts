@@ -7,11 +7,12 @@ export type LogEvent =
   | { event: "request.failed"; requestId: string; tenant: string | null; workflowId: string | null; method: string; route: string; message: string; stack: string | null }
   | { event: "workflow.event"; tenant: string; workflowId: string; requestId: string; seq: number; type: string; taskId: string | null; attempt: number | null; code: string | null }
   | { event: "webhook.sent"; tenant: string; workflowId: string; type: string; result: string; attempts: number; reason: string | null }
+  | { event: "gateway.overrun"; tenant: string; id: string; models: string[]; reservedNanoUsd: number; costNanoUsd: number }
   | { event: "intents.failed"; requestId: string; message: string }
   | { event: "routing.reoptimized"; id: number; kind: string; reasons: string }
   | { event: "configuration.warned"; message: string }
   | { event: "queue.malformed"; message: string }
-  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed"; workflowId?: string; message: string };
+  | { event: "queue.failed" | "queue.send_failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed" | "allowance.failed"; workflowId?: string; message: string };
 
 /** Several events at once are one write: a call of the console costs the runtime far more than a line does. */
 export type Log = (...events: LogEvent[]) => void;

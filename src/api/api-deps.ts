@@ -1,3 +1,4 @@
+import type { AllowanceCache } from "../config/allowance-cache.ts";
 import type { SettingsCache } from "../config/settings-cache.ts";
 import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
@@ -40,6 +41,8 @@ export interface ApiDeps {
   /** The defaults with the deployment's own over them: what the operator's settings lie over. */
   baseSettings: Settings;
   settings: Pick<SettingsCache, "read" | "publish">;
+  /** What the operator allows each tenant, up to 50 s old. */
+  allowances: AllowanceCache;
   /** The object that measures a provider's models. */
   metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
   /** What the same object tells of single calls. */

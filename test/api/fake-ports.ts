@@ -4,6 +4,7 @@ import { readStoredTiers } from "../../src/api/stored-tiers.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import type { StoredDocument } from "../../src/config/document-cache.ts";
 import { editLayer } from "../../src/config/edit-settings.ts";
+import { NO_ALLOWANCE } from "../../src/config/tenant-record.ts";
 import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
@@ -98,6 +99,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => layerSettings(Settings.parse({}), world.publishedSettings?.document ?? {}),
       publish: async (_tenant, stored) => void (world.publishedSettings = stored),
     },
+    allowances: { read: async () => NO_ALLOWANCE, forget: () => undefined },
     metrics: (provider) => ({ readSnapshot: async () => world.metrics.get(provider) ?? { at: world.now, models: {} } }),
     evidence: (provider) => ({ readEvidence: async () => world.evidence.get(provider) ?? [] }),
     loadModels: async () => ({

@@ -14,6 +14,8 @@ import type { ProviderAnswer } from "./provider-call.ts";
 export interface DirectCall {
   body: ChatBody;
   candidate: CallCandidate;
+  /** Sent where the client set no cap; null: none is needed. */
+  outputCap: number | null;
   signal: AbortSignal;
 }
 
@@ -31,12 +33,12 @@ export function speaksOpenAi({ kind, options }: ProviderEntry): boolean {
 }
 
 /** Sends the client's own body on. Everything in it that is not named here stays as it came. */
-export async function askDirectly({ body, candidate, signal }: DirectCall, { fetch, secret }: Pick<GatewayDeps, "fetch" | "secret">): Promise<ProviderAnswer> {
+export async function askDirectly({ body, candidate, outputCap, signal }: DirectCall, { fetch, secret }: Pick<GatewayDeps, "fetch" | "secret">): Promise<ProviderAnswer> {
   const { provider, model } = candidate;
   const headers: Record<string, string> = { "content-type": "application/json" };
   const key = provider.secretName === undefined ? null : (secret(provider.secretName) ?? "");
   if (key !== null) headers["authorization"] = `Bearer ${key}`;
-  const sent = { ...body, model: model.upstreamModel ?? model.id, ...capOutput(body, model.maxOutputTokens), ...askForUsage(body) };
+  const sent = { ...body, model: model.upstreamModel ?? model.id, ...capOutput(body, candidate, outputCap), ...askForUsage(body) };
   // Redirects are not followed: the key must not travel to another origin.
   const response = await fetch(completionsUrl(provider, secret), { method: "POST", headers, body: JSON.stringify(sent), redirect: "manual", signal });
   if (!response.ok) return readRefusal(response, key);
@@ -54,10 +56,12 @@ function completionsUrl(provider: ProviderEntry, secret: ReadSecret): string {
 }
 
 /** A cap is a limit, no demand: what the model cannot reach is cut to what it can. */
-function capOutput(body: ChatBody, maxOutputTokens: number): Partial<ChatBody> {
+function capOutput(body: ChatBody, { model, provider }: CallCandidate, outputCap: number | null): Partial<ChatBody> {
   const cap = readOutputCap(body);
-  if (cap === null || cap <= maxOutputTokens) return {};
-  return body.max_completion_tokens == null ? { max_tokens: maxOutputTokens } : { max_completion_tokens: maxOutputTokens };
+  // The newer name is the only one that OpenAI's reasoning models take, the older one what most others know.
+  if (cap === null) return outputCap === null ? {} : provider.kind === "openai" ? { max_completion_tokens: outputCap } : { max_tokens: outputCap };
+  if (cap <= model.maxOutputTokens) return {};
+  return body.max_completion_tokens == null ? { max_tokens: model.maxOutputTokens } : { max_completion_tokens: model.maxOutputTokens };
 }
 
 /** The price of a stream is known by its usage chunk only. */

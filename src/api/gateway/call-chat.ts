@@ -23,6 +23,8 @@ export interface ChatCall {
   /** Requests for providers of another wire format; a candidate without one takes the body itself. */
   translations: ReadonlyMap<CallCandidate, CallOptions>;
   inputTokens: number;
+  /** The output cap that a budget asks for; null for none. */
+  capOf: (candidate: CallCandidate) => number | null;
   baseline: ModelEntry | null;
   head: Omit<AnswerHead, "model">;
   /** Fires when the client has gone. */
@@ -63,8 +65,9 @@ export async function callChat(call: ChatCall, candidate: CallCandidate, control
 
 function ask(call: ChatCall, candidate: CallCandidate, { signal }: CallControl, deps: ChatDeps): Promise<ProviderAnswer> {
   const options = call.translations.get(candidate);
-  if (options === undefined) return askDirectly({ body: call.body, candidate, signal }, deps);
-  return askEngine({ options, candidate, signal }, { ...call.head, model: candidate.model.id }, call.body.stream === true, deps);
+  const outputCap = call.capOf(candidate);
+  if (options === undefined) return askDirectly({ body: call.body, candidate, outputCap, signal }, deps);
+  return askEngine({ options: outputCap === null ? options : { ...options, maxOutputTokens: outputCap }, candidate, signal }, { ...call.head, model: candidate.model.id }, call.body.stream === true, deps);
 }
 
 function endWhole(text: string, call: ChatCall, candidate: CallCandidate, deps: ChatDeps): CallEnd<ChatAnswer> {
@@ -104,6 +107,7 @@ async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: 
 
 /** What a failed call is to the client when no other model can take over. */
 export function viewFault({ failure, retryAfterMs }: CallFault): OpenAiError {
+  if (failure.code === "budget_exhausted") return { status: 429, message: `${failure.message}.`, type: "insufficient_quota", param: null, code: "insufficient_quota", retryAfterMs: null };
   const isDown = failure.retryable;
   return { status: isDown ? 503 : 502, message: `${failure.message}.`, type: "server_error", param: null, code: isDown ? "provider_unavailable" : "provider_rejected", retryAfterMs };
 }
@@ -127,8 +131,9 @@ function fault({ provider, model }: CallCandidate, what: string): CallFault {
 }
 
 /** `wasLeft`: nobody waited for the end, so that the provider may have gone on to its cap. */
-function recordCall(usage: unknown, seenTokens: number, { body, inputTokens, baseline }: ChatCall, { model }: CallCandidate, { settings, now }: ChatDeps, wasLeft: boolean): CallRecord {
-  const unseenTokens = Math.min(readOutputCap(body) ?? settings.routing.assumedOutputTokens, model.maxOutputTokens);
+function recordCall(usage: unknown, seenTokens: number, { body, inputTokens, baseline, capOf }: ChatCall, candidate: CallCandidate, { settings, now }: ChatDeps, wasLeft: boolean): CallRecord {
+  const { model } = candidate;
+  const unseenTokens = Math.min(readOutputCap(body) ?? settings.routing.assumedOutputTokens, capOf(candidate) ?? model.maxOutputTokens);
   const outputTokens = wasLeft ? Math.max(seenTokens, unseenTokens) : seenTokens;
   return recordUsage({ usage, estimated: { inputTokens, outputTokens }, model, baseline, at: now() });
 }

@@ -2,10 +2,12 @@ import type { Settings } from "../../config/settings.ts";
 import { callWithFallback, type CallCandidate, type FallbackResult } from "../../consumer/agents/call-with-fallback.ts";
 import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
+import type { Models } from "../../consumer/load-models.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
+import { createChatBudget, type ChatBudget } from "./chat-budget.ts";
 import { routeChat, type RoutedChat } from "./chat-route.ts";
 import { answerError, type OpenAiError } from "./openai-error.ts";
 import { translateRequest } from "./translate-request.ts";
@@ -16,16 +18,20 @@ const CLIENT_CLOSED_REQUEST = 499;
 /** The longest answers that models give unasked: what a whole answer is waited for before the next model is asked. */
 const LONG_ANSWER_TOKENS = 8_192;
 const NANO = 1_000_000_000;
+const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
 /** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. */
 export async function answerChat(body: ChatBody, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">): Promise<Response> {
-  const models = await deps.loadModels(tenant);
+  const [models, allowance] = await Promise.all([deps.loadModels(tenant), deps.allowances.read(tenant).catch(() => null)]);
+  if (allowance === null) return answerError(UNKNOWN_BUDGET);
   const routed = routeChat(body, models, deps.now());
   if ("refusal" in routed) return answerError(routed.refusal);
   const { choice } = routed;
   const prepared = prepareCandidates(body, [choice.chosen, ...choice.fallbacks]);
   if ("refusal" in prepared) return answerError(prepared.refusal);
 
+  const head = { id: `chatcmpl-${deps.randomId()}`, created: Math.floor(deps.now() / 1_000) };
+  const budget = allowance.budget === null ? null : createChatBudget({ id: head.id, body, budget: allowance.budget }, { tenant: () => deps.tenant(tenant), margins: models.margins, now: deps.now });
   const watchdog = createWatchdog(models.settings.orchestration.taskTimeoutMs, clientSignal, deps.now);
   const begun = Promise.withResolvers<Response>();
   const called: CallCandidate[] = [];
@@ -34,7 +40,8 @@ export async function answerChat(body: ChatBody, tenant: string, clientSignal: A
     translations: prepared.translations,
     inputTokens: routed.inputTokens,
     baseline: findBaselineModel(models.document, models.settings.budgets.baselineModel),
-    head: { id: `chatcmpl-${deps.randomId()}`, created: Math.floor(deps.now() / 1_000) },
+    head,
+    capOf: (candidate) => budget?.capOf(candidate) ?? null,
     left: watchdog.left,
     onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
     onChunk: watchdog.touch,
@@ -45,6 +52,7 @@ export async function answerChat(body: ChatBody, tenant: string, clientSignal: A
       taskType: choice.taskType,
       candidates: prepared.candidates,
       tokensOf: ({ model }) => routed.inputTokens + Math.min(readOutputCap(body) ?? models.settings.routing.assumedOutputTokens, model.maxOutputTokens),
+      ...(budget === null ? {} : { reserve: budget.reserve }),
       call: (candidate, control) => {
         called.push(candidate);
         return callChat(call, candidate, control, { ...models, fetch: deps.gateway.fetch, secret: deps.gateway.secret, now: deps.now });
@@ -54,7 +62,10 @@ export async function answerChat(body: ChatBody, tenant: string, clientSignal: A
   );
   const entered = result.then((end) => {
     watchdog.stop();
+    // Nothing was called and nothing is reserved: there is nothing to enter, and such requests come in floods.
+    if (end.last === null && end.fault?.failure.code === "budget_exhausted" && budget?.reservedNanoUsd === null) return end;
     enter(end, tenant, routed, call, { deps });
+    if (budget !== null) judgeReservation(end, tenant, call, budget, models, { deps });
     return end;
   });
   // A streamed answer outlives its handler, and its price is known when its reader may have left.
@@ -91,6 +102,8 @@ function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResul
   if (fault === null) throw new Error("a call ended without an answer and without a fault");
   const refusal = answer !== null && "refusal" in answer ? answer.refusal : null;
   const response = answerError(fault.failure.retryable || refusal === null ? viewFault(fault) : viewRefusal(refusal, fault.failure.message));
+  // Where nothing can come back, OpenAI's clients need not try again by themselves.
+  if (fault.failure.code === "budget_exhausted" && !fault.failure.retryable) response.headers.set("x-should-retry", "false");
   if (last !== null) for (const [name, value] of Object.entries(describeRoute(last, failedModels))) response.headers.set(name, value);
   return response;
 }
@@ -114,4 +127,14 @@ function formatUsd(nanoUsd: number): string {
 
 function enter({ calls, fault, last, failedModels }: FallbackResult<ChatAnswer>, tenant: string, { choice }: RoutedChat, { head }: ChatCall, { deps }: Pick<Api, "deps">): void {
   deps.gateway.enter(tenant, { id: head.id, at: deps.now(), tier: last?.tier ?? choice.tier, taskType: choice.taskType, calls, failureCode: fault?.failure.code ?? null, fallbacks: failedModels.length });
+}
+
+/** Learns how far the bound lay below what was counted, and tells of a provider that billed more than it was allowed. */
+function judgeReservation({ calls }: FallbackResult<ChatAnswer>, tenant: string, { head, body, inputTokens }: ChatCall, budget: ChatBudget, { margins }: Models, { deps }: Pick<Api, "deps">): void {
+  const isText = body.messages.every(({ content }) => !Array.isArray(content) || content.every(({ type }) => type === "text"));
+  for (const { model, estimated, inputTokens: counted } of calls) if (isText && !estimated) margins.learn(model, inputTokens, counted);
+  const costNanoUsd = calls.reduce((sum, call) => sum + call.costNanoUsd, 0);
+  const { reservedNanoUsd } = budget;
+  if (reservedNanoUsd === null || costNanoUsd <= reservedNanoUsd) return;
+  deps.log({ event: "gateway.overrun", tenant, id: head.id, models: calls.map(({ model }) => model), reservedNanoUsd, costNanoUsd });
 }

@@ -50,6 +50,8 @@ export interface FallbackRequest<Answer> {
   candidates: readonly CallCandidate[];
   /** Tokens that the call may use of a model's limit per minute: input and output cap. */
   tokensOf: (candidate: CallCandidate) => number;
+  /** Reserves what a call may cost at most beside those that were made. Why it may not be called, or null. */
+  reserve?: (candidate: CallCandidate, calls: readonly CallRecord[]) => Promise<CallFault | null>;
   /** Calls one model once. Never rejects. */
   call: (candidate: CallCandidate, control: CallControl) => Promise<CallEnd<Answer>>;
 }
@@ -89,7 +91,7 @@ const PROBE_RETRY_MS = 1_000;
 export async function callWithFallback<Answer>(request: FallbackRequest<Answer>, deps: FallbackDeps): Promise<FallbackResult<Answer>> {
   const result: FallbackResult<Answer> = { first: null, last: null, answer: null, fault: null, isPassedOn: false, calls: [], events: [], failedModels: [] };
   for (const [index, candidate] of request.candidates.entries()) {
-    const refused = await admit(candidate, request, deps);
+    const refused = deps.signal.aborted ? null : ((await request.reserve?.(candidate, result.calls)) ?? (await admit(candidate, request, deps)));
     if (deps.signal.aborted) {
       result.fault ??= timeoutFault(candidate);
       return result;

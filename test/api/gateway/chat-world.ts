@@ -1,3 +1,4 @@
+import type { ApiDeps } from "../../../src/api/api-deps.ts";
 import type { GatewayEntry } from "../../../src/api/stats-port.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../../src/config/tiers.ts";
@@ -49,7 +50,7 @@ export const DOCUMENT: TierDocument = {
 };
 
 /** The real API over models whose providers are a function. */
-export function createChatWorld(upstream: Upstream, settings: object = {}) {
+export function createChatWorld(upstream: Upstream, settings: object = {}, changes: Partial<ApiDeps> = {}) {
   const calls: UpstreamCall[] = [];
   const observed: CallObservation[] = [];
   const entered: GatewayEntry[] = [];
@@ -61,6 +62,7 @@ export function createChatWorld(upstream: Upstream, settings: object = {}) {
     return upstream(call);
   };
   const secret = (name: string): string | undefined => SECRETS[name];
+  const margins = new TokenMargins();
   const registry = registerDocument(DOCUMENT, { secrets: secret, fetch });
   const { ask, app, world } = createTestApi({
     now: () => clock.now,
@@ -72,9 +74,10 @@ export function createChatWorld(upstream: Upstream, settings: object = {}) {
       metrics: null,
       health: { observe: (observation) => void observed.push(observation), acquireProbe: async () => true, acquireRate: async () => true },
       failureRate: () => 0,
-      margins: new TokenMargins(),
+      margins,
     }),
     gateway: { fetch, secret, keepAlive: (promise) => void work.push(promise), enter: (_, entry) => void entered.push(entry) },
+    ...changes,
   });
   const chat = (body: object, headers: Record<string, string> = {}): Promise<Response> => Promise.resolve(ask("POST", "/v1/chat/completions", { messages: [{ role: "user", content: "Hi there" }], ...body }, headers));
   return { ask, app, chat, calls, observed, entered, clock, world, settled: () => Promise.all(work) };
