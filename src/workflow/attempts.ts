@@ -103,15 +103,14 @@ function postpone(step: Step, task: number, until: number): void {
   wakeAt(step, until);
 }
 
-/** The agent accepted the task and will call back: no lease, only the attempt's timeout. */
+/** The agent accepted the task and will call back: no lease, only the attempt's timeout. It lives on, and so does what is held for it. */
 function waitForCallback(step: Step, task: number): void {
-  const state = step.run.tasks[task]!;
-  const timeoutAt = state.timeoutAt;
-  detachAttempt(step, task);
+  const state = touch(step, task);
+  if (state.channel === "object") step.run.index.counts.inObject -= 1;
   state.status = "waiting";
-  state.timeoutAt = timeoutAt;
-  step.run.index.live.add(task);
-  if (timeoutAt !== null) wakeAt(step, timeoutAt);
+  state.channel = null;
+  state.leaseUntil = null;
+  if (state.timeoutAt !== null) wakeAt(step, state.timeoutAt);
   emit(step, "task.waiting", { attempt: state.attempt }, task);
 }
 

@@ -16,7 +16,7 @@ export interface BudgetState {
 export interface WaitingReserve {
   ref: CallRef;
   need: Amount;
-  /** The UTC day for which the tenant answered since this began to wait, or since it was asked again; null: not yet. */
+  /** The UTC day of whose budget the tenant has not left what this needs; null: that was not said. */
   answeredFor: number | null;
   /** Others may give back what the tenant has not left. */
   mayGrow: boolean;
@@ -30,8 +30,8 @@ export interface BudgetWaiting {
   tasks: Map<number, WaitingReserve>;
   /** Until when the tenant is known to have no budget. */
   unlimitedUntil: number;
-  /** Revision of the question that the tenant has not answered yet. */
-  asked: number | null;
+  /** The question that the tenant has not answered yet: the total that helps, and what the request that it is for needs. */
+  asked: { revision: number; neededNanoUsd: number; requestNanoUsd: number } | null;
   /** Not before this is the tenant asked again for what it had not. */
   askAgainAt: number;
 }

@@ -1,5 +1,5 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
-import { assumeExpired, dayOf, listOpen, orphan, release, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
+import { assumeExpired, dayOf, findHeld, isOverspent, listHeld, orphan, release, retract, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { emit, wakeAt, type Step } from "./step.ts";
 
@@ -9,22 +9,22 @@ export const ORPHAN_GRACE_MS = 30_000;
 const WARNINGS_PERCENT = [50, 80, 95];
 const NANO = 1_000_000_000;
 
-/** Enters an attempt's bills, also of one that is over, and frees what its other calls hold, but for the call `keep`. */
-export function closeCalls(step: Step, ref: AttemptRef, bills: readonly Bill[], keep: number | null): void {
+/** Enters an attempt's bills, also of one that is over. Its other calls before the call `before` billed nothing: what they hold, or were taken to have billed, is free. */
+export function closeCalls(step: Step, ref: AttemptRef, bills: readonly Bill[], before: number): void {
   const { ledger } = step.run;
-  if (bills.length === 0 && !ledger.open.has(ref.task)) return;
+  if (bills.length === 0 && !ledger.open.has(ref.task) && !ledger.assumed.has(ref.task)) return;
   const isLate = !isLiveAttempt(step.run, ref);
   for (const bill of bills) {
     const call: CallRef = { task: ref.task, attempt: ref.attempt, call: bill.call };
-    const held = listOpen(ledger, ref).find((reservation) => reservation.call === bill.call);
+    const held = findHeld(ledger, call);
     const entry = settle(ledger, call, bill, dayOf(step.now), isLate);
     if (entry === null) continue;
     record(step, entry, bill);
-    if (held !== undefined && (bill.nanoUsd > held.nanoUsd || bill.tokens > held.tokens)) noteOverrun(step, call, bill);
+    const isOverrun = held === undefined ? isOverspent(ledger, ref.task) : bill.nanoUsd > held.nanoUsd || bill.tokens > held.tokens;
+    if (isOverrun) noteOverrun(step, call, bill);
   }
-  for (const reservation of listOpen(ledger, ref)) {
-    if (reservation.call === keep) continue;
-    const entry = release(ledger, reservation);
+  for (const call of listHeld(ledger, ref)) {
+    const entry = call.call < before ? (release(ledger, call) ?? retract(ledger, call)) : null;
     if (entry !== null) record(step, entry, { nanoUsd: 0, tokens: 0 });
   }
   warn(step, ref);

@@ -54,6 +54,8 @@ export function retryTask(step: Step, task: number): void {
   state.deadlineAt = plan.deadlineMs === null ? null : step.now + plan.deadlineMs;
   if (state.deadlineAt !== null) wakeAt(step, state.deadlineAt);
   run.index = deriveIndex(plan, run.tasks);
+  // Those that waited for their budget are among the ready tasks of the new index, and begin to wait anew.
+  run.waiting.tasks.clear();
   emit(step, "workflow.resumed", { taskId: plan.tasks[task]!.id });
   skipBlockedTasks(step);
 }

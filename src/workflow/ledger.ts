@@ -33,10 +33,11 @@ export interface Bill extends Amount {
 
 /**
  * One change of the books; the sum of all entries is the balance. `assume`: no report came, so the call is settled in full;
- * `correct`: a report came after that. `orphan` moves nothing: it says from when on the call cannot bill any more.
+ * a report that comes after that replaces this bill (`correct`), or says that there was none (`retract`: it is to be removed).
+ * `orphan` moves nothing: it says from when on the call cannot bill any more.
  */
 export interface LedgerEntry extends CallRef {
-  kind: "reserve" | "resize" | "settle" | "release" | "orphan" | "assume" | "correct";
+  kind: "reserve" | "resize" | "settle" | "release" | "orphan" | "assume" | "correct" | "retract";
   day: number;
   reserved: Amount;
   spent: Amount;
@@ -172,9 +173,32 @@ export function release(ledger: Ledger, ref: CallRef): LedgerEntry | null {
   return held === null ? null : enter(ledger, "release", ref, held.day, negate(held), NOTHING);
 }
 
+/** Takes back what a call was taken to have billed: it billed nothing. */
+export function retract(ledger: Ledger, ref: CallRef): LedgerEntry | null {
+  const assumed = takeFrom(ledger.assumed, ref);
+  if (assumed === null) return null;
+  ledger.settled.delete(nameCall(ref));
+  return { ...enter(ledger, "retract", ref, assumed.day, NOTHING, negate(assumed)), isLate: true };
+}
+
 /** The reservations of an attempt. */
 export function listOpen(ledger: Ledger, { task, attempt }: AttemptRef): readonly Reservation[] {
   return (ledger.open.get(task) ?? []).filter((reservation) => reservation.attempt === attempt);
+}
+
+/** What is held for an attempt's calls, and what they were taken to have billed. */
+export function listHeld(ledger: Ledger, ref: AttemptRef): readonly Reservation[] {
+  return [...listOpen(ledger, ref), ...(ledger.assumed.get(ref.task) ?? []).filter(({ attempt }) => attempt === ref.attempt)];
+}
+
+/** What was held for a call until its bill, or in place of it. */
+export function findHeld(ledger: Ledger, ref: CallRef): Reservation | undefined {
+  return find(ledger.open, ref) ?? find(ledger.assumed, ref);
+}
+
+/** Whether more is spent and held than a cap over the task allows. */
+export function isOverspent(ledger: Ledger, task: number): boolean {
+  return [...accountsOf(ledger, task)].some(({ account: { spent, reserved }, cap }) => spent.nanoUsd + reserved.nanoUsd > (cap.nanoUsd ?? Infinity) || spent.tokens + reserved.tokens > (cap.tokens ?? Infinity));
 }
 
 /** Notes until when the calls of an attempt that ended without a report may still bill. */
@@ -215,7 +239,7 @@ export function accountOfDay(ledger: Ledger, day: number): DayAccount {
 export function missingLease(ledger: Ledger, ref: CallRef, day: number, need: Amount): number {
   const held = find(ledger.open, ref);
   const { spentNanoUsd, reservedNanoUsd, leasedNanoUsd } = accountOfDay(ledger, day);
-  return Math.max(0, spentNanoUsd + reservedNanoUsd - (held?.nanoUsd ?? 0) + need.nanoUsd - (leasedNanoUsd ?? 0));
+  return Math.max(0, spentNanoUsd + reservedNanoUsd - (held?.day === day ? held.nanoUsd : 0) + need.nanoUsd - (leasedNanoUsd ?? 0));
 }
 
 function* accountsOf(ledger: Ledger, task: number): Generator<{ account: Account; cap: Cap }> {

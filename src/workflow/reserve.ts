@@ -1,7 +1,7 @@
 import type { Failure } from "../errors.ts";
 import type { WaitingReserve } from "./budget-state.ts";
 import { closeCalls, record } from "./budget.ts";
-import { accountOfDay, dayOf, findRoom, judgeReserve, missingLease, nameCall, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
+import { accountOfDay, dayOf, findRoom, judgeReserve, listOpen, missingLease, nameCall, release, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
 import type { LeaseAnswer, ReserveAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { failTask } from "./settle-task.ts";
@@ -13,18 +13,25 @@ const UNLIMITED_MS = 30_000;
 const ASK_AGAIN_MS = 1_000;
 const NANO = 1_000_000_000;
 const NO_ROOM: Cap = { nanoUsd: 0, tokens: 0 };
+const NOT_ANSWERED = { answeredFor: null, mayGrow: false };
 
 /** Takes requests of live attempts; they are answered at the end of the step, or wait. */
 export function takeReserves(step: Step, requests: readonly ReserveRequest[]): void {
   const { run } = step;
   for (const request of requests) {
-    if (!isLiveAttempt(run, request)) {
+    closeCalls(step, request, request.bills, request.call);
+    if (!isLiveAttempt(run, request) || isPast(run, request)) {
       step.replies.push({ ref: refOf(request), answer: { kind: "gone" } });
       continue;
     }
-    closeCalls(step, request, request.bills, request.call);
     run.waiting.requests.set(nameCall(request), { ref: refOf(request), need: { nanoUsd: request.nanoUsd, tokens: request.tokens }, answeredFor: null, mayGrow: false });
   }
+}
+
+/** A repetition that comes when the attempt has gone on to a later call: what it would hold nobody would settle. */
+function isPast(run: Run, request: CallRef): boolean {
+  const isLater = (other: CallRef): boolean => other.task === request.task && other.attempt === request.attempt && other.call > request.call;
+  return run.ledger.settled.has(nameCall(request)) || listOpen(run.ledger, request).some(isLater) || [...run.waiting.requests.values()].some(({ ref }) => isLater(ref));
 }
 
 /** Answers the requests that can be answered now, the most urgent first. O(waiting), which are at most `maxConcurrency`. */
@@ -40,7 +47,8 @@ export function answerReserves(step: Step): void {
   for (const waiting of byUrgency(run, tasks.values())) {
     const { task } = waiting.ref;
     const isOver = run.tasks[task]!.status !== "pending" || run.state.isFailing;
-    const verdict = isOver ? null : judge(step, waiting);
+    waiting.need = findTaskNeed(run, task);
+    const verdict = isOver ? null : judgeTask(step, waiting);
     if (verdict === "waits") continue;
     tasks.delete(task);
     if (verdict === "fits") offerTask(step, task);
@@ -64,13 +72,10 @@ function answerReserve(step: Step, waiting: WaitingReserve): ReserveAnswer | nul
  */
 export function holdTaskBudget(step: Step, task: number): boolean {
   const { run } = step;
-  const cap = run.ledger.taskCaps.get(task);
-  if (cap === undefined || run.plan.tasks[task]!.kind !== "http") return true;
-  const spent = run.ledger.tasks.get(task)?.spent ?? { nanoUsd: 0, tokens: 0 };
-  const need: Amount = { nanoUsd: Math.max(0, (cap.nanoUsd ?? 0) - spent.nanoUsd), tokens: Math.max(0, (cap.tokens ?? 0) - spent.tokens) };
-  const isUsedUp = (spent.nanoUsd > 0 && cap.nanoUsd !== null && need.nanoUsd === 0) || (cap.tokens !== null && need.tokens === 0);
+  if (!run.ledger.taskCaps.has(task) || run.plan.tasks[task]!.kind !== "http") return true;
+  const need = findTaskNeed(run, task);
   const waiting: WaitingReserve = { ref: { task, attempt: run.tasks[task]!.attempt + 1, call: 0 }, need, answeredFor: null, mayGrow: false };
-  const verdict = isUsedUp ? NO_ROOM : judge(step, waiting);
+  const verdict = judgeTask(step, waiting);
   if (verdict === "waits") {
     run.waiting.tasks.set(task, waiting);
     return false;
@@ -81,6 +86,21 @@ export function holdTaskBudget(step: Step, task: number): boolean {
   }
   failTask(step, task, failExhausted(need, verdict));
   return false;
+}
+
+/** What is left of a task's budget: it changes with the bills of its earlier attempts. */
+function findTaskNeed({ ledger }: Run, task: number): Amount {
+  const cap = ledger.taskCaps.get(task) ?? NO_ROOM;
+  const spent = ledger.tasks.get(task)?.spent ?? { nanoUsd: 0, tokens: 0 };
+  return { nanoUsd: Math.max(0, (cap.nanoUsd ?? 0) - spent.nanoUsd), tokens: Math.max(0, (cap.tokens ?? 0) - spent.tokens) };
+}
+
+function judgeTask(step: Step, waiting: WaitingReserve): "fits" | "waits" | Cap {
+  const { taskCaps, tasks } = step.run.ledger;
+  const { task } = waiting.ref;
+  const cap = taskCaps.get(task);
+  const isUsedUp = (cap?.nanoUsd != null && waiting.need.nanoUsd === 0 && (tasks.get(task)?.spent.nanoUsd ?? 0) > 0) || (cap?.tokens != null && waiting.need.tokens === 0);
+  return isUsedUp ? NO_ROOM : judge(step, waiting);
 }
 
 /** Why a call or task whose least need is more than can be had is not run; `details` has the figures. */
@@ -98,6 +118,8 @@ export function failExhausted(need: Amount, room: Cap): Failure {
 function judge(step: Step, { ref, need, answeredFor, mayGrow }: WaitingReserve): "fits" | "waits" | Cap {
   const { run, now } = step;
   const { ledger, waiting, state } = run;
+  const held = listOpen(ledger, ref).find(({ call }) => call === ref.call);
+  if (held !== undefined && need.nanoUsd <= held.nanoUsd && need.tokens <= held.tokens) return "fits";
   if (state.budget.isBlocked) return NO_ROOM;
   const verdict = judgeReserve(ledger, ref, need);
   if (verdict === "never") return findRoom(ledger, ref.task);
@@ -113,62 +135,87 @@ function judge(step: Step, { ref, need, answeredFor, mayGrow }: WaitingReserve):
 }
 
 function hold(step: Step, ref: CallRef, need: Amount): void {
-  const entry = reserve(step.run.ledger, ref, need, dayOf(step.now));
+  const { ledger } = step.run;
+  const day = dayOf(step.now);
+  const held = listOpen(ledger, ref).find(({ call }) => call === ref.call);
+  // More than is held already counts to today, whose budget was judged.
+  if (held !== undefined && held.day !== day && need.nanoUsd > held.nanoUsd) record(step, release(ledger, ref)!, { nanoUsd: 0, tokens: 0 });
+  const entry = reserve(ledger, ref, need, day);
   if (entry !== null) record(step, entry, need);
 }
 
-/** Asks the tenant for what the waiting requests lack, one request at a time. */
+/** Asks the tenant for what the waiting requests lack, one question at a time: for the most urgent of those that it has not refused. */
 export function askForLease(step: Step): void {
   const { run, now } = step;
   const { waiting, ledger, state } = run;
   if (waiting.requests.size + waiting.tasks.size === 0 || waiting.asked !== null || now < waiting.unlimitedUntil) return;
   const day = dayOf(now);
-  const lacking = [...waiting.requests.values(), ...waiting.tasks.values()].filter(
-    ({ ref, need, answeredFor, mayGrow }) => need.nanoUsd > 0 && (answeredFor !== day || (mayGrow && now >= waiting.askAgainAt)) && judgeReserve(ledger, ref, need) === "fits" && missingLease(ledger, ref, day, need) > 0,
-  );
-  if (lacking.length === 0) {
-    wakeAt(step, nextAskAt(run));
-    return;
-  }
-  const { spentNanoUsd, reservedNanoUsd } = accountOfDay(ledger, day);
+  const lacking = byUrgency(run, listWaiting(run)).filter((one) => lacksLease(run, one, day));
+  const first = lacking.find(({ answeredFor, mayGrow }) => answeredFor !== day || (mayGrow && now >= waiting.askAgainAt));
+  if (first === undefined) return wakeAt(step, nextAskAt(run));
+  const { spentNanoUsd, reservedNanoUsd, leasedNanoUsd } = accountOfDay(ledger, day);
   const used = spentNanoUsd + reservedNanoUsd;
-  const needed = used + lacking[0]!.need.nanoUsd;
+  const needed = (leasedNanoUsd ?? 0) + missingLease(ledger, first.ref, day, first.need);
   const all = lacking.reduce((sum, { need }) => sum + need.nanoUsd, used);
   const most = ledger.cap.nanoUsd === null ? Infinity : ledger.cap.nanoUsd - ledger.workflow.spent.nanoUsd + spentNanoUsd;
   state.budget.revision += 1;
   step.isStateTouched = true;
-  waiting.asked = state.budget.revision;
-  for (const request of lacking) request.answeredFor = null;
-  step.leaseRequest = { day, neededNanoUsd: needed, wantedNanoUsd: Math.max(needed, Math.min(most, Math.max(all, used + step.abilities.leaseChunkNanoUsd))), revision: waiting.asked };
+  waiting.asked = { revision: state.budget.revision, neededNanoUsd: needed, requestNanoUsd: first.need.nanoUsd };
+  step.leaseRequest = { day, neededNanoUsd: needed, wantedNanoUsd: Math.max(needed, Math.min(most, Math.max(all, used + step.abilities.leaseChunkNanoUsd))), revision: state.budget.revision };
 }
 
-/** Takes the tenant's answer. If the tenant was told something after the question, what it granted may be given back already, and it is asked again. */
+/** Whether nothing but the tenant's budget keeps a request from being granted. Where something else does, an earlier refusal says nothing any more. */
+function lacksLease({ ledger }: Run, waiting: WaitingReserve, day: number): boolean {
+  const { ref, need } = waiting;
+  const isLacking = need.nanoUsd > 0 && judgeReserve(ledger, ref, need) === "fits" && missingLease(ledger, ref, day, need) > 0;
+  if (!isLacking) Object.assign(waiting, NOT_ANSWERED);
+  return isLacking;
+}
+
+/**
+ * Takes the tenant's answer. What it could not give to the request that it was asked for, it could not give to a larger one either;
+ * of others it was not asked. If the tenant was told something after the question, what it granted may be given back already, and
+ * it is asked again.
+ */
 export function takeLease(step: Step, day: number, revision: number, answer: LeaseAnswer): void {
   const { run, now } = step;
   const { waiting, state } = run;
-  if (waiting.asked !== revision) return;
+  const { asked } = waiting;
+  if (asked?.revision !== revision) return;
   waiting.asked = null;
   if (state.budget.revision !== revision) return;
   waiting.askAgainAt = now + ASK_AGAIN_MS;
-  if (answer.kind === "unlimited") waiting.unlimitedUntil = now + UNLIMITED_MS;
   if (answer.kind === "leased") setLease(step, day, answer.leasedNanoUsd);
+  if (answer.kind === "unlimited") waiting.unlimitedUntil = now + UNLIMITED_MS;
+  const isRefused = answer.kind === "failed" || (answer.kind === "leased" && answer.leasedNanoUsd < asked.neededNanoUsd);
   const mayGrow = answer.kind === "failed" || (answer.kind === "leased" && answer.mayGrow);
-  for (const request of [...waiting.requests.values(), ...waiting.tasks.values()]) Object.assign(request, { answeredFor: day, mayGrow });
+  for (const request of listWaiting(run)) {
+    if (answer.kind === "unlimited") Object.assign(request, NOT_ANSWERED);
+    else if (isRefused && request.need.nanoUsd >= asked.requestNanoUsd) Object.assign(request, { answeredFor: day, mayGrow });
+  }
 }
 
-/** Gives back what is leased and neither spent nor held. */
+/** Gives back what is leased and neither spent nor held. The tenant is told so under a new revision: an answer that is under way does not know of it. */
 export function trimLeases(step: Step): void {
-  for (const [day, account] of step.run.ledger.days) {
+  const { ledger, state } = step.run;
+  state.budget.revision += 1;
+  step.isStateTouched = true;
+  for (const [day, account] of ledger.days) {
     const used = account.spentNanoUsd + account.reservedNanoUsd;
     if (account.leasedNanoUsd !== null && account.leasedNanoUsd > used) setLease(step, day, used);
   }
 }
 
 /** When the tenant is to be asked again; Infinity when nobody waits for that. */
-export function nextAskAt({ waiting }: Run): number {
+export function nextAskAt(run: Run): number {
+  const { waiting } = run;
   if (waiting.asked !== null) return Infinity;
-  const hopeful = [...waiting.requests.values(), ...waiting.tasks.values()].some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow);
-  return hopeful ? waiting.askAgainAt : Infinity;
+  const isHopeful = listWaiting(run).some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow);
+  return isHopeful ? waiting.askAgainAt : Infinity;
+}
+
+function listWaiting({ waiting }: Run): WaitingReserve[] {
+  return [...waiting.requests.values(), ...waiting.tasks.values()];
 }
 
 function setLease(step: Step, day: number, leasedNanoUsd: number): void {

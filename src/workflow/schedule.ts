@@ -76,7 +76,7 @@ function pickReady(step: Step): number[] {
 
 /** Another task of the same step failed for good, so this one does not start; what was held for it is free again. */
 function putBack(step: Step, task: number): void {
-  closeCalls(step, { task, attempt: step.run.tasks[task]!.attempt + 1 }, [], null);
+  closeCalls(step, { task, attempt: step.run.tasks[task]!.attempt + 1 }, [], Infinity);
   offerTask(step, task);
 }
 

@@ -1,5 +1,5 @@
 import type { Failure } from "../errors.ts";
-import { describeAmount, orphanCalls } from "./budget.ts";
+import { closeCalls, describeAmount, orphanCalls } from "./budget.ts";
 import { countFinal, isLiveTask, type SkipReason, type TaskStatus } from "./run.ts";
 import type { Amount } from "./ledger.ts";
 import { emit, offerTask, touch, type Step } from "./step.ts";
@@ -68,7 +68,10 @@ export function detachAttempt(step: Step, task: number): void {
   if (isLiveTask(state.status)) {
     index.live.delete(task);
     if (state.channel === "object") index.counts.inObject -= 1;
-    orphanCalls(step, { task, attempt: state.attempt }, state.leaseUntil);
+    const ref = { task, attempt: state.attempt };
+    // Nobody was ever given an attempt that is still queued, so it can bill nothing.
+    if (state.status === "queued") closeCalls(step, ref, [], Infinity);
+    else orphanCalls(step, ref, state.leaseUntil);
   }
   state.channel = null;
   state.leaseUntil = null;

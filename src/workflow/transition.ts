@@ -3,12 +3,12 @@ import { cancelRun, pauseRun, resumeRun, retryTask } from "./commands.ts";
 import { claimAttempts, deadLetterAttempts, loseAttempts, renewAttempts, reportAttempts } from "./attempts.ts";
 import { closeCalls, settleUnreported } from "./budget.ts";
 import { finishIfDone } from "./finish.ts";
-import type { Bill } from "./ledger.ts";
+import { nextExpiryAt, type Bill } from "./ledger.ts";
 import { answerReserves, askForLease, takeLease, takeReserves, trimLeases } from "./reserve.ts";
 import type { LeaseAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isFinalWorkflow, type Run } from "./run.ts";
 import { scheduleReady, startRun } from "./schedule.ts";
-import type { Abilities, AttemptResult, Step } from "./step.ts";
+import { wakeAt, type Abilities, type AttemptResult, type Step } from "./step.ts";
 import { fireTimers } from "./timers.ts";
 
 /** `bills`: of all calls that the attempt made; none where it made none. They count also when it is not the live one any more. */
@@ -81,9 +81,10 @@ function applyInput(step: Step, input: RunInput): void {
 function keepBooks(step: Step, input: RunInput): void {
   switch (input.type) {
     case "report":
-      return input.reports.forEach((report) => report.result.status !== "waiting" && closeCalls(step, report, report.bills ?? [], null));
+      return input.reports.forEach((report) => report.result.status !== "waiting" && closeCalls(step, report, report.bills ?? [], Infinity));
     case "tick":
-      return settleUnreported(step, step.now);
+      settleUnreported(step, step.now);
+      return wakeAt(step, nextExpiryAt(step.run.ledger));
     case "closeBooks":
       return settleUnreported(step, Infinity);
     case "reserve":

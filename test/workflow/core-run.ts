@@ -3,7 +3,8 @@ import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { createBudgetState } from "../../src/workflow/budget-state.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
-import { NO_CAP, type Cap } from "../../src/workflow/ledger.ts";
+import { dayOf, nameCall, NO_CAP, type Amount, type Bill, type Cap, type LedgerEntry } from "../../src/workflow/ledger.ts";
+import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../../src/workflow/reserve-port.ts";
 import { createTaskState, restoreRun, type AgentKind, type Run, type RunPlan } from "../../src/workflow/run.ts";
 import { RetryPolicy } from "../../src/workflow/spec.ts";
 import type { AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
@@ -26,6 +27,15 @@ export interface RunOptions extends Partial<Omit<RunPlan, "tasks" | "graph">> {
   reused?: string[];
   random?: number;
   isResultBroken?: boolean;
+  /** What the tenant says when it is asked; `null`: nothing, until `answerLease`. Without it, it is known to have no budget. */
+  tenant?: LeaseAnswer | null;
+  leaseChunkNanoUsd?: number;
+}
+
+export interface ReserveOptions {
+  call?: number;
+  attempt?: number;
+  bills?: Bill[];
 }
 
 /** Direct calls for everything but transforms, so that an attempt runs at once; `queued` makes them wait for a claim. */
@@ -38,6 +48,11 @@ export class CoreRun {
   now = START;
   readonly events: WorkflowEvent[] = [];
   readonly dispatches: Dispatch[] = [];
+  readonly entries: LedgerEntry[] = [];
+  /** What the tenant was asked, oldest first. */
+  readonly questions: LeaseRequest[] = [];
+  /** The latest answer to each reserve, by the call's name. */
+  readonly answers = new Map<string, ReserveAnswer>();
   last: Step;
   readonly #names: string[];
   readonly #tasks: Record<string, TaskOptions>;
@@ -49,11 +64,12 @@ export class CoreRun {
     this.#options = options;
     const state = { status: "pending", createdAt: START, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null } as const;
     this.run = restoreRun(planTasks(tasks, options), { ...state, budget: createBudgetState() }, this.#names.map(createTaskState));
+    if (options.tenant === undefined) this.run.waiting.unlimitedUntil = Infinity;
     this.last = this.apply({ type: "create", reused: (options.reused ?? []).map((name) => ({ task: this.id(name), outputBytes: 2 })) });
   }
 
   apply(input: RunInput): Step {
-    const { random = 0, isResultBroken = false, settings } = this.#options;
+    const { random = 0, isResultBroken = false, settings, tenant = null, leaseChunkNanoUsd = 0 } = this.#options;
     const broken = { code: "expression_failed", message: "no such key", retryable: false } as const;
     this.last = transition(this.run, input, this.now, {
       evaluateWhen: (task) => {
@@ -63,11 +79,47 @@ export class CoreRun {
       evaluateResult: () => (isResultBroken ? broken : null),
       random: () => random,
       settings: { ...DIRECT, ...settings },
-      leaseChunkNanoUsd: 0,
+      leaseChunkNanoUsd,
     });
-    this.events.push(...this.last.events);
-    this.dispatches.push(...this.last.dispatches);
-    return this.last;
+    const { last } = this;
+    this.events.push(...last.events);
+    this.dispatches.push(...last.dispatches);
+    this.entries.push(...last.entries);
+    for (const { ref, answer } of last.replies) this.answers.set(nameCall(ref), answer);
+    if (last.leaseRequest !== null) this.questions.push(last.leaseRequest);
+    if (last.leaseRequest !== null && tenant !== null) this.answerLease(tenant);
+    return last;
+  }
+
+  /** Reserves for a call of a task's attempt; answers what was said at once, `waits` if nothing was. */
+  reserve(name: string, need: Partial<Amount>, { call = 0, attempt = this.task(name).attempt, bills = [] }: ReserveOptions = {}): ReserveAnswer | "waits" {
+    this.answers.delete(nameCall({ task: this.id(name), attempt, call }));
+    this.apply({ type: "reserve", requests: [{ task: this.id(name), attempt, call, nanoUsd: 0, tokens: 0, ...need, bills }] });
+    return this.answer(name, { call, attempt });
+  }
+
+  answer(name: string, { call = 0, attempt = this.task(name).attempt }: ReserveOptions = {}): ReserveAnswer | "waits" {
+    return this.answers.get(nameCall({ task: this.id(name), attempt, call })) ?? "waits";
+  }
+
+  /** Completes a task whose attempt made calls. */
+  bill(name: string, bills: Bill[], attempt = this.task(name).attempt): Step {
+    return this.apply({ type: "report", reports: [{ task: this.id(name), attempt, result: { status: "completed", outputBytes: 2 }, bills }] });
+  }
+
+  /** The tenant's answer to a question, the last one if none is given. */
+  answerLease(answer: LeaseAnswer, question = this.questions.at(-1)!): Step {
+    return this.apply({ type: "lease", day: question.day, revision: question.revision, answer });
+  }
+
+  /** What the workflow's account holds. */
+  get books(): { spent: Amount; reserved: Amount } {
+    const { spent, reserved } = this.run.ledger.workflow;
+    return { spent: { ...spent }, reserved: { ...reserved } };
+  }
+
+  get today(): number {
+    return dayOf(this.now);
   }
 
   /** Lets time pass, then does what is due. */
