@@ -1,7 +1,10 @@
-import { type Action, findAction, findMisspelledAction, isActionWord } from "./action-words.ts";
-import { addCues, type ClauseFacts } from "./cues.ts";
+import type { Action } from "./action.ts";
+import { findAction, findMisspelledAction, isActionWord } from "./action-words.ts";
+import { type ClauseFacts, STRONG } from "./clause-facts.ts";
+import { addCues } from "./cues.ts";
+import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, FILLERS, FORMATS, LEAD_INS, LINKS, LOOKUPS, MODELS } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, STATES } from "./object-words.ts";
 import { type Clause, readClauses } from "./reading.ts";
 
 /**
@@ -44,25 +47,37 @@ function isKnownName(word: string): boolean {
 
 function scoreClause(clause: Clause, isName: boolean): { scores: Scores; acts: boolean } {
   const scores = emptyScores();
-  const { words } = clause;
-  let head = 0;
-  if (clause.comma > 0 && LEAD_INS.has(words[0]!)) head = clause.comma;
-  while (head < words.length - 1 && FILLERS.has(words[head]!)) head += 1;
-  const facts: ClauseFacts = { words, asks: clause.asks, head, action: undefined, objectAt: head, isName };
-
+  const frame = readFrame(clause);
+  if (frame === undefined) return { scores, acts: false };
+  const { words, head } = frame;
+  const facts: ClauseFacts = { ...frame, action: undefined, objectAt: head, isName };
+  const passiveAt = findPassive(frame);
   for (let at = head; at < words.length; at += 1) {
     const action = findAction(words, at) ?? (at === head ? findMisspelledAction(words[at]!) : undefined);
     if (action === undefined) continue;
-    const share = weighAction(facts, action, at);
+    const share = at === passiveAt ? 1 : isDenied(words, at) || (frame.forbids && facts.action === undefined) ? 0 : weighAction(facts, action, at);
     addEvidence(scores, action.evidence, share);
     if (facts.action === undefined && share >= MAIN_ACTION_SHARE) {
       facts.action = action;
       facts.objectAt = at + 1;
     }
   }
+  if (keepsInformed(words)) addEvidence(scores, { send: STRONG });
   addCues(scores, facts);
   return { scores, acts: facts.action !== undefined };
 }
+
+/** "Let the driver know", "keep the team posted". */
+function keepsInformed(words: readonly string[]): boolean {
+  for (let at = 0; at + 2 < words.length; at += 1) {
+    const ends = words[at] === "let" ? LET_ENDS : words[at] === "keep" ? KEEP_ENDS : undefined;
+    if (ends !== undefined && words.slice(at + 2, at + 7).some((word) => ends.has(word))) return true;
+  }
+  return false;
+}
+
+const LET_ENDS = new Set(["know", "hear", "see"]);
+const KEEP_ENDS = new Set(["posted", "informed", "updated"]);
 
 /** From this share on a word is the action of its clause. */
 const MAIN_ACTION_SHARE = 0.5;
@@ -79,7 +94,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   if (AUXILIARIES.has(words[head]!)) return 0.15;
   switch (action.form) {
     case "base":
-      if (at === head) return namesDoerAtEnd(words, at, action) ? 0.15 : 1;
+      if (at === head) return opensWithThing(words, at, action) ? 0.15 : 1;
       if (isLink(words[at - 1]!)) return led ? 0.35 : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!)) return 0.2;
@@ -105,16 +120,26 @@ function isLink(word: string): boolean {
   return word === "and" || word === "then" || word === "to" || word === "or";
 }
 
-/** "Message parser", "post summarization": the first word is what is acted on. */
-function namesDoerAtEnd(words: readonly string[], at: number, action: Action): boolean {
+/** "Message parser", "post summarization", "email is missing": the first word is a thing, not a deed. */
+function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
   if (!action.thing && !action.nounLike) return false;
+  const next = words[at + 1] ?? "";
+  // "Email is missing", "report ready", "list to text": a thing and what is said of it.
+  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not")) return true;
+  if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
+  if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && end >= words.length - 2; end -= 1) {
     const word = words[end]!;
-    if (findAction(words, end)?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or"))) return true;
+    const last = findAction(words, end);
+    if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or"))) return true;
+    if (last?.role === "check" || (action.thing && last?.form === "base" && DECIDERS.has(word))) return true;
     if (action.thing && LOOKUPS.has(word)) return true;
   }
   return false;
 }
+
+/** Last words that make a compound of a thing before them ("message switch"). */
+const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "split", "map", "draft"]);
 
 function rankScores(scores: Scores): IntentRanking {
   const best = Math.max(...INTENTS.map((intent) => scores[intent]));

@@ -4,7 +4,8 @@ export type ActionForm = "base" | "third" | "ing" | "past" | "noun";
 /** Past forms that no rule gives. */
 const IRREGULAR_PAST: ReadonlyMap<string, string> = new Map([
   ["send", "sent"], ["write", "written"], ["find", "found"], ["get", "got"], ["take", "taken"], ["keep", "kept"], ["make", "made"],
-  ["build", "built"], ["choose", "chosen"], ["draw", "drawn"], ["tell", "told"], ["break", "broken"], ["split", "split"],
+  ["build", "built"], ["choose", "chosen"], ["tell", "told"], ["break", "broken"], ["split", "split"],
+  ["leave", "left"], ["throw", "thrown"], ["give", "given"], ["draw", "drawn"], ["weave", "woven"], ["feed", "fed"], ["hide", "hidden"],
   ["put", "put"], ["cut", "cut"], ["read", "read"], ["set", "set"], ["think", "thought"], ["bring", "brought"],
 ]);
 
@@ -22,7 +23,7 @@ export function inflect(verb: string): [word: string, form: ActionForm][] {
     const ied = ofY ? `${base.slice(0, -1)}i` : stem;
     forms.push([base, "base"], [`${stem}ing`, "ing"], [`${ied}ed`, "past"], [`${ied}er`, "noun"], [`${stem}or`, "noun"]);
     forms.push([ofY ? `${base.slice(0, -1)}ies` : hisses(base) ? `${base}es` : `${base}s`, "third"]);
-    const past = IRREGULAR_PAST.get(base);
+    const past = irregularPast(base);
     if (past !== undefined && past !== base) forms.push([past, "past"]);
     const deed = nameDeed(base);
     if (deed !== undefined) forms.push([deed, "noun"]);
@@ -34,6 +35,14 @@ function spellings(verb: string): string[] {
   if (verb.length > 5 && verb.endsWith("ize")) return [verb, `${verb.slice(0, -3)}ise`];
   if (verb.endsWith("lyze")) return [verb, `${verb.slice(0, -3)}yse`];
   return [verb];
+}
+
+/** "Rewritten" and "resent" go like "written" and "sent". */
+function irregularPast(base: string): string | undefined {
+  const plain = IRREGULAR_PAST.get(base);
+  if (plain !== undefined || !base.startsWith("re")) return plain;
+  const root = IRREGULAR_PAST.get(base.slice(2));
+  return root === undefined ? undefined : `re${root}`;
 }
 
 function nameDeed(base: string): string | undefined {

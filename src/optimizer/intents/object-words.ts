@@ -2,9 +2,11 @@ function words(list: string): ReadonlySet<string> {
   return new Set(list.split(" "));
 }
 
+export const DETERMINERS = words("the a an our my your each every all any both this these those his her their");
+
 /** Words in front of an action that say nothing about it. */
 export const FILLERS = words(
-  "a an the then now finally next first second third lastly please also just auto automatically automated quickly simply bulk batch ai ml llm step node task action let lets us we you i must always again try smart custom my your our new re and workflow manual manually",
+  "a an the then now finally next first second third lastly please also just auto automatically automated quickly simply bulk batch ai ml llm step node task action lets us we you i must always again try smart custom my your our new re and workflow manual manually",
 );
 
 /** Verb-like openers of a yes-or-no question or of a predicate. */
@@ -15,7 +17,7 @@ export const PREDICATES = words("is are was were has isnt arent exists exist con
 
 /** Last words of such a statement ("user found"). */
 export const STATES = words(
-  "found exists exist empty missing present enabled disabled valid invalid failed success successful succeeded error true false ready available changed due already expired completed complete done finished active online offline paid approved rejected null undefined set received existing allowed open closed different equal same reached exceeded passed ok matched used seen processed available",
+  "yes no found exists exist empty missing present enabled disabled valid invalid failed success successful succeeded error true false ready available changed due already expired completed complete done finished active online offline paid approved rejected null undefined set received existing allowed open closed different equal same reached exceeded passed ok matched used seen processed available",
 );
 
 /** Openers of questions that want an answer, not a decision. */
@@ -23,7 +25,7 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency vcf geojson ascii utf8 utf unicode plaintext blocks boolean integer number float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks boolean integer number float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
@@ -33,7 +35,7 @@ export const CONTAINERS = words(
 
 /** Shapes of data that a step makes out of other data. */
 export const STRUCTURES = words(
-  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format",
+  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding",
 );
 
 /** Marks and other text that is cleaned away, not filtered. */
@@ -58,7 +60,7 @@ export const RECIPIENTS = words(
 
 /** Things that are written, drawn or said anew. */
 export const CONTENT = words(
-  "image images picture pictures photo video videos audio speech music song voiceover caption captions story stories article articles blog script scripts title titles headline headlines letter proposal essay poem ideas idea description descriptions copy content tweet thread slogan outline hashtags prompt prompts quiz questionnaire questions joke lyrics logo thumbnail illustration ad ads tutorial guide documentation readme code function tests response answer plan recipe persona brief contract bio tagline podcast narration avatar lesson course itinerary review",
+  "image images picture pictures photo video videos audio speech music song voiceover caption captions story stories article articles blog script scripts title titles headline headlines letter proposal essay poem ideas idea description descriptions copy content tweet thread slogan outline hashtags prompt prompts quiz questionnaire questions joke lyrics logo thumbnail illustration ad ads tutorial guide documentation readme code function tests response answer plan recipe persona brief contract bio tagline podcast narration avatar lesson course itinerary review dialogue dialog speech song sketch novel chapter verse lines",
 );
 
 /** The short version of something. */
@@ -79,7 +81,7 @@ export const RANKS = words("top first last latest newest oldest bottom recent pa
 
 /** Tests of quality and form, as the object of "check". */
 export const QUALITIES = words(
-  "valid validity format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure types type consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields",
+  "valid validity format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields auth api",
 );
 
 /** What a look-up in another source yields. */
@@ -88,7 +90,7 @@ export const FACTS = words(
 );
 
 /** Nouns that name a look-up by themselves. */
-export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks clearbit apollo hunter zoominfo dropcontact datagma virustotal greynoise shodan crunchbase fullcontact lusha rocketreach abuseipdb urlscan serpapi openweathermap wikipedia");
+export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks wikipedia virustotal clearbit crunchbase shodan");
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
@@ -96,10 +98,16 @@ export const PARTS = words(
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */
-export const LINKS = words("for of about on in to when that which with via from by at after before if per using based because and as into");
+export const LINKS = words("for between of about on in to when that which with via from by at after before if per using based because and as into");
 
 /** Openers of a phrase that stands before the order ("from the list below, keep …"). */
 export const LEAD_INS = words("from for given using in with after before once when as based on within among out of using at");
 
 /** Words that set a value against a bound. */
 export const COMPARATIVES = words("above below greater less more over under exceeds higher lower equal");
+
+/** Words for one thing made of several. */
+export const WHOLES = words("one single combined merged unified common consolidated joint");
+
+/** What a decision is between. */
+export const WAYS = words("step path branch route way direction next queue destination outcome type kind category");

@@ -52,6 +52,8 @@ export function readClauses(text: string, isKnown: (word: string) => boolean): C
       at += code === AMPERSAND || code === PLUS || code === ARROW ? 1 : 2;
       continue;
     }
+    const comparison = comparisonWord(source, at);
+    if (comparison !== "") words.push(comparison);
     if (code === QUESTION) close(true);
     else if (endsSentence(code, next) || code === COLON || code === BAR || isSpacedDash(source, at)) close(false);
     else if (code === COMMA && comma === 0) comma = words.length;
@@ -77,6 +79,16 @@ function symbolWord(code: number, next: number): string {
   if (next === GREATER && (code === 45 || code === EQUALS)) return "to";
   if (next === EQUALS && (code === EQUALS || code === 33 || code === 60 || code === GREATER)) return "equals";
   return "";
+}
+
+/** "Stock > 10" sets a bound; the sign alone may as well be an arrow or a tag. */
+function comparisonWord(source: string, at: number): string {
+  const code = source.charCodeAt(at);
+  if (code !== GREATER && code !== 60) return "";
+  const next = source.charCodeAt(at + 1) === 32 ? at + 2 : at + 1;
+  const digit = source.charCodeAt(next);
+  if (!(digit >= 48 && digit <= 57)) return "";
+  return code === GREATER ? "above" : "below";
 }
 
 function endsSentence(code: number, next: number): boolean {

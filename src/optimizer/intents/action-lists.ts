@@ -1,0 +1,110 @@
+import type { ActionGroup } from "./action.ts";
+
+/**
+ * Verbs in their base form, by what they do in any trade; `inflect` adds the other forms. Of two entries for one word form, a
+ * base form stands before others. Points are of four sizes: 3 says this alone, 2.4 mostly, 1.6 often, 0.8 also.
+ */
+export const VERBS: readonly ActionGroup[] = [
+  { evidence: { extract: 3 }, words: "extract isolate harvest parse scrape crawl ocr excerpt", role: "extract" },
+  { evidence: { extract: 2.4 }, words: "read identify recognize detect tokenize capture decipher discern mine unzip decompress unpack spot pinpoint ingest" , role: "extract" },
+  { evidence: { extract: 1.6, enrich: 0.8 }, words: "grab scan", role: "get" },
+  { evidence: { extract: 1.6, validate: 0.8, summarize: 0.8 }, words: "analyze interpret inspect" },
+  { evidence: { extract: 1.6, transform: 0.8 }, words: "transcribe" },
+
+  { evidence: { summarize: 3 }, words: "summarize recap condense abridge synthesize" },
+  { evidence: { summarize: 2.4 }, words: "shorten distill brief digest", nounLike: true },
+
+  { evidence: { generate: 3 }, words: "generate compose author craft brainstorm invent paraphrase ideate", role: "write" },
+  { evidence: { generate: 3 }, words: "write", role: "write" },
+  { evidence: { generate: 3 }, words: "draft", role: "write", nounLike: true },
+  { evidence: { generate: 2.4 }, words: "create produce", role: "make" },
+  { evidence: { generate: 1.6, transform: 0.8 }, words: "make build construct", role: "make" },
+  { evidence: { generate: 2.4 }, words: "design sketch illustrate animate narrate imagine dream sing suggest propose recommend explain describe advise predict forecast develop implement paint draw devise formulate conceive coin pen" , role: "write" },
+  { evidence: { generate: 1.6, transform: 0.8 }, words: "render", role: "write" },
+  { evidence: { generate: 1.6, transform: 0.8 }, words: "rewrite rephrase reword polish improve personalize humanize elaborate" },
+  { evidence: { generate: 2.4 }, words: "answer", role: "answer", nounLike: true },
+  { evidence: { generate: 1.6, transform: 0.8 }, words: "fix repair correct", nounLike: true },
+  { evidence: { generate: 1.6 }, words: "plan solve debug chat prompt outline", nounLike: true },
+  { evidence: { generate: 1.6 }, words: "code", thing: true },
+  { evidence: { generate: 0.8, send: 0.8 }, words: "ask" },
+
+  { evidence: { validate: 3 }, words: "validate authenticate assert" },
+  { evidence: { validate: 3 }, words: "verify ensure", role: "verify" },
+  { evidence: { validate: 2.4 }, words: "confirm lint audit proofread certify attest authorize test reconcile moderate vet", nounLike: true },
+  { evidence: { validate: 1.6 }, words: "review assess evaluate examine judge grade", nounLike: true },
+  { evidence: { conditional: 1.6, validate: 0.8 }, words: "check", role: "check", nounLike: true },
+
+  { evidence: { send: 3 }, words: "send notify dispatch deliver broadcast resend" },
+  { evidence: { send: 2.4 }, words: "inform announce remind warn publish forward transmit telegraph ping tell congratulate greet invite escalate submit relay acknowledge thank apprise apologize" },
+  { evidence: { send: 2.4 }, words: "share push page", nounLike: true },
+  { evidence: { send: 2.4 }, words: "post tweet", role: "post", thing: true },
+  { evidence: { send: 2.4, generate: 0.8 }, words: "reply respond", role: "answer", nounLike: true },
+  { evidence: { send: 1.6 }, words: "message email mail alert sms dm report", thing: true },
+  { evidence: { send: 1.6 }, words: "request return", nounLike: true },
+  { evidence: { send: 0.8 }, words: "save store upload upsert persist archive record export sync log", role: "store", nounLike: true },
+
+  { evidence: { transform: 3 }, words: "convert transform translate reformat normalize standardize serialize deserialize stringify encode decode escape unescape resize rename restructure reshape flatten transpose transcode simplify pluralize singularize capitalize lowercase uppercase titlecase slugify camelcase snakecase sanitize anonymize pseudonymize redact tokenise beautify prettify minify urlencode unflatten truncate unwrap" },
+  { evidence: { transform: 2.4 }, words: "clean cleanup tidy trim explode expand chunk decompose separate compress encrypt decrypt rotate crop pad round sort reorder rearrange reorganize organize structure transliterate localize replace substitute modify adapt adjust change refactor migrate turn move reverse unnest unpivot hash mask scale swap invert shift edit cast coerce rewrap shrink enlarge split divide blur recode relabel rescale realign alphabetize quantize mirror" },
+  { evidence: { transform: 2.4 }, words: "format map process remap shape arrange parametrize template", nounLike: true },
+  { evidence: { transform: 1.6, aggregate: 0.8 }, words: "calculate compute derive", role: "compute" },
+  { evidence: { transform: 1.6 }, words: "increment decrement prepare define initialize assign set declare prep", nounLike: true },
+  { evidence: { transform: 1.6 }, words: "update patch", role: "update", nounLike: true },
+  { evidence: { transform: 0.8 }, words: "put", role: "put", nounLike: true },
+  { evidence: { transform: 0.8 }, words: "output", thing: true },
+
+  { evidence: { conditional: 2.4 }, words: "route reroute redirect switch branch fork decide determine triage gate", nounLike: true },
+  { evidence: { conditional: 2.4 }, words: "compare differentiate distinguish diff loop iterate repeat" },
+  { evidence: { conditional: 1.6, enrich: 0.8 }, words: "classify categorize" },
+  { evidence: { conditional: 0.8, filter: 0.8 }, words: "continue proceed stop abort halt wait", nounLike: true },
+
+  { evidence: { aggregate: 3 }, words: "aggregate merge combine concatenate concat consolidate coalesce bundle conflate amalgamate" },
+  { evidence: { aggregate: 2.4 }, words: "append", role: "append" },
+  { evidence: { aggregate: 2.4 }, words: "join collect gather accumulate compile assemble group regroup zip union pool stitch sum total tally count average cluster collate collapse unite intersect cumulate interleave fuse batch stack glue pivot", nounLike: true },
+  { evidence: { aggregate: 1.6, transform: 0.8 }, words: "wrap unify link", nounLike: true },
+
+  { evidence: { filter: 3 }, words: "filter exclude deduplicate dedupe dedup prefilter" },
+  { evidence: { filter: 2.4 }, words: "ignore skip discard drop retain omit whitelist blacklist blocklist allowlist prune winnow shortlist subset unsubscribe reject weed sieve screen cull disregard suppress block mute" },
+  { evidence: { filter: 2.4 }, words: "limit keep restrict narrow cap sample", nounLike: true },
+  { evidence: { filter: 2.4 }, words: "select pick choose take", role: "choose" },
+  { evidence: { filter: 2.4, transform: 0.8 }, words: "remove delete strip eliminate purge", role: "remove" },
+
+  { evidence: { enrich: 3 }, words: "enrich augment lookup geocode geolocate supplement hydrate" },
+  { evidence: { enrich: 2.4 }, words: "search find google research locate investigate", role: "search", nounLike: true },
+  { evidence: { enrich: 1.6, extract: 0.8 }, words: "get fetch retrieve obtain load pull query acquire download list", role: "get" },
+  { evidence: { enrich: 1.6, transform: 0.8 }, words: "add insert inject attach include annotate tag label associate match correlate resolve complete enhance extend", role: "add", nounLike: true },
+  { evidence: { enrich: 0.8, validate: 0.8 }, words: "score rate rank", nounLike: true },
+];
+
+/** Names of deeds and doers that `inflect` does not give. */
+export const NOUNS: readonly ActionGroup[] = [
+  { evidence: { extract: 3 }, words: "extraction parsing scraping ocr recognition detection analysis identification entities transcription" },
+  { evidence: { summarize: 3 }, words: "summary summarization summarisation summaries recap digest tldr synopsis overview gist takeaways roundup wrapup abstract" },
+  { evidence: { generate: 2.4 }, words: "generation writer writing copywriter creation composition generative creator drafting storyteller" },
+  { evidence: { validate: 3 }, words: "validation verification validator verifier authentication checker linting check-up authorization" },
+  { evidence: { send: 2.4 }, words: "notification notifications notifier delivery broadcast newsletter reminder alert alerts announcement" },
+  { evidence: { transform: 2.4 }, words: "conversion transformation formatting formatter normalization normalisation mapping mapper serialization translation cleaning cleanup resizing splitter chunking chunker simplification encoding decoding compression calculation calculator standardization sorting" },
+  { evidence: { conditional: 2.4 }, words: "router routing condition conditional branching decision comparison dispatcher loop redirection" },
+  { evidence: { conditional: 1.6, enrich: 0.8 }, words: "classification classifier categorization" },
+  { evidence: { aggregate: 2.4 }, words: "aggregation aggregator merger merging concatenation consolidation combination collection grouping union" },
+  { evidence: { filter: 2.4 }, words: "filtering deduplication deduping exclusion selection limiter" },
+  { evidence: { enrich: 2.4 }, words: "enrichment lookup lookups augmentation geolocation geocoding retrieval" },
+  { evidence: { enrich: 1.6 }, words: "search" },
+];
+
+/** Two or three words that are one verb; they stand before what their first word says alone. */
+export const PHRASAL: readonly ActionGroup[] = [
+  { evidence: { enrich: 3 }, words: "look_up,cross_reference,look_for,reverse_geocode,reverse_lookup" },
+  { evidence: { enrich: 2.4 }, words: "fill_in,fill_missing,fill_up,find_out,read_up" , role: "add" },
+  { evidence: { summarize: 3 }, words: "sum_up,boil_down,tl_dr,wrap_up,cut_down" },
+  { evidence: { transform: 2.4 }, words: "split_out,split_up,clean_up,turn_into,break_up,break_down,break_into,un_nest,re_map,re_format,tidy_up,find_and_replace,set_up,change_to,upper_case,lower_case,title_case" },
+  { evidence: { aggregate: 3 }, words: "list_of,array_of,number_of,wait_for_both,wait_for_all,pull_together,bring_together,group_by,roll_up,add_up,group_into,sum_of" },
+  { evidence: { filter: 3 }, words: "get_rid_of,filter_out,de_dupe,de_duplicate,leave_out,weed_out,throw_away,throw_out,rule_out,sort_out,skip_over,narrow_down,sift_out,take_out,clear_out,leave_off,cut_out" },
+  { evidence: { conditional: 2.4 }, words: "see_if,see_whether,figure_out,if_else" },
+  { evidence: { send: 3 }, words: "reach_out,send_out,send_off,follow_up,let_know,hand_over,hand_off,pass_on,pass_along,drop_a_line,drop_a_note,get_in_touch,write_to,write_back,goes_out" },
+  { evidence: { generate: 2.4 }, words: "write_up,come_up,make_up,think_up,think_of,dream_up,text_to_speech,text_to_image,text_to_video,text_to_audio" },
+  { evidence: { extract: 2.4 }, words: "read_from,read_off,pick_out,dig_out,pull_out" },
+  { evidence: { validate: 2.4 }, words: "double_check,make_sure,fact_check,sanity_check,spell_check,quality_check,health_check,quality_control,quality_assurance" },
+  { evidence: { extract: 0.8, generate: 0.8 }, words: "tell_me,tell_us,show_me,show_us,give_me,give_us", role: "tell" },
+  // What they open is preparation or the wanted form, not the work itself.
+  { evidence: {}, words: "look_at,go_over,go_through,start_with,keep_it,keep_to,keep_them,limit_yourself,limit_your,keep_your" },
+];

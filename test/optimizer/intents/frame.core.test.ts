@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { classifyByPatterns } from "../../../src/optimizer/intents/classify-by-patterns.ts";
+import { findPassive, readFrame } from "../../../src/optimizer/intents/frame.ts";
+import type { Intent } from "../../../src/optimizer/intents/intent.ts";
+import { readClauses } from "../../../src/optimizer/intents/reading.ts";
+import { VARIED_STEPS } from "./varied-steps.ts";
+
+function frameOf(text: string) {
+  return readFrame(readClauses(text, () => false)[0]!);
+}
+
+describe("the frame of a clause", () => {
+  it.each<[string, string, string]>([
+    ["a polite question", "Could you please sort the plates?", "sort the plates"],
+    ["a wish of the speaker", "I would like you to sort the plates", "sort the plates"],
+    ["a task that is named", "Your task is to sort the plates", "sort the plates"],
+    ["a reminder", "Don't forget to sort the plates", "sort the plates"],
+    ["an aside before a comma", "Without breaking any, sort the plates", "sort the plates"],
+    ["a source before a comma", "From the kitchen, bring the plates", "bring the plates"],
+    ["a relative clause", "Sort the plates that were sent yesterday", "sort the plates"],
+  ])("leaves out %s", (_, text, order) => {
+    const frame = frameOf(text)!;
+    expect(frame.words.slice(frame.head).join(" ")).toBe(order);
+    expect(frame.asks).toBe(false);
+  });
+
+  it.each(["You are a waiter", "Here is the menu", "Below are two menus"])("is none where only the scene is set: %s", (text) => {
+    expect(frameOf(text)).toBeUndefined();
+  });
+
+  it.each<[string, boolean]>([["Is the kitchen open?", true], ["Can you open the kitchen?", false], ["Plates clean?", true]])("tells questions from requests: %s", (text, asks) => {
+    expect(frameOf(text)!.asks).toBe(asks);
+  });
+
+  it.each<[string, string | undefined]>([
+    ["Plates must be sorted", "sorted"],
+    ["The guest is informed by mail", "informed"],
+    ["Old plates are ignored", "ignored"],
+    ["Plate was sorted", undefined],
+    ["Guest is verified", undefined],
+    ["Is the guest informed by mail?", undefined],
+  ])("finds the passive that orders, and none that states: %s", (text, participle) => {
+    const frame = frameOf(text)!;
+    expect(frame.words[findPassive(frame)]).toBe(participle);
+  });
+});
+
+describe("what is said in a roundabout way", () => {
+  it.each<[Intent, string]>([
+    ["send", "Let the cook know that the oven is hot"],
+    ["send", "Keep the guests informed about the delay"],
+    ["extract", "Please tell me which wines are named on the card"],
+    ["summarize", "In two sentences, what was said about the soup"],
+    ["generate", "Could you think of a name for the soup?"],
+    ["aggregate", "How many guests had the soup?"],
+    ["filter", "I only want to see soups without meat"],
+    ["transform", "Put the recipe into German"],
+    ["conditional", "Where should the order go?"],
+  ])("%s: %s", (intent, text) => expect(classifyByPatterns(text).intent).toBe(intent));
+
+  it("what is denied is not done", () => {
+    expect(classifyByPatterns("Do not send anything, just count the plates").intent).toBe("aggregate");
+    expect(classifyByPatterns("Never summarize, translate the menu").intent).toBe("transform");
+  });
+});
+
+describe("steps written before the patterns saw them", () => {
+  function shareRight(kind: "name" | "other"): number {
+    const steps = VARIED_STEPS.filter((step) => (step.kind === "name") === (kind === "name"));
+    return steps.filter((step) => [step.intent, ...step.alsoOk].includes(classifyByPatterns(step.text).intent)).length / steps.length;
+  }
+
+  it("are read right: 19 of 20 names, nine of ten roundabout steps", () => {
+    expect(shareRight("name")).toBeGreaterThanOrEqual(0.95);
+    expect(shareRight("other")).toBeGreaterThanOrEqual(0.9);
+  });
+});
