@@ -3,6 +3,8 @@ import type { ApiDeps } from "./api/api-deps.ts";
 import { createEntrySender } from "./api/gateway/entry-sender.ts";
 import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
+import type { TenantLifePort } from "./api/directory-port.ts";
+import type { KeyReplica } from "./api/key-port.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
 import { createAllowanceCache, type AllowanceCache } from "./config/allowance-cache.ts";
@@ -25,6 +27,8 @@ import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import { checkEachUrl } from "./consumer/outbound-fetch.ts";
 import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
+import type { TenantKeysDeps } from "./durable-objects/tenant-keys.ts";
+import type { TenantRemovalDeps } from "./durable-objects/tenant-removal.ts";
 import type { TenantLeasesDeps } from "./durable-objects/tenant-leases.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
@@ -36,13 +40,16 @@ import type { EngineRegistry } from "./router/registry.ts";
 import { TokenMargins } from "./optimizer/token-margin.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
-/** KV keys of the replicas of documents and metrics, and how long the edge may keep them. */
+/** KV keys of the replicas of documents, metrics and keys, and how long the edge may keep them. */
 const TIERS_KEY = "tiers";
 const SETTINGS_KEY = "settings:";
 const METRICS_KEY = "metrics:";
+const KEY_KEY = "key:";
 const DOCUMENT_CACHE_SECONDS = 60;
 /** The least that the platform allows. */
 const METRICS_CACHE_SECONDS = 30;
+/** The least too: with the isolates' own copies, a revoked key stops within 60 s. */
+const KEY_CACHE_SECONDS = 30;
 /** How long an object waits for settings before it goes on with those that it knows. */
 const MAX_SETTINGS_WAIT_MS = 1_000;
 /** Runner objects that hold queued attempts' calls: enough to spread them, few enough to share. */
@@ -78,6 +85,11 @@ export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   sendTasks: (messages: TaskMessage[], isUrgent: boolean) => Promise<void>;
   logEvents: (identity: Identity, firstSeq: number, events: readonly WorkflowEvent[]) => void;
   log: Log;
+}
+
+/** What a tenant's object can do beside computing. */
+export interface TenantDeps extends Omit<TenantKeysDeps, "tryLater">, TenantRemovalDeps, TenantLeasesDeps {
+  tenant: (id: string) => TenantLifePort;
 }
 
 /** What a metrics object can do beside computing. */
@@ -161,6 +173,7 @@ export function createApiDeps(env: Env): ApiDeps {
     rootKey: env.ROOT_KEY ?? null,
     workflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId),
     tenant: (tenant) => openTenant(env, tenant),
+    readKeyReplica: (hash) => env.CONFIG.get<KeyReplica>(KEY_KEY + hash, { type: "json", cacheTtl: KEY_CACHE_SECONDS }),
     now: Date.now,
     randomId: createSecret,
     publicUrl: env.PUBLIC_URL ?? null,
@@ -182,6 +195,22 @@ export function createApiDeps(env: Env): ApiDeps {
       enter: entries,
     },
     log,
+  };
+}
+
+/** Of the object of this name. */
+export function createTenantDeps(env: Env, name: string): TenantDeps {
+  return {
+    now: Date.now,
+    sleep: waitFor,
+    workflow: (workflowId) => env.WORKFLOW.getByName(nameWorkflow(name, workflowId)) as unknown as LeaseHolderPort,
+    putKeyReplica: (hash, replica) => env.CONFIG.put(KEY_KEY + hash, JSON.stringify(replica)),
+    deleteKeyReplica: (hash) => env.CONFIG.delete(KEY_KEY + hash),
+    deleteSettingsReplica: (tenant) => env.CONFIG.delete(SETTINGS_KEY + tenant),
+    tenant: (id) => openTenant(env, id),
+    forgetTenant: (tenant, since) => openTenant(env, OPERATOR_TENANT).forgetTenant(tenant, since),
+    purgeWorkflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId).purge(),
+    log: openPlatform(env).log,
   };
 }
 
@@ -230,15 +259,6 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
       );
     },
     log,
-  };
-}
-
-/** What a tenant's object can do beside computing. */
-export function createTenantDeps(env: Env, tenant: () => string): TenantLeasesDeps {
-  return {
-    now: Date.now,
-    sleep: waitFor,
-    workflow: (workflowId) => env.WORKFLOW.getByName(nameWorkflow(tenant(), workflowId)) as unknown as LeaseHolderPort,
   };
 }
 
@@ -299,9 +319,9 @@ export function createConsumerDeps(env: Env): ConsumerDeps {
 
 export function createSweepDeps(env: Env): SweepDeps {
   return {
-    listStale: (before, limit) => openTenant(env, OPERATOR_TENANT).listStale(before, limit),
-    wake: (workflowId) => openWorkflow(env, OPERATOR_TENANT, workflowId).wake(),
-    recoverLeases: () => openTenant(env, OPERATOR_TENANT).recoverLeases(),
+    directory: openTenant(env, OPERATOR_TENANT),
+    tenant: (id) => openTenant(env, id),
+    wake: (tenant, workflowId) => openWorkflow(env, tenant, workflowId).wake(),
     now: Date.now(),
     log: openPlatform(env).log,
   };

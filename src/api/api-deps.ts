@@ -8,6 +8,7 @@ import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import type { Log } from "../log.ts";
 import type { GatewayDeps } from "./gateway/gateway-deps.ts";
+import type { KeyReplica } from "./key-port.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
 
@@ -18,6 +19,8 @@ export interface ApiDeps {
   /** The object of one workflow: a fresh stub at every call, since a stub that failed once must not be used again. */
   workflow: (tenant: string, workflowId: string) => WorkflowPort;
   tenant: (tenant: string) => TenantPort;
+  /** The replicated copy of what is known of a key, by the key's hash: up to 30 s old. */
+  readKeyReplica: (hash: string) => Promise<KeyReplica | null>;
   /** Unix milliseconds. */
   now: () => number;
   /** At least 128 random bits as letters and digits. */

@@ -1,5 +1,8 @@
 import type { ApiDeps } from "./api-deps.ts";
+import type { KeyCheck } from "./key-check.ts";
+import type { KnownTenants } from "./known-tenants.ts";
 import { refuse } from "./problem.ts";
+import type { Scope } from "./scopes.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 import { readStreamToken } from "./stream-token.ts";
 
@@ -7,13 +10,17 @@ import { readStreamToken } from "./stream-token.ts";
 export interface Caller {
   tenant: string;
   isRoot: boolean;
+  /** The id of its key, or `root`; for a stream token that of the workflow. */
+  author: string;
+  /** What it may do; the root key may do everything. */
+  scopes: readonly Scope[];
 }
 
 /** Checks the credentials of one request. `streamOf`: the workflow whose streams are asked for, which a stream token may open; else null. */
 export type Authenticate = (request: Request, streamOf: string | null) => Promise<Caller>;
 
 /** Keeps the digest of the root key, so that it is made once per isolate. */
-export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">): Authenticate {
+export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys: Pick<KeyCheck, "read">, tenants: Pick<KnownTenants, "has">): Authenticate {
   const { rootKey } = deps;
   let rootDigest: Uint8Array | null = null;
   // A key that was right stays right for as long as this isolate lives. A set compares hashes first, so it tells nobody how much of a key is right.
@@ -24,22 +31,21 @@ export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">): Auth
     if (key === undefined) {
       const token = streamOf === null ? null : new URL(request.url).searchParams.get("token");
       const tenant = token === null || streamOf === null ? null : await readStreamToken(token, { rootKey, workflowId: streamOf, now: deps.now() });
-      if (tenant !== null) return { tenant, isRoot: false };
+      if (tenant !== null) return { tenant, isRoot: false, author: streamOf ?? "", scopes: ["workflows:read"] };
       refuse("unauthorized", token === null ? "Send a key: `Authorization: Bearer <key>`." : "The stream token is over, or is not for this workflow: ask for a new one.");
     }
     if (!accepted.has(key)) {
       rootDigest ??= await digest(rootKey);
-      if (!isEqual(await digest(key), rootDigest)) refuse("unauthorized", "The key is not known.");
+      if (!isEqual(await digest(key), rootDigest)) {
+        const grant = (await keys.read(key)) ?? refuse("unauthorized", "The key is not known, or was revoked.");
+        return { tenant: grant.tenant, isRoot: false, author: grant.id, scopes: grant.scopes };
+      }
       accepted.add(key);
     }
-    return { tenant: resolveTenant(request.headers.get("x-tenant")), isRoot: true };
+    const tenant = request.headers.get("x-tenant") ?? OPERATOR_TENANT;
+    if (!(await tenants.has(tenant))) refuse("not_found", "X-Tenant names no tenant.");
+    return { tenant, isRoot: true, author: "root", scopes: [] };
   };
-}
-
-/** The tenant that the root key acts as. There is only the operator's own until tenants can be made. */
-function resolveTenant(header: string | null): string {
-  if (header !== null && header !== OPERATOR_TENANT) refuse("not_found", "X-Tenant names no tenant.");
-  return OPERATOR_TENANT;
 }
 
 async function digest(text: string): Promise<Uint8Array> {

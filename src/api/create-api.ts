@@ -11,15 +11,20 @@ import { allowOrigin, answerPreflight, readCorsPolicy } from "./cors.ts";
 import { createDeploymentWarnings } from "./deployment-warnings.ts";
 import { documentEndpoints } from "./documents.ts";
 import { CONTEXT_ENDPOINTS } from "./context.ts";
-import { handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
+import { checkAccess, handleEndpoint, type Api, type ApiContext, type ApiEnv, type Endpoint } from "./endpoint.ts";
 import { INTENT_ENDPOINTS } from "./intents.ts";
 import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
+import { createKeyCheck } from "./key-check.ts";
+import { KEY_ENDPOINTS } from "./keys.ts";
+import { createKnownTenants } from "./known-tenants.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
 import { PLAN_ENDPOINTS } from "./plan.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { STATS_ENDPOINTS } from "./stats.ts";
+import { OPERATOR_TENANT } from "./stored-tiers.ts";
+import { TENANT_ENDPOINTS } from "./tenants.ts";
 import { TIER_ENDPOINTS } from "./tiers.ts";
 import { WORKFLOW_COMMAND_ENDPOINTS } from "./workflow-commands.ts";
 import { WORKFLOW_STREAM_ENDPOINTS } from "./workflow-streams.ts";
@@ -41,21 +46,27 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
+  ...TENANT_ENDPOINTS,
+  ...KEY_ENDPOINTS,
   ...CALLBACK_ENDPOINTS,
   ...documentEndpoints(() => ENDPOINTS),
 ];
 
 /** The HTTP surface. Make one per isolate: it keeps copies between requests. */
 export function createApi(deps: ApiDeps): Hono<ApiEnv> {
-  const api: Api = { deps, agents: createAgentCatalog(deps), intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
-  const authenticate = createAuthenticate(deps);
+  const tenants = createKnownTenants({ directory: () => deps.tenant(OPERATOR_TENANT), now: deps.now });
+  const keys = createKeyCheck({ ...deps, keepAlive: deps.gateway.keepAlive }, tenants);
+  const api: Api = { deps, agents: createAgentCatalog(deps), tenants, keys, intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
+  const authenticate = createAuthenticate(deps, keys, tenants);
   const app = new Hono<ApiEnv>();
   for (const endpoint of ENDPOINTS) {
     app.on(endpoint.method, endpoint.path, (context: ApiContext) =>
       respond(context, api, endpoint.path, async () => {
         if (endpoint.access !== "public") {
           const streamOf = endpoint.acceptsStreamToken === true ? (context.req.param("id") ?? null) : null;
-          context.set("caller", await authenticate(context.req.raw, streamOf));
+          const caller = await authenticate(context.req.raw, streamOf);
+          context.set("caller", caller);
+          checkAccess(endpoint, caller);
         }
         return handleEndpoint(endpoint, context, api);
       }),

@@ -6,12 +6,17 @@ import type { AgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import type { Caller } from "./authenticate.ts";
 import type { CorsPolicy } from "./cors.ts";
-import { RequestRefused } from "./problem.ts";
+import type { KeyCheck } from "./key-check.ts";
+import type { KnownTenants } from "./known-tenants.ts";
+import { refuse, RequestRefused } from "./problem.ts";
+import type { Scope } from "./scopes.ts";
 
 /** What one app holds: its abilities, and the copies that it keeps between requests. */
 export interface Api {
   deps: ApiDeps;
   agents: AgentCatalog;
+  tenants: KnownTenants;
+  keys: KeyCheck;
   /** What models said of steps: a text means the same for everybody. */
   intents: IntentCache;
   cors: CorsPolicy;
@@ -34,7 +39,7 @@ interface Variables {
 export type ApiContext = Context<ApiEnv>;
 
 /** What a key must be good for. `root`: the operator's key only. `public`: no key at all. */
-export type Access = "public" | "root" | "workflows:read" | "workflows:write" | "agents:write" | "gateway" | "config:read" | "config:write";
+export type Access = "public" | "root" | Scope;
 
 /** One operation: how it is reached and what it does, and everything that the OpenAPI document says about it. */
 export interface Endpoint {
@@ -61,6 +66,13 @@ export function callerOf(context: ApiContext): Caller {
   const { caller } = context.var;
   if (caller === null) throw new Error(`${context.var.route} is public and has no caller`);
   return caller;
+}
+
+/** Refuses who may not use the endpoint. What only the root key may do, no scope opens. */
+export function checkAccess({ access }: Endpoint, { isRoot, scopes }: Caller): void {
+  if (isRoot || access === "public") return;
+  if (access === "root") refuse("forbidden", "Only the root key may do this.");
+  if (!scopes.includes(access)) refuse("forbidden", `This needs a key with the scope ${access}.`);
 }
 
 /** Calls the handler, and lets the absence of its object go before what is wrong with the body or query (404 before 413, 400, 422). */

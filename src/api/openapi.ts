@@ -6,6 +6,7 @@ import { TierDocument } from "../config/tiers.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { AnsweredError } from "./gateway/openai-error.ts";
 import { isOpenAiPath } from "./problem.ts";
+import { SCOPE_MEANINGS, SCOPES } from "./scopes.ts";
 import { AnsweredCall, AnsweredEvent, AnsweredSummary, AnsweredTask, AnsweredWorkflow } from "./workflow-schemas.ts";
 
 export interface OpenApi {
@@ -58,6 +59,15 @@ const COMPONENTS: Record<string, z.ZodType> = {
   OpenAiError: AnsweredError,
 };
 
+const KEY_DESCRIPTION = [
+  "A tenant's key (`wk_<tenant>_…`) with the scope that the operation's list names, or the root key. `root` in the list: the root key only.",
+  "The root key acts as the tenant `default`, or as the one that the header `X-Tenant` names (404 when there is none); from other keys that header is ignored.",
+  `Scopes: ${SCOPES.map((scope) => `\`${scope}\` (${SCOPE_MEANINGS[scope]})`).join(" · ")}.`,
+].join("\n\n");
+
+/** Operations outside of workflows that can be at odds with what is there. */
+const CONFLICTING = ["POST /v1/tenants", "DELETE /v1/tenants/:id", "POST /v1/tenants/:id/keys"];
+
 /** Builds the OpenAPI 3.1 document of the endpoints from the schemas that they check with. */
 export function describeApi(endpoints: readonly Endpoint[]): OpenApi {
   const paths: OpenApi["paths"] = {};
@@ -73,7 +83,7 @@ export function describeApi(endpoints: readonly Endpoint[]): OpenApi {
     components: {
       schemas: Object.fromEntries(Object.entries(COMPONENTS).map(([name, schema]) => [name, toJsonSchema(schema, "input")])),
       securitySchemes: {
-        key: { type: "http", scheme: "bearer", description: "A key, or the root key; the list names the scope that it needs." },
+        key: { type: "http", scheme: "bearer", description: KEY_DESCRIPTION },
         streamToken: { type: "apiKey", in: "query", name: "token" },
       },
     },
@@ -107,12 +117,12 @@ function describeOperation(endpoint: Endpoint, path: string): Operation {
 
 /** How an endpoint can refuse, as far as its declaration tells. */
 function problemsOf(endpoint: Endpoint): ProblemCode[] {
-  const problems: ProblemCode[] = endpoint.access === "public" ? [] : ["unauthorized", "forbidden", "not_configured"];
+  const problems: ProblemCode[] = endpoint.access === "public" ? [] : ["unauthorized", "forbidden", "rate_limited", "not_configured"];
   if (endpoint.path.includes(":")) problems.push("not_found");
   if (endpoint.body !== undefined) problems.push("body_too_large", "malformed_json");
   // OpenAI knows no 422: there a wrong shape is a 400 like no JSON.
   if ((endpoint.body !== undefined || endpoint.query !== undefined) && !isOpenAiPath(endpoint.path)) problems.push("invalid");
-  if (endpoint.path.startsWith("/v1/workflows") && endpoint.method !== "GET") problems.push("conflict");
+  if ((endpoint.path.startsWith("/v1/workflows") && endpoint.method !== "GET") || CONFLICTING.includes(`${endpoint.method} ${endpoint.path}`)) problems.push("conflict");
   return problems;
 }
 

@@ -5,6 +5,8 @@ import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
 import type { TenantRecord } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { DirectoryPort, TenantLifePort } from "./directory-port.ts";
+import type { KeyPort } from "./key-port.ts";
 import type { DaySpend, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
 import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
@@ -56,8 +58,8 @@ export interface TenantStatus extends TenantRecord {
   spend: TenantSpend;
 }
 
-/** What is asked of one tenant's object: its agents, its configuration documents and the index of its workflows. */
-export interface TenantPort extends StatsPort, OptimizationPort {
+/** What is asked of one tenant's object: its agents, its keys, its configuration documents and the index of its workflows. The directory is asked of the operator's only. */
+export interface TenantPort extends StatsPort, OptimizationPort, KeyPort, DirectoryPort, TenantLifePort {
   /** What the operator allows the tenant, and what it spent of it. */
   readTenant(): Promise<TenantStatus>;
   /** Merges a patch of budget and limits (null removes). 422 with the faults. */

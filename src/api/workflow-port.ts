@@ -25,6 +25,8 @@ export interface WorkflowPort {
   acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem>;
   /** Deletes all data of a final workflow; an idempotency record stays until it is 24 h old. */
   remove(): Promise<{ removed: true } | Problem>;
+  /** Deletes everything at once, whatever state it is in, the tenant being removed: nothing is told to anybody. */
+  purge(): Promise<void>;
   /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log. */
   fetch(request: Request): Promise<Response>;
 }

@@ -51,4 +51,16 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   -- held: the larger of leased and spent, of each entry.
   CREATE TABLE budget_days (day INTEGER PRIMARY KEY, held INTEGER NOT NULL, spent INTEGER NOT NULL);
   `,
+  `
+  -- Of a key its hash alone. A revoked one stays until its replica is gone.
+  CREATE TABLE keys (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, name TEXT, scopes TEXT NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER, is_revoked INTEGER NOT NULL);
+  CREATE INDEX keys_by_time ON keys (created_at, id);
+  -- The directory, in the operator's object: all tenants but the operator's own. swept_at: when the sweep last came to it.
+  CREATE TABLE tenants (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, state TEXT NOT NULL, removing_at INTEGER, swept_at INTEGER NOT NULL);
+  CREATE INDEX tenants_by_time ON tenants (created_at, id);
+  CREATE INDEX tenants_by_sweep ON tenants (state, swept_at, id);
+  -- What the first request with an Idempotency-Key that made a tenant was answered.
+  CREATE TABLE tenant_answers (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX tenant_answers_by_time ON tenant_answers (at);
+  `,
 ];

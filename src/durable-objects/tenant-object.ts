@@ -1,19 +1,25 @@
 import { DurableObject } from "cloudflare:workers";
-import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
+import type { CreateTenant, CreateTenantAnswer } from "../api/directory-port.ts";
+import type { KeyGrant, ListedKey } from "../api/key-port.ts";
 import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
+import type { Scope } from "../api/scopes.ts";
 import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
 import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsLayer } from "../config/settings-layers.ts";
+import { createTenantDeps, type TenantDeps } from "../deps.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
-import { patchAllowance, periodStart, type TenantBudget } from "../config/tenant-record.ts";
+import { patchAllowance, periodStart, type Allowance, type TenantBudget } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
-import { createTenantDeps } from "../deps.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
+import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
+import { TenantDirectory } from "./tenant-directory.ts";
+import { TenantKeys } from "./tenant-keys.ts";
 import { TenantLeases } from "./tenant-leases.ts";
-import { TenantStore, type WorkflowPosition } from "./tenant-store.ts";
+import { TenantRemoval } from "./tenant-removal.ts";
+import { TenantStore } from "./tenant-store.ts";
 
 /** Agents of one tenant: they are read together, into every isolate that serves the tenant. */
 export const MAX_AGENTS = 1_000;
@@ -24,18 +30,112 @@ const DAY_MS = 86_400_000;
 /** How long index entries gather. */
 const GATHER_MS = 4;
 
-/** One tenant: its agents, its configuration documents and the index of its workflows. */
+/** When the alarm comes again after it failed, and when what it could not do at once is tried again. */
+const RETRY_MS = 10_000;
+
+/** One tenant: its agents, its keys, its configuration documents and the index of its workflows. The operator's is the directory of all tenants as well. */
 export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #store: TenantStore;
+  readonly #deps: TenantDeps;
+  readonly #keys: TenantKeys;
   readonly #leases: TenantLeases;
+  readonly #directory: TenantDirectory;
+  readonly #removal: TenantRemoval;
   #entries: IndexEntry[] = [];
   #gathering: Promise<void> | null = null;
   #storedAt = 0;
 
-  constructor(state: DurableObjectState, env: Env) {
-    super(state, env);
-    this.#store = new TenantStore(state.storage);
-    this.#leases = new TenantLeases(this.#store, createTenantDeps(env, () => state.id.name ?? this.#store.record.read().id));
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { name } = ctx.id;
+    if (name === undefined) throw new Error("a tenant's object is reached by its name only");
+    this.#store = new TenantStore(ctx.storage, name);
+    this.#deps = createTenantDeps(env, name);
+    this.#leases = new TenantLeases(this.#store, this.#deps);
+    this.#keys = new TenantKeys(this.#store, { ...this.#deps, tryLater: () => void this.#armBy(this.#deps.now() + RETRY_MS) });
+    this.#directory = new TenantDirectory(this.#store, this.#deps);
+    this.#removal = new TenantRemoval(this.#store, this.#deps, () => this.#empty());
+  }
+
+  async createTenant(request: CreateTenant): Promise<CreateTenantAnswer> {
+    return this.#directory.createTenant(request);
+  }
+
+  async hasTenant(id: string): Promise<boolean> {
+    return this.#directory.hasTenant(id);
+  }
+
+  async listTenants(query: { limit: number; cursor: string | null }): Promise<Page<string> | Problem> {
+    return this.#directory.listTenants(query);
+  }
+
+  async removeTenant(id: string): Promise<{ removed: true } | Problem> {
+    return this.#directory.removeTenant(id);
+  }
+
+  async forgetTenant(id: string, removingAt: number): Promise<void> {
+    return this.#directory.forgetTenant(id, removingAt);
+  }
+
+  async takeTenants(limit: number): Promise<{ active: string[]; removing: { id: string; since: number }[] }> {
+    return this.#directory.takeTenants(limit);
+  }
+
+  async startTenant({ id, createdAt, allowance }: { id: string; createdAt: number; allowance: Allowance }): Promise<TenantStatus> {
+    if (this.#store.record.read().state === "removing") throw new Error(`the data of the former tenant ${id} is still being removed`);
+    this.#store.record.write({ id, createdAt, state: "active", changedAt: createdAt, ...allowance });
+    return this.readTenant();
+  }
+
+  async endTenant(since: number): Promise<{ isDone: boolean } | Problem> {
+    if (this.#removal.begin(since)) return { isDone: true };
+    await this.#armBy(this.#deps.now());
+    return (await this.#keys.finishRevocations()) ?? { isDone: false };
+  }
+
+  async addKey(key: { id: string; hash: string; name: string | null; scopes: readonly Scope[] }): Promise<{ added: true } | Problem> {
+    return this.#keys.addKey(key);
+  }
+
+  async listKeys(query: { limit: number; cursor: string | null }): Promise<Page<ListedKey> | Problem> {
+    return this.#keys.listKeys(query);
+  }
+
+  async revokeKey(id: string): Promise<{ revoked: true } | Problem> {
+    return this.#keys.revokeKey(id);
+  }
+
+  async findKey(hash: string): Promise<KeyGrant | null> {
+    return this.#keys.findKey(hash);
+  }
+
+  async noteKeyUse(id: string, at: number): Promise<void> {
+    return this.#keys.noteKeyUse(id, at);
+  }
+
+  /** Never throws: the platform gives an alarm up after six failures. */
+  override async alarm(): Promise<void> {
+    try {
+      await this.#keys.finishRevocations();
+      this.#storeEntries();
+      const nextAt = await this.#removal.step();
+      if (nextAt !== null) await this.#armBy(nextAt);
+    } catch (error) {
+      this.#deps.log({ event: "alarm.failed", message: String(error) });
+      await this.#armBy(this.#deps.now() + RETRY_MS);
+    }
+  }
+
+  async #armBy(time: number): Promise<void> {
+    const armedAt = await this.ctx.storage.getAlarm();
+    if (armedAt === null || time < armedAt) await this.ctx.storage.setAlarm(time);
+  }
+
+  async #empty(): Promise<void> {
+    this.#entries = [];
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#store.migrate();
   }
 
   async readTenant(): Promise<TenantStatus> {
@@ -45,6 +145,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async patchTenant(patch: Json): Promise<TenantStatus | Problem> {
     const record = this.#store.record.read();
+    if (record.state !== "active") return { problem: "not_found", detail: "There is no such tenant." };
     const patched = patchAllowance(record, patch);
     if ("faults" in patched) return { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults };
     this.#store.record.write({ ...record, ...patched });
@@ -81,18 +182,18 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem> {
-    const after = query.cursor === null ? null : readCursor(query.cursor);
-    if (after === undefined) return { problem: "invalid", detail: "?cursor: is no cursor of this list", errors: [{ path: "?cursor", message: "is no cursor of this list" }] };
+    const after = readCursor(query.cursor);
+    if (after === undefined) return NO_CURSOR;
     this.#storeEntries();
     const { status, name, metadata, limit } = query;
     const found = this.#store.readWorkflows({ status, name, metadata, limit: limit + 1, after });
-    const items = found.slice(0, limit);
-    const last = items.at(-1);
-    return { items, nextCursor: found.length > limit && last !== undefined ? writeCursor({ createdAt: Date.parse(last.createdAt), id: last.id }) : null };
+    const { rows, nextCursor } = cutPage(found.map((summary) => ({ summary, id: summary.id, createdAt: Date.parse(summary.createdAt) })), limit);
+    return { items: rows.map(({ summary }) => summary), nextCursor };
   }
 
   /** Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. Settles once the entry is stored. */
   async indexWorkflow(entry: IndexEntry): Promise<void> {
+    if (this.#removal.isForeign(entry)) return this.#deps.purgeWorkflow(this.#store.tenant, entry.summary.id);
     this.#entries.push(entry);
     // One that comes alone is stored at once: somebody may wait for it.
     if (this.#gathering === null && Date.now() - this.#storedAt >= GATHER_MS) return this.#storeEntries();
@@ -133,6 +234,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async addGatewayCalls(entries: GatewayEntry[]): Promise<void> {
+    if (this.#store.record.read().state === "removed") return;
     const now = Date.now();
     this.#store.transaction(() => {
       const fresh = this.#store.stats.takeGatewayCalls(entries, now);
@@ -193,13 +295,4 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     const { layer, changes } = edited;
     return { version: this.#store.addSettings(layer, { author: request.author, changes }, Date.now()), document: layer };
   }
-}
-
-function writeCursor({ createdAt, id }: WorkflowPosition): string {
-  return encodeBase64Url(new TextEncoder().encode(`${createdAt}:${id}`));
-}
-
-function readCursor(cursor: string): WorkflowPosition | undefined {
-  const match = /^(\d{1,15}):([A-Za-z0-9_-]{1,64})$/.exec(decodeBase64UrlText(cursor) ?? "");
-  return match === null ? undefined : { createdAt: Number(match[1]), id: match[2]! };
 }

@@ -1,17 +1,19 @@
 import { NO_ALLOWANCE, type Allowance, type TenantRecord, type TenantState } from "../config/tenant-record.ts";
-import { OPERATOR_TENANT } from "../api/stored-tiers.ts";
 
 /** What the operator set of a tenant: the SQL of its object's table `tenant`, which has one row at most. */
 export class TenantRecordStore {
   readonly #sql: SqlStorage;
+  readonly #tenant: string;
 
-  constructor(sql: SqlStorage) {
+  /** `tenant`: the object's name. */
+  constructor(sql: SqlStorage, tenant: string) {
     this.#sql = sql;
+    this.#tenant = tenant;
   }
 
-  /** Without a row: the operator's own tenant, of which nothing was set. It needs none to be there. */
+  /** The operator's own tenant needs no row to be there. */
   read(): TenantRecord {
-    return this.find() ?? { id: OPERATOR_TENANT, createdAt: null, state: "active", changedAt: 0, ...NO_ALLOWANCE };
+    return this.find() ?? { id: this.#tenant, createdAt: null, state: "active", changedAt: 0, ...NO_ALLOWANCE };
   }
 
   find(): TenantRecord | null {

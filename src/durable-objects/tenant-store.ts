@@ -4,6 +4,9 @@ import type { StoredDocument } from "../config/document-cache.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { isFinalWorkflow } from "../workflow/run.ts";
+import { DirectoryStore } from "./directory-store.ts";
+import { KeyStore } from "./key-store.ts";
+import type { ListPosition } from "./list-position.ts";
 import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
 import { TenantAccountStore } from "./tenant-account-store.ts";
@@ -18,36 +21,41 @@ export const MAX_SETTINGS_VERSIONS = 1_000;
 /** How long a removed workflow is remembered: far longer than a report can be under way. */
 const REMOVED_MEMORY_MS = 86_400_000;
 
-/** Where a page of workflows begins: behind this one, in the list's order. */
-export interface WorkflowPosition {
-  createdAt: number;
-  id: string;
-}
-
 export interface WorkflowQuery {
   status: string | null;
   name: string | null;
   metadata: Record<string, string>;
   limit: number;
-  after: WorkflowPosition | null;
+  after: ListPosition | null;
 }
 
 /** The SQL of a tenant object, and the only place of it. Every method is synchronous; `transaction` makes several one. Times are Unix milliseconds. */
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** The object's name. */
+  readonly tenant: string;
   readonly record: TenantRecordStore;
+  readonly keys: KeyStore;
+  readonly directory: DirectoryStore;
   readonly account: TenantAccountStore;
   readonly stats: TenantStatsStore;
   readonly optimizations: OptimizationStore;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: DurableObjectStorage, tenant: string) {
     this.#storage = storage;
+    this.tenant = tenant;
     this.#sql = storage.sql;
-    this.record = new TenantRecordStore(storage.sql);
+    this.record = new TenantRecordStore(storage.sql, tenant);
     this.account = new TenantAccountStore(storage.sql, () => this.record.read().budget);
+    this.keys = new KeyStore(storage.sql);
+    this.directory = new DirectoryStore(storage.sql);
     this.stats = new TenantStatsStore(storage.sql);
     this.optimizations = new OptimizationStore(storage.sql);
+    this.migrate();
+  }
+
+  migrate(): void {
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
   }
 
@@ -181,6 +189,18 @@ export class TenantStore {
     const ids = rows.map((row) => String(row["id"]));
     for (const id of ids) this.#sql.exec("UPDATE workflows SET heard_at = ? WHERE id = ?", now, id);
     return ids;
+  }
+
+  /** Ids of all workflows whose objects may hold anything: a removed one keeps its first answer for a day. In the order of ids. */
+  listWorkflowIds(after: string, limit: number): string[] {
+    const rows = this.#sql.exec("SELECT id FROM workflows WHERE id > ? UNION SELECT id FROM removed_workflows WHERE id > ? ORDER BY id LIMIT ?", after, after, limit).toArray();
+    return rows.map((row) => String(row["id"]));
+  }
+
+  /** Forgets a workflow whose object is empty, where the tenant itself is removed. */
+  dropWorkflow(id: string): void {
+    this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
+    this.#sql.exec("DELETE FROM removed_workflows WHERE id = ?", id);
   }
 
   #deleteMetadata({ id, createdAt, metadata }: WorkflowSummary): void {

@@ -42,7 +42,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#deps = createObjectDeps(env, ctx.exports);
     void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
     this.#feed = new LiveFeed({
-      readEvents: (after, limit) => this.#store.readEvents(after, limit),
+      readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.readEvents(after, limit)),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
       sockets: () => ctx.getWebSockets(),
     });
@@ -175,6 +175,15 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it before you delete it` };
     if (await this.#forgetEnded(session)) return { removed: true };
     return { problem: "conflict", detail: `the workflow is ${session.run.state.status} again; cancel it before you delete it` };
+  }
+
+  async purge(): Promise<void> {
+    this.#session = null;
+    this.#outbox.abandon();
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#feed.notify();
+    this.#waiters.forEach((wake) => wake());
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {

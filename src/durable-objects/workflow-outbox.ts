@@ -114,6 +114,13 @@ export class WorkflowOutbox {
     this.#wasIndexed = false;
   }
 
+  /** Gives up all that is under way: the workflow is gone. */
+  abandon(): void {
+    for (const call of this.#calls.values()) call.abort(new Error("the workflow was removed"));
+    this.#inbox = [];
+    this.reset();
+  }
+
   /** Arms the alarm for whatever comes next, as the stored state says. */
   armForRest(session: WorkflowSession): void {
     this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session)));

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ENDPOINTS } from "../../src/api/create-api.ts";
-import { createTestApi, ROOT_KEY } from "./fake-ports.ts";
+import { createTestApi, fakeId, ROOT_KEY } from "./fake-ports.ts";
 
 const routes = ENDPOINTS.map(({ method, path, access, body, exists }) => ({
   method,
-  path: path.replace(":id", "wf_none").replace(":task", "a").replace(":name", "nobody").replace(":token", btoa("default:wf_none:secret")),
+  path: path.replace(":id", "wf_none").replace(":keyId", "key_none").replace(":task", "a").replace(":name", "nobody").replace(":token", btoa("default:wf_none:secret")),
   access,
   hasBody: body !== undefined,
   exists,
@@ -66,11 +66,13 @@ describe("order of checks", () => {
     expect((await ask("POST", "/v1/workflows", `{"tasks":[]}`)).status).toBe(422);
   });
 
-  test("X-Tenant of the root key names the one tenant there is; any other is 404", async () => {
+  test("X-Tenant of the root key names the tenant it acts as; an unknown one is 404, after the key", async () => {
     const { ask } = createTestApi();
     expect((await ask("GET", "/v1/agents", undefined, { "x-tenant": "default" })).status).toBe(200);
-    expect((await ask("GET", "/v1/agents", undefined, { "x-tenant": "acme" })).status).toBe(404);
+    for (const nobody of ["acme", "", "A", "a:b", "default:x"]) expect((await ask("GET", "/v1/agents", undefined, { "x-tenant": nobody })).status, nobody).toBe(404);
     expect((await ask("GET", "/v1/agents", undefined, { "x-tenant": "acme", authorization: "Bearer x" })).status).toBe(401);
+    await ask("POST", "/v1/tenants", { id: "acme" });
+    expect((await ask("GET", "/v1/agents", undefined, { "x-tenant": "acme" })).status).toBe(200);
   });
 
   test.each(["a".repeat(65), "a.b", "a%2Fb", "%20", "a:b"])("an id that no workflow can have (%s) is 404 without asking an object", async (id) => {
@@ -104,7 +106,7 @@ describe("every answer", () => {
   });
 
   test.each(["a b", `x"y`, "a".repeat(129), "{}"])("makes one of its own for %s", async (sent) => {
-    expect((await createTestApi().ask("GET", "/healthz", undefined, { "request-id": sent })).headers.get("request-id")).toBe("req_random1");
+    expect((await createTestApi().ask("GET", "/healthz", undefined, { "request-id": sent })).headers.get("request-id")).toBe(`req_${fakeId(1)}`);
   });
 
   test("logs the pattern of its route, never the path: a callback's token and stream tokens stay out", async () => {

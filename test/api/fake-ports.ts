@@ -19,6 +19,8 @@ import type { LogEvent } from "../../src/log.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import type { MetricsSnapshot } from "../../src/router/model-metrics.ts";
 
+import { createFakeDirectory, createFakeTenantLife, type FakeDirectory } from "./fake-tenants.ts";
+
 export const ROOT_KEY = "root-key-of-tests";
 const DAY_MS = 86_400_000;
 
@@ -44,6 +46,9 @@ export interface FakeWorld {
   /** What each provider's object has seen. */
   evidence: Map<string, EvidenceRow[]>;
   optimizations: StoredDecision[];
+  directory: FakeDirectory;
+  /** What the objects of other tenants than the operator's own hold. */
+  others: Map<string, FakeWorld>;
   log: LogEvent[];
   /** Calls of objects in order: `workflow.create`, `tenant.listAgents`, … */
   calls: string[];
@@ -61,8 +66,19 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
   };
+}
+
+function worldOf(world: FakeWorld, tenant: string): FakeWorld {
+  const known = world.others.get(tenant) ?? { ...createWorld(), directory: world.directory };
+  world.others.set(tenant, known);
+  return known;
+}
+
+/** The n-th id that a test's API makes: as long as a real one. */
+export function fakeId(n: number): string {
+  return `random${String(n).padStart(26, "0")}`;
 }
 
 /** The real API over objects in memory, and a way to ask it as the root. */
@@ -78,13 +94,14 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
         };
       },
     });
-  const tenant = () => record("tenant", createFakeTenant(world));
+  const tenant = (id: string) => record("tenant", createFakeTenant(id === "default" ? world : worldOf(world, id), id));
   const app = createApi({
     rootKey: ROOT_KEY,
     workflow: (tenantId, workflowId) => record("workflow", { ...createFakeWorkflow(world, `${tenantId}:${workflowId}`), ...world.override }),
     tenant,
+    readKeyReplica: async (hash) => world.directory.replicas.get(hash) ?? null,
     now: () => world.now,
-    randomId: () => `random${(ids += 1)}`,
+    randomId: () => fakeId((ids += 1)),
     publicUrl: null,
     allowPrivateOrigins: false,
     corsOrigins: null,
@@ -180,6 +197,9 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
       world.callbacks.push({ secret, body });
       return { accepted: true };
     },
+    async purge() {
+      world.workflows.delete(name);
+    },
     async remove() {
       const workflow = find();
       if (workflow === null) return NOT_FOUND;
@@ -193,10 +213,9 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
   };
 }
 
-function createFakeTenant(world: FakeWorld): TenantPort {
+function createFakeTenant(world: FakeWorld, tenant: string): TenantPort {
   return {
-    readTenant: () => Promise.reject(new Error("not asked for here")),
-    patchTenant: () => Promise.reject(new Error("not asked for here")),
+    ...createFakeTenantLife(world.directory, tenant, () => world.now),
     async putAgent(name, agent) {
       const known = world.agents.get(name);
       const at = new Date(world.now).toISOString();
