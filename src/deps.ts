@@ -81,7 +81,7 @@ export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   secret: AttemptDeps["secret"];
   executor: () => ExecutorPort;
   workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "readOutputs">;
-  tenant: (tenant: string) => Pick<TenantPort, "indexWorkflow" | "readmitWorkflow" | "removeWorkflow">;
+  tenant: (tenant: string) => Pick<TenantPort, "indexWorkflow" | "readmitWorkflow" | "removeWorkflow" | "leaseBudget">;
   sendTasks: (messages: TaskMessage[], isUrgent: boolean) => Promise<void>;
   logEvents: (identity: Identity, firstSeq: number, events: readonly WorkflowEvent[]) => void;
   log: Log;

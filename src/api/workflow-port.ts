@@ -95,10 +95,23 @@ export interface WorkflowSummary {
   error: Failure | null;
 }
 
+/** Null: no cap. What is reserved is neither spent nor left. */
+export interface BudgetView {
+  maxUsd: number | null;
+  spentUsd: number;
+  reservedUsd: number;
+  remainingUsd: number | null;
+  maxTokens: number | null;
+  spentTokens: number;
+  reservedTokens: number;
+  remainingTokens: number | null;
+}
+
 export interface WorkflowView extends WorkflowSummary {
   result: Json;
   /** Present when the result was left out for its size: read the last tasks one by one. */
   resultBytes?: number;
+  budget: BudgetView;
   waves?: string[][];
   /** By task id, without the `id` field. */
   tasks?: Record<string, Omit<TaskView, "id">>;

@@ -57,6 +57,16 @@ export const AnsweredSummary = z.object({
 
 export const AnsweredWorkflow = AnsweredSummary.extend({
   result: z.any(),
+  budget: z.object({
+    maxUsd: z.number().nullable(),
+    spentUsd: z.number(),
+    reservedUsd: z.number(),
+    remainingUsd: z.number().nullable(),
+    maxTokens: z.int().nullable(),
+    spentTokens: z.int(),
+    reservedTokens: z.int(),
+    remainingTokens: z.int().nullable(),
+  }),
   waves: z.array(z.array(z.string())).optional(),
   tasks: z.record(z.string(), z.object(taskFields)).optional(),
 }) satisfies SchemaOf<WorkflowView>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { AttemptRef, Report, WorkOrder } from "./work-order.ts";
+import type { ReserveAnswer } from "../workflow/reserve-port.ts";
+import type { AttemptRef, ReserveCall, Report, WorkOrder } from "./work-order.ts";
 
 /** What executors, runners and other workflows ask of a workflow's object. */
 export interface AttemptPort {
@@ -8,6 +9,8 @@ export interface AttemptPort {
   /** Extends the leases of claimed attempts; answers those still alive. */
   renew(refs: AttemptRef[]): Promise<AttemptRef[]>;
   report(reports: Report[]): Promise<void>;
+  /** Holds what a call may cost at most, before it is made. Pending while what others hold could make room for it. Repeatable. */
+  reserve(call: ReserveCall): Promise<ReserveAnswer>;
   /** The messages of these attempts ended in the dead-letter queue. */
   deadLetter(refs: AttemptRef[]): Promise<void>;
   /** Token deltas for live streams; never stored. */

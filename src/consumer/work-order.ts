@@ -69,6 +69,23 @@ export interface CallRecord extends Usage {
   baselineNanoUsd: number;
 }
 
+/** A call of an attempt, as the workflow's books take it. */
+export interface AttemptCall extends CallRecord {
+  /** Counts the attempt's calls from 0, also those that billed nothing: what is held for a call goes by that. */
+  call: number;
+  /** Of the model; null for what no router chose. */
+  tier: string | null;
+  taskType: string | null;
+  /** The provider wrote more than the cap that it was sent. */
+  isOverCap: boolean;
+}
+
+/** Asks a workflow to hold what a call may cost at most, before it is made. */
+export interface ReserveCall extends AttemptRef, Omit<AttemptCall, "at" | "estimated" | "cachedTokens" | "isOverCap"> {
+  /** The attempt's calls so far that billed something. */
+  calls: AttemptCall[];
+}
+
 /** How the model of an LLM attempt was found: the one that was called last. `fallbacks`: models that failed before it. */
 export interface Route {
   tier: string;
@@ -86,8 +103,8 @@ export type RouteEvent = { [Type in RouteEventType]: { type: Type; data: Omit<Ev
 
 /** How an attempt ended. Expected failures are values; nothing is thrown across RPC. `events`, in order, and `taskType`, as routed: of language-model attempts. */
 export type Outcome =
-  | { status: "completed"; output: Json; calls: CallRecord[]; route: Route | null; context: ContextSize | null; events?: RouteEvent[]; taskType?: string }
-  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: CallRecord[]; route: Route | null; events?: RouteEvent[]; taskType?: string }
+  | { status: "completed"; output: Json; calls: AttemptCall[]; route: Route | null; context: ContextSize | null; events?: RouteEvent[]; taskType?: string }
+  | { status: "failed"; failure: Failure; retryAfterMs: number | null; calls: AttemptCall[]; route: Route | null; events?: RouteEvent[]; taskType?: string }
   | { status: "waiting" };
 
 /** Tokens of what an LLM agent was shown of its dependencies, before and after reduction. */

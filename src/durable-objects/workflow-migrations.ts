@@ -20,4 +20,12 @@ export const WORKFLOW_MIGRATIONS: readonly string[] = [
   -- Sums of the calls, for the tenant's statistics. sent_revision: what the tenant knows.
   CREATE TABLE call_stats (hour INTEGER NOT NULL, tier TEXT NOT NULL, task_type TEXT NOT NULL, revision INTEGER NOT NULL, sent_revision INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY (hour, tier, task_type)) WITHOUT ROWID;
   `,
+  `
+  -- What is held for calls under way. expires_at: when one without a living attempt is settled in full; is_assumed: it was, and a late
+  -- report may still correct it. json: the ledger's line for that case.
+  CREATE TABLE reservations (
+    task INTEGER NOT NULL, attempt INTEGER NOT NULL, call INTEGER NOT NULL, day INTEGER NOT NULL, nano_usd INTEGER NOT NULL, tokens INTEGER NOT NULL,
+    expires_at INTEGER, is_assumed INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (task, attempt, call)
+  ) WITHOUT ROWID;
+  `,
 ];

@@ -1,11 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
+import type { LeaseHolderPort } from "../api/tenant-port.ts";
 import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
 import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
 import { redactSent } from "../consumer/agents/redact-sent.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
-import type { AttemptRef, Outcome, Report, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, Outcome, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
 import type { Json, Problem } from "../errors.ts";
+import type { DaySpend } from "../workflow/tenant-account.ts";
+import type { ReserveAnswer } from "../workflow/reserve-port.ts";
 import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import { findDescendants } from "../workflow/graph.ts";
@@ -13,6 +16,7 @@ import { isFinalWorkflow, type TaskStatus, type WorkflowStatus } from "../workfl
 import type { RunInput } from "../workflow/transition.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
+import { ReserveDesk } from "./reserve-desk.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
 import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
@@ -26,13 +30,14 @@ const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
 const ALARM_RETRY_MS = 5_000;
 
 /** One workflow: its DAG, event log and calls. Wiring only: the core decides, the session saves, the outbox sends. */
-export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, AttemptPort {
+export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, AttemptPort, LeaseHolderPort {
   readonly #store: WorkflowStore;
   readonly #deps: ObjectDeps;
   readonly #sessionDeps: ObjectDeps & SessionDeps;
   readonly #feed: LiveFeed;
   readonly #outbox: WorkflowOutbox;
   readonly #waiters = new Set<() => void>();
+  readonly #desk = new ReserveDesk();
   #session: WorkflowSession | null = null;
   #creating: Promise<unknown> = Promise.resolve();
 
@@ -50,6 +55,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#load(),
       report: (reports) => this.#applyAlone(() => this.#applyReports(reports)),
+      reserve: (call) => this.reserve(call),
+      lease: (request, answer) => this.#applyAlone(() => this.#apply({ type: "lease", ...request, answer })),
+      trim: () => this.#applyAlone(() => this.#apply({ type: "trim" })),
       lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs })),
       runInline: (refs) => this.#applyAlone(() => this.#commit((session) => session.runInline(refs))),
       ended: () => this.#waiters.forEach((wake) => wake()),
@@ -145,13 +153,18 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem> {
     const session = this.#load();
     if (session === null) return notFound();
-    const calls = this.#store.readCalls(Number(options.cursor ?? 0), options.limit + 1);
-    const items = calls.slice(0, options.limit).map(({ id: _id, task, attempt, isLate, at, costNanoUsd, baselineNanoUsd: _baseline, ...call }) => ({
+    const calls = this.#store.calls.readCalls(Number(options.cursor ?? 0), options.limit + 1);
+    const items = calls.slice(0, options.limit).map(({ task, attempt, isLate, at, costNanoUsd, provider, model, inputTokens, outputTokens, cachedTokens, estimated }) => ({
       at: isoTime(at)!,
       workflowId: session.identity.workflowId,
       taskId: session.run.plan.tasks[task]!.id,
       attempt,
-      ...call,
+      provider,
+      model,
+      inputTokens,
+      outputTokens,
+      cachedTokens,
+      estimated,
       costUsd: costNanoUsd / 1_000_000_000,
       late: isLate,
     }));
@@ -203,6 +216,22 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#load() !== null) this.#applyReports(reports);
   }
 
+  async reserve(call: ReserveCall): Promise<ReserveAnswer> {
+    this.#outbox.refill();
+    if (this.#load() === null) return { kind: "gone" };
+    const answer = this.#desk.wait(call);
+    this.#commit((session) => session.reserve([call]));
+    return answer;
+  }
+
+  /** Gives back what is leased of the tenant's budget and not needed now; null when this workflow is not here. */
+  async trimLease(createdAt: number, day: number): Promise<DaySpend[] | null> {
+    const session = this.#load();
+    if (session === null || session.run.state.createdAt !== createdAt) return null;
+    this.#apply({ type: "trim" });
+    return session.listSpend().filter((spend) => spend.day <= day);
+  }
+
   async deadLetter(refs: AttemptRef[]): Promise<void> {
     this.#outbox.refill();
     if (this.#load() !== null) this.#apply({ type: "deadLetter", refs });
@@ -243,7 +272,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       await this.#doWhatIsDue();
     } catch (error) {
       this.#deps.log({ event: "alarm.failed", message: String(error) });
-      this.#session = null;
+      this.#forgetMemory(error);
       await this.ctx.storage.setAlarm(this.#deps.now() + ALARM_RETRY_MS);
     }
   }
@@ -273,7 +302,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
     if (this.#outbox.isRetentionOver(session, now) && (await this.#forgetEnded(session))) return;
     this.#outbox.disarm();
-    if (!session.isFinal) this.#apply({ type: "tick" });
+    if (!session.isFinal || session.hasOpenBooks) this.#apply({ type: "tick" });
     await this.#outbox.updateIndex();
     this.#outbox.deliverWebhooks(session);
     this.#outbox.armForRest(session);
@@ -330,14 +359,20 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       this.#send(applied);
       return applied;
     } catch (error) {
-      this.#session = null;
+      this.#forgetMemory(error);
       throw error;
     }
+  }
+
+  #forgetMemory(error: unknown): void {
+    this.#session = null;
+    this.#desk.fail(error);
   }
 
   #send(applied: Applied): void {
     const session = this.#session!;
     this.#outbox.send(session, applied);
+    this.#desk.answer(applied.replies);
     if (applied.events.length === 0) return;
     if (this.#feed.size > 0) void this.ctx.storage.sync().then(() => this.#feed.notify());
   }
@@ -357,7 +392,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile. */
   async #forgetEnded(session: WorkflowSession): Promise<boolean> {
     const tenant = this.#deps.tenant(session.identity.tenant);
-    await this.#outbox.flushStats(session);
+    // Nobody can correct a forgotten workflow's ledger: what is still out counts in full.
+    if (session.isFinal && session.hasOpenBooks) this.#apply({ type: "closeBooks" });
+    await this.#outbox.flushNews(session);
     // Somebody else deleted it meanwhile, and another workflow may live here by now.
     if (this.#session !== session) return true;
     if (!session.isFinal) return false;
@@ -369,7 +406,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       return false;
     }
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
-    this.#session = null;
+    this.#forgetMemory(new Error("the workflow was deleted"));
     this.#outbox.disarm();
     await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
     return true;

@@ -2,10 +2,11 @@ import type { TaskMessage } from "../consumer/attempt-port.ts";
 import { runAttempt } from "../consumer/run-attempt.ts";
 import { ORDERS_PER_EXECUTOR, splitOrders } from "../consumer/run-orders.ts";
 import { nextWebhookRetryMs, sendWebhook } from "../consumer/webhook.ts";
-import type { AttemptRef, Report, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { ObjectDeps } from "../deps.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowStatus } from "../workflow/run.ts";
+import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../workflow/reserve-port.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { Applied, WorkflowSession } from "./workflow-session.ts";
 import type { WebhookRow, WorkflowStore } from "./workflow-store.ts";
@@ -15,8 +16,8 @@ import { viewSummary } from "./workflow-view.ts";
 const MAX_SEND_MESSAGES = 100;
 /** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
 const INDEX_PATIENCE_MS = 500;
-/** How long calls gather before the tenant's statistics are told of them, where nothing else is to be told. */
-const STATS_DELAY_MS = 5_000;
+/** How long calls gather before the tenant is told of them, where nothing else is to be told. */
+const NEWS_DELAY_MS = 5_000;
 /** When the index is told again after a failure; also how late a lost update can be. */
 const INDEX_RETRY_MS = 10_000;
 /** How long an outcome waits for others while calls are out: each transaction costs a disk write, whatever it holds. */
@@ -36,6 +37,9 @@ interface OutboxVerbs {
   session: () => WorkflowSession | null;
   report: (reports: Report[]) => void;
   lose: (refs: AttemptRef[]) => void;
+  reserve: (call: ReserveCall) => Promise<ReserveAnswer>;
+  lease: (request: Pick<LeaseRequest, "day" | "revision">, answer: LeaseAnswer) => void;
+  trim: () => void;
   runInline: (refs: AttemptRef[]) => void;
   /** The workflow is final, and the tenant's index knows. */
   ended: () => void;
@@ -52,7 +56,7 @@ export class WorkflowOutbox {
   #indexing: Promise<void> | null = null;
   /** Whether the index may not know how the workflow stands; a new memory cannot know. */
   #isIndexBehind = true;
-  #isStatsPlanned = false;
+  #isNewsPlanned = false;
   /** Whether the index was told of this workflow since this memory began. */
   #wasIndexed = false;
   /** Outcomes that wait for others, to be saved in one transaction. */
@@ -75,7 +79,7 @@ export class WorkflowOutbox {
     // Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind.
     const behindIndex = isIndexed && !this.#wasIndexed ? this.#deps.now() + INDEX_RETRY_MS : Infinity;
     // At the end the alarm is moved behind everything that is over, with the same commit: one that fired for nothing would cost far more.
-    if (session.isFinal && isIndexed) this.#arm(Math.min(this.#nextChoreAt(session), behindIndex));
+    if (session.isFinal && isIndexed) this.#arm(Math.min(this.#nextChoreAt(session), nextWakeAt(session.run, 0), behindIndex));
     else this.#armBy(Math.min(applied.wakeBy, behindIndex));
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
@@ -83,7 +87,8 @@ export class WorkflowOutbox {
     // A turn of its own, so that requests come in between; an object that dies before it repeats them as lost.
     if (applied.inlineLeft.length > 0) setTimeout(() => this.#verbs.runInline(applied.inlineLeft), 0);
     if (isIndexed) this.#planIndex(session);
-    else if (applied.routes.length > 0) this.#planStats(session);
+    else if (applied.hasNews) this.#planNews(session);
+    if (applied.leaseRequest !== null) void this.#askForLease(session, applied.leaseRequest);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (session.identity.spec.webhook !== undefined && applied.events.length > 0) this.deliverWebhooks(session);
   }
@@ -167,7 +172,7 @@ export class WorkflowOutbox {
     this.#calls.set(nameOf(order), abandoned);
     this.#running += 1;
     this.#ownCalls += 1;
-    const outcome = await runAttempt(order, this.#deps.attempts, abandoned.signal);
+    const outcome = await runAttempt(order, { ...this.#deps.attempts, reserve: (call) => this.#verbs.reserve(call) }, abandoned.signal);
     this.#calls.delete(nameOf(order));
     this.#running -= 1;
     this.#receive([{ task: order.task, attempt: order.attempt, outcome }]);
@@ -236,25 +241,41 @@ export class WorkflowOutbox {
   }
 
   /** Calls of a running workflow are told of at the latest when it ends; those of late reports, which nothing follows, by an alarm. */
-  #planStats(session: WorkflowSession): void {
+  #planNews(session: WorkflowSession): void {
     this.#isIndexBehind = true;
-    if (session.isFinal) return this.#armBy(this.#deps.now() + STATS_DELAY_MS);
-    if (this.#isStatsPlanned) return;
-    this.#isStatsPlanned = true;
+    if (session.isFinal) return this.#armBy(this.#deps.now() + NEWS_DELAY_MS);
+    if (this.#isNewsPlanned) return;
+    this.#isNewsPlanned = true;
     setTimeout(() => {
-      this.#isStatsPlanned = false;
+      this.#isNewsPlanned = false;
       void this.updateIndex();
-    }, STATS_DELAY_MS);
+    }, NEWS_DELAY_MS);
+  }
+
+  /** Asks the tenant for more of its budget. Whatever happens, the core hears of it, and asks again where that helps. */
+  async #askForLease(session: WorkflowSession, request: LeaseRequest): Promise<void> {
+    const { identity, run } = session;
+    const { day, revision, ...amounts } = request;
+    let answer: LeaseAnswer = { kind: "failed" };
+    try {
+      answer = await this.#deps.tenant(identity.tenant).leaseBudget({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, day, revision, ...amounts });
+    } catch (error) {
+      this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
+    }
+    if (this.#verbs.session() === session) this.#verbs.lease({ day, revision }, answer);
   }
 
   /** Tells the tenant what it was not told yet of this workflow's calls: before the workflow is removed. Throws when it cannot be told. */
-  async flushStats(session: WorkflowSession): Promise<void> {
-    if (this.#store.stats.readUnsent().length > 0) await this.#tellTenant(session);
+  async flushNews(session: WorkflowSession): Promise<void> {
+    if (this.#store.stats.readUnsent().length > 0 || session.hasSpend) await this.#tellTenant(session);
   }
 
   async #tellTenant(session: WorkflowSession): Promise<void> {
     const cells = this.#store.stats.readUnsent();
-    await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells });
+    // What an ended workflow has leased and not spent goes back to the tenant.
+    if (session.isFinal && session.hasSpend) this.#verbs.trim();
+    const spend = session.hasSpend ? session.listSpend() : undefined;
+    await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }) });
     // In the meantime it may have been removed, with its tables.
     if (cells.length > 0 && this.#verbs.session() === session) this.#store.transaction(() => this.#store.stats.markSent(cells));
   }

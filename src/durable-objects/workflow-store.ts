@@ -1,10 +1,11 @@
-import type { CallRecord, ContextSize, Route } from "../consumer/work-order.ts";
+import type { ContextSize, Route } from "../consumer/work-order.ts";
 import type { Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
 import { createTaskState, type RunState, type TaskState } from "../workflow/run.ts";
 import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { CallStatsStore } from "./call-stats-store.ts";
+import { CallStore } from "./call-store.ts";
 import { migrate, readVersion } from "./migrate.ts";
 import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
 
@@ -55,12 +56,6 @@ export interface Documents {
   idempotency: IdempotencyRecord;
 }
 
-export interface StoredCall extends CallRecord {
-  task: number;
-  attempt: number;
-  isLate: boolean;
-}
-
 export interface StoredTask {
   task: number;
   state: TaskState;
@@ -82,11 +77,13 @@ export class WorkflowStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly stats: CallStatsStore;
+  readonly calls: CallStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.stats = new CallStatsStore(storage.sql);
+    this.calls = new CallStore(storage.sql);
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -223,33 +220,6 @@ export class WorkflowStore {
     return found;
   }
 
-  /** Keeps a call unless it is kept already; answers whether it was new. */
-  addCall(call: StoredCall, index: number): boolean {
-    const { task, attempt, isLate, ...record } = call;
-    const cursor = this.#sql.exec("INSERT OR IGNORE INTO calls (task, attempt, call, late, json) VALUES (?, ?, ?, ?, ?)", task, attempt, index, isLate ? 1 : 0, JSON.stringify(record));
-    return cursor.rowsWritten > 0;
-  }
-
-  readCalls(afterId: number, limit: number): (StoredCall & { id: number })[] {
-    const rows = this.#sql.exec("SELECT id, task, attempt, late, json FROM calls WHERE id > ? ORDER BY id LIMIT ?", afterId, limit).toArray();
-    return rows.map((row) => ({
-      ...(JSON.parse(String(row["json"])) as CallRecord),
-      id: Number(row["id"]),
-      task: Number(row["task"]),
-      attempt: Number(row["attempt"]),
-      isLate: row["late"] === 1,
-    }));
-  }
-
-  /** Usage of each task that made calls, or of one. */
-  readUsage(task: number | null): Map<number, { inputTokens: number; outputTokens: number; costNanoUsd: number }> {
-    const rows = this.#sql.exec(
-      `SELECT task, sum(json ->> 'inputTokens') AS input, sum(json ->> 'outputTokens') AS output, sum(json ->> 'costNanoUsd') AS cost
-       FROM calls WHERE ? IS NULL OR task = ? GROUP BY task`, task, task,
-    );
-    return new Map(rows.toArray().map((row) => [Number(row["task"]), { inputTokens: Number(row["input"]), outputTokens: Number(row["output"]), costNanoUsd: Number(row["cost"]) }]));
-  }
-
   addCallback(hash: string, task: number, attempt: number): void {
     this.#sql.exec("INSERT OR REPLACE INTO callbacks VALUES (?, ?, ?)", hash, task, attempt);
   }
@@ -285,7 +255,7 @@ export class WorkflowStore {
 
   /** Removes everything but the idempotency record and its answer. */
   removeAllButAnswer(): void {
-    for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "callbacks", "webhooks", "call_stats"]) this.#sql.exec(`DELETE FROM ${table}`);
+    for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "reservations", "callbacks", "webhooks", "call_stats"]) this.#sql.exec(`DELETE FROM ${table}`);
     this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
   }
 

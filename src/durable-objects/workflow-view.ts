@@ -3,7 +3,9 @@ import type { Json } from "../errors.ts";
 import { findLastTasks } from "../workflow/graph.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-import type { StoredTask, WorkflowStore } from "./workflow-store.ts";
+import type { CallStore } from "./call-store.ts";
+import { describeBudget } from "./describe-budget.ts";
+import type { StoredTask } from "./workflow-store.ts";
 
 /** Larger outputs are left out of a workflow's answer and asked for one by one (contract). */
 export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
@@ -39,7 +41,7 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
 /** The whole workflow as `GET` answers it. O(tasks), unless they are left out. */
 export function viewWorkflow(session: WorkflowSession, withTasks: boolean): WorkflowView {
   const { run } = session;
-  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session) };
+  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session), budget: describeBudget(run) };
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
   if (!withTasks) return view;
   view.tasks = {};
@@ -57,16 +59,16 @@ export function viewTasks(session: WorkflowSession, tasks: readonly number[]): T
     return true;
   });
   const outputs = session.store.readOutputJsons(shown.map(({ task }) => task));
-  const usage = session.store.readUsage(tasks.length === 1 ? tasks[0]! : null);
+  const usage = session.store.calls.readUsage(tasks.length === 1 ? tasks[0]! : null);
   return stored.map((task) => viewStored(session, task, outputs.get(task.task) ?? null, usage));
 }
 
 /** One task whole, whatever the size of its output. */
 export function viewTask(session: WorkflowSession, task: number): TaskView {
-  return viewStored(session, session.store.readStoredTasks([task])[0]!, session.store.readOutputJson(task), session.store.readUsage(task));
+  return viewStored(session, session.store.readStoredTasks([task])[0]!, session.store.readOutputJson(task), session.store.calls.readUsage(task));
 }
 
-function viewStored(session: WorkflowSession, { task, state, detail, outputBytes }: StoredTask, outputJson: string | null, usage: ReturnType<WorkflowStore["readUsage"]>): TaskView {
+function viewStored(session: WorkflowSession, { task, state, detail, outputBytes }: StoredTask, outputJson: string | null, usage: ReturnType<CallStore["readUsage"]>): TaskView {
   const { run } = session;
   const used = usage.get(task);
   return {

@@ -35,15 +35,13 @@ export interface StatsCell extends CellKey {
   sums: CallSums;
 }
 
-/** Calls that were made for one answer, as they are entered into the stats: once. */
+/** How one answer was come by, as it is entered into the stats: once, beside its calls. */
 export interface AnsweredRoute {
   /** When it was over, Unix ms. */
   at: number;
   /** Of the model that was called last; null for what no router chose. */
   tier: string | null;
   taskType: string | null;
-  /** What entered the ledger now. */
-  calls: readonly CallRecord[];
   /** The code of its failure; null when it gave an answer. */
   failureCode: string | null;
   fallbacks: number;
@@ -69,17 +67,23 @@ export function subtractSums(from: CallSums, sums: CallSums): CallSums {
   return Object.fromEntries(SUM_NAMES.map((name) => [name, from[name] - sums[name]])) as unknown as CallSums;
 }
 
-/** The cells that a route adds to. Each call counts in the hour in which it ended, and so does the route. */
-export function listCells(route: AnsweredRoute): StatsCell[] {
+/** The cells that a request to the gateway adds to: its calls, each in the hour in which it ended, and the route. */
+export function listCells(route: AnsweredRoute & { calls: readonly CallRecord[] }): StatsCell[] {
+  return mergeCells([...route.calls.map((call) => cellOfCall(call, route)), ...listRouteCells(route)]);
+}
+
+/** The cell of one call. */
+export function cellOfCall(call: CallRecord, { tier, taskType }: { tier: string | null; taskType: string | null }): StatsCell {
+  const { inputTokens, outputTokens, cachedTokens, costNanoUsd, baselineNanoUsd } = call;
+  return { hour: hourOf(call.at), tier: tier ?? "", taskType: taskType ?? "", sums: { ...createSums(), calls: 1, inputTokens, outputTokens, cachedTokens, costNanoUsd, baselineNanoUsd } };
+}
+
+/** The cells of a route without its calls. What no router chose has none. */
+export function listRouteCells(route: AnsweredRoute): StatsCell[] {
+  if (route.tier === null) return [];
   const cells = new Map<string, StatsCell>();
   const taskType = route.taskType ?? "";
-  const sumsOf = (at: number, tier: string): CallSums => addCell(cells, { hour: Math.floor(at / STATS_HOUR_MS) * STATS_HOUR_MS, tier, taskType, sums: createSums() });
-  for (const call of route.calls) {
-    const sums = sumsOf(call.at, route.tier ?? "");
-    sums.calls += 1;
-    for (const name of ["inputTokens", "outputTokens", "cachedTokens", "costNanoUsd", "baselineNanoUsd"] as const) sums[name] += call[name];
-  }
-  if (route.tier === null) return [...cells.values()];
+  const sumsOf = (at: number, tier: string): CallSums => addCell(cells, { hour: hourOf(at), tier, taskType, sums: createSums() });
   const sums = sumsOf(route.at, route.tier);
   sums.routes += 1;
   sums.failures += route.failureCode === null ? 0 : 1;
@@ -88,6 +92,10 @@ export function listCells(route: AnsweredRoute): StatsCell[] {
   sums.contextTokensSaved += route.contextTokensSaved;
   for (const tier of route.escalatedFrom) sumsOf(route.at, tier).escalations += 1;
   return [...cells.values()];
+}
+
+function hourOf(at: number): number {
+  return Math.floor(at / STATS_HOUR_MS) * STATS_HOUR_MS;
 }
 
 /** One cell for each key. */

@@ -33,11 +33,11 @@ export function renewAttempts(step: Step, refs: readonly AttemptRef[]): void {
 }
 
 /** Takes the outcomes of attempts. A report of any but the live attempt changes nothing. */
-export function reportAttempts(step: Step, reports: readonly (AttemptRef & { result: AttemptResult })[]): void {
+export function reportAttempts(step: Step, reports: readonly (AttemptRef & { result: AttemptResult | null })[]): void {
   for (const report of reports) {
     const { result } = report;
     const state = findLive(step, report);
-    if (state === null || (result.status === "waiting" && state.status === "waiting")) continue;
+    if (state === null || result === null || (result.status === "waiting" && state.status === "waiting")) continue;
     step.accepted.push({ task: report.task, attempt: report.attempt });
     if (result.status === "completed") completeTask(step, report.task, result.outputBytes);
     else if (result.status === "waiting") waitForCallback(step, report.task);

@@ -11,7 +11,7 @@ interface Access {
 }
 
 /** Names that the contract has and that cannot be used yet. */
-const UNAVAILABLE_NAMES = new Set(["state", "budget", "params", "item", "index"]);
+const UNAVAILABLE_NAMES = new Set(["state", "params", "item", "index"]);
 /** Constants of the language: names of types. */
 const CONSTANTS = new Set(["string", "bool", "int", "uint", "double", "map", "list", "bytes", "null_type", "type", "google"]);
 /** Macros that bind a name, with their numbers of arguments. */
@@ -123,10 +123,12 @@ export function checkPath([root, first, second]: readonly string[], isInputAllow
     case "tasks":
       if (first === undefined) return 'tasks cannot be read as a whole or by a computed name; write tasks.<id>.output or tasks["<id>"].output';
       return second === "output" || second === "status" ? null : `${describeTask(first, second)} cannot be read; only ${describeTask(first, "output")} and .status can`;
+    case "budget":
+      return null;
     case "input":
       return isInputAllowed ? null : "input is only known in a transform agent's expression; here, write workflow.input or tasks.<id>.output";
     default:
-      return UNAVAILABLE_NAMES.has(root!) ? `${root} is part of the API but not available yet` : `unknown name ${root}; known are workflow.input and tasks.<id>.output or .status`;
+      return UNAVAILABLE_NAMES.has(root!) ? `${root} is part of the API but not available yet` : `unknown name ${root}; known are workflow.input, tasks.<id>.output or .status, and budget`;
   }
 }
 

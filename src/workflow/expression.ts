@@ -15,13 +15,15 @@ const MAX_MESSAGE_CHARACTERS = 300;
 export interface References {
   /** Ids of the tasks in `tasks.<id>`. */
   tasks: ReadonlySet<string>;
-  /** `workflow`, `tasks`, `input`. */
+  /** `workflow`, `tasks`, `budget`, `input`. */
   roots: ReadonlySet<string>;
 }
 
 export interface Scope {
   workflow: { input: Json };
   tasks: Record<string, { output: Json; status: string }>;
+  /** The workflow's budget, as its answers show it. */
+  budget?: { [name: string]: Json };
   /** The rendered input of a transform task. */
   input?: Json;
 }
@@ -38,7 +40,7 @@ export interface CompiledExpression {
 }
 
 /**
- * Compiles a CEL expression over `workflow.input`, `tasks.<id>.output`, `tasks.<id>.status`, and `input` where it is allowed.
+ * Compiles a CEL expression over `workflow.input`, `tasks.<id>.output`, `tasks.<id>.status`, `budget`, and `input` where it is allowed.
  * Values are typed when they are read, so that only errors independent of them are found here.
  * CEL's `matches` is left out: the library has only the platform's regular expressions, which can take exponential time.
  */

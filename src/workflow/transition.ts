@@ -11,9 +11,9 @@ import { scheduleReady, startRun } from "./schedule.ts";
 import { wakeAt, type Abilities, type AttemptResult, type Step } from "./step.ts";
 import { fireTimers } from "./timers.ts";
 
-/** `bills`: of all calls that the attempt made; none where it made none. They count also when it is not the live one any more. */
+/** `bills`: of all calls that the attempt made. They count also when it is not the live one any more; then `result` may be null. */
 export interface AttemptReport extends AttemptRef {
-  result: AttemptResult;
+  result: AttemptResult | null;
   bills?: readonly Bill[];
 }
 
@@ -81,7 +81,7 @@ function applyInput(step: Step, input: RunInput): void {
 function keepBooks(step: Step, input: RunInput): void {
   switch (input.type) {
     case "report":
-      return input.reports.forEach((report) => report.result.status !== "waiting" && closeCalls(step, report, report.bills ?? [], Infinity));
+      return input.reports.forEach((report) => report.result?.status !== "waiting" && closeCalls(step, report, report.bills ?? [], Infinity));
     case "tick":
       settleUnreported(step, step.now);
       return wakeAt(step, nextExpiryAt(step.run.ledger));

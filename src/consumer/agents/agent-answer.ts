@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Failure, Fault, Json } from "../../errors.ts";
-import type { CallRecord, Outcome } from "../work-order.ts";
+import type { AttemptCall, Outcome } from "../work-order.ts";
 
 /** Deepest nesting of an output. Deeper ones overflow the stack of what copies or serialises them later. */
 export const MAX_OUTPUT_DEPTH = 200;
@@ -41,13 +41,13 @@ export interface ReportingAgent {
 }
 
 /** The output and ledger lines of a 200's parsed body, or null when it has another shape. */
-export function readAgentAnswer(body: unknown, agent: ReportingAgent): { output: Json; calls: CallRecord[] } | null {
+export function readAgentAnswer(body: unknown, agent: ReportingAgent): { output: Json; calls: AttemptCall[] } | null {
   const answer = AgentAnswer.safeParse(body);
   return answer.success ? { output: answer.data.output, calls: recordUsage(answer.data.usage, agent) } : null;
 }
 
 /** The ledger lines of any other parsed body: none unless it reports a usage. */
-export function readReportedUsage(body: unknown, agent: ReportingAgent): CallRecord[] {
+export function readReportedUsage(body: unknown, agent: ReportingAgent): AttemptCall[] {
   const answer = UsageOnly.safeParse(body);
   return answer.success ? recordUsage(answer.data.usage, agent) : [];
 }
@@ -78,7 +78,7 @@ function describeIssue(issue: z.core.$ZodIssue): Fault {
   return { path: issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""), message: issue.message };
 }
 
-function recordUsage(usage: AgentUsage | null | undefined, agent: ReportingAgent): CallRecord[] {
+function recordUsage(usage: AgentUsage | null | undefined, agent: ReportingAgent): AttemptCall[] {
   if (usage == null) return [];
   const costNanoUsd = toNanoUsd(usage.costUsd ?? 0);
   return [
@@ -92,6 +92,10 @@ function recordUsage(usage: AgentUsage | null | undefined, agent: ReportingAgent
       costNanoUsd,
       estimated: false,
       baselineNanoUsd: costNanoUsd,
+      call: 0,
+      tier: null,
+      taskType: null,
+      isOverCap: false,
     },
   ];
 }

@@ -5,7 +5,7 @@ import { fetchOutbound } from "../outbound-fetch.ts";
 import type { FetchFunction, OutboundAnswer } from "../outbound-fetch.ts";
 import { readRetryAfterMs } from "../retry-after.ts";
 import { signBody } from "../sign-body.ts";
-import type { CallRecord, Outcome, WorkOrder } from "../work-order.ts";
+import type { AttemptCall, Outcome, WorkOrder } from "../work-order.ts";
 import { readAgentAnswer, readReportedUsage } from "./agent-answer.ts";
 import { redactSent } from "./redact-sent.ts";
 
@@ -133,7 +133,7 @@ function describeTimeout(order: WorkOrder): Outcome {
   return fail("timeout", `Agent ${order.agentName} did not answer before the attempt's time was over`);
 }
 
-function fail(code: FailureCode, message: string, retryAfterMs: number | null = null, calls: CallRecord[] = []): Outcome {
+function fail(code: FailureCode, message: string, retryAfterMs: number | null = null, calls: AttemptCall[] = []): Outcome {
   const failure: Failure = { code, message, retryable: code === "agent_unavailable" || code === "timeout" };
   return { status: "failed", failure, retryAfterMs, calls, route: null };
 }

@@ -1,0 +1,21 @@
+import type { BudgetView } from "../api/workflow-port.ts";
+import type { Run } from "../workflow/run.ts";
+
+const NANO = 1_000_000_000;
+
+/** A workflow's budget as answers and expressions show it. */
+export function describeBudget({ ledger }: Run): BudgetView {
+  const { spent, reserved } = ledger.workflow;
+  const { nanoUsd, tokens } = ledger.cap;
+  return {
+    maxUsd: nanoUsd === null ? null : nanoUsd / NANO,
+    spentUsd: spent.nanoUsd / NANO,
+    reservedUsd: reserved.nanoUsd / NANO,
+    // What is held comes back or is spent: it is not left.
+    remainingUsd: nanoUsd === null ? null : Math.max(0, nanoUsd - spent.nanoUsd - reserved.nanoUsd) / NANO,
+    maxTokens: tokens,
+    spentTokens: spent.tokens,
+    reservedTokens: reserved.tokens,
+    remainingTokens: tokens === null ? null : Math.max(0, tokens - spent.tokens - reserved.tokens),
+  };
+}
