@@ -25,6 +25,7 @@ const abilities: Abilities = {
   random: () => 0.5,
   settings: { objectMax: 4, directMax: 64, llm: "queue", claimLeaseMs: 15_000, leaseMs: 10_000, checkMs: 3_000, timeoutGraceMs: 5_000 },
   leaseChunkNanoUsd: 0,
+  warningThresholds: [50, 80, 95],
 };
 
 interface CoreCost {

@@ -271,6 +271,7 @@ export function createAttemptDeps(env: Env): AttemptDeps {
     secret: (name) => readSecret(env, name),
     now: Date.now,
     loadModels: createLoadModels(env),
+    reserve: (order, call) => openWorkflow(env, order.tenant, order.workflowId).reserve(call),
     reductions: openPlatform(env).reductions,
     onDelta: deltas.add,
     flushDeltas: deltas.flush,

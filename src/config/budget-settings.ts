@@ -47,7 +47,7 @@ export const BudgetSettings = z.strictObject({
     .max(MAX_WARNING_THRESHOLDS)
     .refine((thresholds) => thresholds.every((threshold, index) => index === 0 || thresholds[index - 1]! < threshold), "list them in ascending order, each once")
     .default([50, 80, 95])
-    .describe("Percent of a budget, spent and reserved, at which a warning is given, once each; an empty list gives none"),
+    .describe("Percent of a workflow's budget at whose spending a warning is given, once each; an empty list gives none"),
   leaseChunkUsd: z.number().min(0.001).max(1_000).default(0.05).describe("How much of the tenant's budget a workflow takes at once: larger chunks ask the tenant's object less often, smaller ones keep less from other workflows"),
 });
 export type BudgetSettings = z.infer<typeof BudgetSettings>;

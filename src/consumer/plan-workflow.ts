@@ -185,6 +185,6 @@ function describeTask(routed: RoutedTask | null, option: number): PlannedTask {
     fallbacks: followers.map((fallback) => fallback.model.id),
     reason: isOther ? `The workflow as a whole does better with it than with ${choice.chosen.model.id}, which is best for the task alone.` : choice.reason,
     expectedNanoUsd,
-    worstNanoUsd: priceWorstCase(task.inputTokens, capOutput({ order: task.order, agent: task.agent, built: { prompt: [], inputTokens: task.inputTokens, context: null } }, model), model.price),
+    worstNanoUsd: priceWorstCase(task.inputTokens, capOutput(task, model), model.price),
   };
 }

@@ -2,13 +2,16 @@ import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
 import { runLlmAttempt } from "./agents/llm.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
-import { reduceOrder } from "./agents/reduce-order.ts";
+import { reduceFurther, reduceOrder } from "./agents/reduce-order.ts";
 import type { ReductionCache } from "./agents/reduction-cache.ts";
+import type { ReserveAnswer } from "../workflow/reserve-port.ts";
 import type { LoadModels } from "./load-models.ts";
-import type { Outcome, WorkOrder } from "./work-order.ts";
+import type { Outcome, ReserveCall, WorkOrder } from "./work-order.ts";
 
 export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate" | "secret" | "now"> {
   loadModels: LoadModels;
+  /** Holds in the order's workflow what a call may cost at most. May fail, and is repeated then. */
+  reserve: (order: WorkOrder, call: ReserveCall) => Promise<ReserveAnswer>;
   /** Contexts that were reduced lately. */
   reductions: ReductionCache;
   /** Takes token deltas of tasks that asked for them. */
@@ -31,9 +34,15 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
     const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
     const models = await deps.loadModels(order.tenant);
     const reduced = reduceOrder(order, { defaultMaxTokens: models.settings.compression.defaultMaxTokens, cache: deps.reductions });
-    const outcome = await runLlmAttempt(reduced.order, { ...models, now: deps.now, signal, onDelta });
+    let { context } = reduced;
+    const reduceTo = (maxTokens: number): WorkOrder | null => {
+      const further = reduceFurther(order, maxTokens, deps.reductions);
+      context = further?.context ?? context;
+      return further?.order ?? null;
+    };
+    const outcome = await runLlmAttempt(reduced.order, { ...models, now: deps.now, signal, onDelta, contextTokens: context?.reducedTokens ?? 0, reduceTo, reserve: (call) => deps.reserve(order, call) });
     if (isShown) await deps.flushDeltas(order);
-    return outcome.status === "completed" && reduced.context !== null ? { ...outcome, context: reduced.context } : outcome;
+    return outcome.status === "completed" && context !== null ? { ...outcome, context } : outcome;
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };

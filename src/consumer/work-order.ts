@@ -41,6 +41,8 @@ export interface LlmRequest {
   /** How the model is chosen; null: as the settings say. */
   strategy: Strategy | null;
   maxOutputTokens: number | null;
+  /** Tokens that the workflow's budget allots to the task, input and output; null or absent: no such budget. */
+  tokenBudget?: number | null;
   /** JSON Schema that the parsed answer must satisfy; null for plain text. */
   outputSchema: Json | null;
   /** What the model sees of its dependencies' outputs; without a target the settings' default binds. */

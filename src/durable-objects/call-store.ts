@@ -59,6 +59,9 @@ export class CallStore {
         return { added: this.#add(entry, call!), removed: null };
       case "assume":
         return { added: this.#add(entry, this.#assume(entry, now)), removed: null };
+      case "retract":
+        this.#free(entry);
+        return { removed: this.#removeCall(entry), added: null };
       case "correct":
         this.#free(entry);
         return { removed: this.#readCall(entry), added: this.#add(entry, call!) };
@@ -107,6 +110,11 @@ export class CallStore {
     const [row] = this.#sql.exec("UPDATE reservations SET is_assumed = 1 WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry)).toArray();
     const worst = JSON.parse(String(row?.["json"])) as WorstCall;
     return { ...worst, at: now, cachedTokens: 0, estimated: true, isOverCap: false };
+  }
+
+  #removeCall(entry: CallRef): AttemptCall | null {
+    const [row] = this.#sql.exec("DELETE FROM calls WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry)).toArray();
+    return row === undefined ? null : (JSON.parse(String(row["json"])) as AttemptCall);
   }
 
   #readCall(entry: CallRef): AttemptCall | null {

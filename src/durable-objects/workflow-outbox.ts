@@ -172,7 +172,7 @@ export class WorkflowOutbox {
     this.#calls.set(nameOf(order), abandoned);
     this.#running += 1;
     this.#ownCalls += 1;
-    const outcome = await runAttempt(order, { ...this.#deps.attempts, reserve: (call) => this.#verbs.reserve(call) }, abandoned.signal);
+    const outcome = await runAttempt(order, { ...this.#deps.attempts, reserve: (_order, call) => this.#verbs.reserve(call) }, abandoned.signal);
     this.#calls.delete(nameOf(order));
     this.#running -= 1;
     this.#receive([{ task: order.task, attempt: order.attempt, outcome }]);

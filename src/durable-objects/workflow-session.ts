@@ -324,6 +324,7 @@ export class WorkflowSession {
       random: this.#deps.random,
       settings: this.#deps.dispatchSettings(),
       leaseChunkNanoUsd: Math.round(this.#deps.settings.budgets.leaseChunkUsd * NANO),
+      warningThresholds: this.#deps.settings.budgets.warningThresholds,
     };
   }
 }

@@ -5,8 +5,6 @@ import { emit, wakeAt, type Step } from "./step.ts";
 
 /** How long after the end of its lease an attempt's calls may still bill (contract). */
 export const ORPHAN_GRACE_MS = 30_000;
-/** Percent of a cap at whose spending the workflow warns (contract). */
-const WARNINGS_PERCENT = [50, 80, 95];
 const NANO = 1_000_000_000;
 
 /** Enters an attempt's bills, also of one that is over. Its other calls before the call `before` billed nothing: what they hold, or were taken to have billed, is free. */
@@ -81,7 +79,7 @@ function warn(step: Step, ref: AttemptRef): void {
   const { ledger, state } = step.run;
   const { spent } = ledger.workflow;
   const percent = Math.max(percentOf(spent.nanoUsd, ledger.cap.nanoUsd), percentOf(spent.tokens, ledger.cap.tokens));
-  for (const mark of WARNINGS_PERCENT) {
+  for (const mark of step.abilities.warningThresholds) {
     if (percent < mark || state.budget.warnedPercent >= mark) continue;
     state.budget.warnedPercent = mark;
     step.isStateTouched = true;

@@ -1,6 +1,6 @@
-import type { Failure } from "../errors.ts";
 import type { WaitingReserve } from "./budget-state.ts";
 import { closeCalls, record } from "./budget.ts";
+import { failExhausted } from "./exhausted.ts";
 import { accountOfDay, dayOf, findRoom, judgeReserve, listOpen, missingLease, nameCall, release, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
 import type { LeaseAnswer, ReserveAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
@@ -11,7 +11,6 @@ import { offerTask, wakeAt, type Step } from "./step.ts";
 const UNLIMITED_MS = 30_000;
 /** When a tenant whose budget others hold, or that could not be reached, is asked again. */
 const ASK_AGAIN_MS = 1_000;
-const NANO = 1_000_000_000;
 const NO_ROOM: Cap = { nanoUsd: 0, tokens: 0 };
 const NOT_ANSWERED = { answeredFor: null, mayGrow: false };
 
@@ -101,17 +100,6 @@ function judgeTask(step: Step, waiting: WaitingReserve): "fits" | "waits" | Cap 
   const cap = taskCaps.get(task);
   const isUsedUp = (cap?.nanoUsd != null && waiting.need.nanoUsd === 0 && (tasks.get(task)?.spent.nanoUsd ?? 0) > 0) || (cap?.tokens != null && waiting.need.tokens === 0);
   return isUsedUp ? NO_ROOM : judge(step, waiting);
-}
-
-/** Why a call or task whose least need is more than can be had is not run; `details` has the figures. */
-export function failExhausted(need: Amount, room: Cap): Failure {
-  const left = [...(room.nanoUsd === null ? [] : [`$${room.nanoUsd / NANO}`]), ...(room.tokens === null ? [] : [`${room.tokens} tokens`])].join(" and ");
-  return {
-    code: "budget_exhausted",
-    message: `the budget is used up: $${need.nanoUsd / NANO} and ${need.tokens} tokens are needed at least, and ${left} can be had; raise the budget or ask for less`,
-    retryable: false,
-    details: { neededUsd: need.nanoUsd / NANO, neededTokens: need.tokens, remainingUsd: room.nanoUsd === null ? null : room.nanoUsd / NANO, remainingTokens: room.tokens },
-  };
 }
 
 /** Whether the request fits now, has to wait, or what would fit at most. */

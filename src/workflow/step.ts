@@ -23,6 +23,8 @@ export interface Abilities {
   settings: DispatchSettings;
   /** What a workflow leases of the tenant's budget at once, where it does not need more. */
   leaseChunkNanoUsd: number;
+  /** Percent of a cap at whose spending the workflow warns, ascending. */
+  warningThresholds: readonly number[];
 }
 
 export interface Dispatch extends AttemptRef {

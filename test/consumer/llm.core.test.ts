@@ -54,7 +54,10 @@ function order(overrides: Partial<Omit<WorkOrder, "llm">> & { llm?: Partial<LlmR
 const KEYS: Record<string, string> = { LOCAL_KEY: "local-secret-key-1234567890", ANTHROPIC_API_KEY: "k" };
 
 /** One model is asked once, in a world in which nothing was measured: who takes over from it is tested elsewhere. */
-const UNMEASURED: Pick<LlmDeps, "settings" | "metrics" | "health" | "failureRate"> = {
+const UNMEASURED: Pick<LlmDeps, "settings" | "metrics" | "health" | "failureRate" | "reserve" | "contextTokens" | "reduceTo"> = {
+  reserve: async () => ({ kind: "granted" }),
+  contextTokens: 0,
+  reduceTo: () => null,
   settings: Settings.parse({ routing: { maxFallbacks: 0, maxEscalations: 0 } }),
   metrics: null,
   health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
@@ -112,6 +115,10 @@ describe("a call that succeeds", () => {
           costNanoUsd: 600 * 1_000 + 400 * 100 + 100 * 2_000,
           estimated: false,
           baselineNanoUsd: 1_000 * 10_000 + 100 * 50_000,
+          call: 0,
+          tier: "weak",
+          taskType: "general",
+          isOverCap: false,
         },
       ],
     });

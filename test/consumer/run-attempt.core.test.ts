@@ -30,6 +30,7 @@ function createDeps(changes: Partial<AttemptDeps> = {}): AttemptDeps {
       health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true },
       failureRate: () => 0,
     }),
+    reserve: async () => ({ kind: "granted" }),
     reductions: new ReductionCache(),
     onDelta: () => undefined,
     flushDeltas: async () => undefined,

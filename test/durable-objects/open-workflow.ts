@@ -4,7 +4,7 @@ import { vi } from "vitest";
 import type { CreateAnswer, CreateRequest, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { AttemptPort, TaskMessage } from "../../src/consumer/attempt-port.ts";
-import type { CallRecord, Outcome } from "../../src/consumer/work-order.ts";
+import type { AttemptCall, Outcome } from "../../src/consumer/work-order.ts";
 import { WorkflowSession } from "../../src/durable-objects/workflow-session.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import type { Failure, Json } from "../../src/errors.ts";
@@ -132,15 +132,15 @@ export async function story(workflow: Workflow, taskId: string | null): Promise<
   return events.map(({ type, data }) => ("attempt" in data ? `${type.split(".")[1]} ${data.attempt}` : type.split(".")[1]!));
 }
 
-export function call(changes: Partial<CallRecord> = {}): CallRecord {
-  return { at: Date.now(), provider: "p", model: "m", inputTokens: 10, outputTokens: 5, cachedTokens: 0, costNanoUsd: 1_000, baselineNanoUsd: 4_000, estimated: false, ...changes };
+export function call(changes: Partial<AttemptCall> = {}): AttemptCall {
+  return { at: Date.now(), provider: "p", model: "m", inputTokens: 10, outputTokens: 5, cachedTokens: 0, costNanoUsd: 1_000, baselineNanoUsd: 4_000, estimated: false, call: 0, tier: null, taskType: null, isOverCap: false, ...changes };
 }
 
-export function completed(output: Json, paid: CallRecord[] = []): Outcome {
+export function completed(output: Json, paid: AttemptCall[] = []): Outcome {
   return { status: "completed", output, calls: paid, route: null, context: null };
 }
 
-export function failed(changes: Partial<Failure> = {}, paid: CallRecord[] = []): Outcome {
+export function failed(changes: Partial<Failure> = {}, paid: AttemptCall[] = []): Outcome {
   return { status: "failed", failure: { code: "agent_unavailable", message: "down", retryable: true, ...changes }, retryAfterMs: null, calls: paid, route: null };
 }
 

@@ -140,7 +140,7 @@ describe("the statistics of a service that ran workflows", () => {
     const { id } = await ask("POST", "/v1/workflows", { tasks: [{ id: "a", agent: "scout", type: "log_summary", input: { prompt: "Say something." } }] });
     await ask("GET", `/v1/workflows/${String(id)}?wait=15000`);
     const workflow = env.WORKFLOW.getByName(`default:${String(id)}`);
-    const late = { at: Date.now(), provider: "p", model: "m", inputTokens: 1, outputTokens: 1, cachedTokens: 0, costNanoUsd: 777, baselineNanoUsd: 777, estimated: false };
+    const late = { at: Date.now(), provider: "p", model: "m", inputTokens: 1, outputTokens: 1, cachedTokens: 0, costNanoUsd: 777, baselineNanoUsd: 777, estimated: false, call: 0, tier: null, taskType: null, isOverCap: false };
     await runInDurableObject(workflow, async (object) => {
       const { report } = object as unknown as { report: (reports: unknown[]) => Promise<void> };
       for (let times = 0; times < 2; times += 1) await report.call(object, [{ task: 0, attempt: 7, outcome: { status: "completed", output: null, calls: [late], route: null, context: null } }]);

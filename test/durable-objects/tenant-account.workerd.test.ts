@@ -82,9 +82,9 @@ afterEach(() => {
 describe("a tenant's account", () => {
   test("leases up to the budget, to the nano-dollar, also after an eviction", async () => {
     const tenant = await openTenant(0.000_000_1);
-    expect(await lease(tenant, "a", 60)).toMatchObject({ leasedNanoUsd: 60 });
+    expect(await reserve(tenant, "a", 60)).toMatchObject({ leasedNanoUsd: 60 });
     await evictDurableObject(tenant);
-    expect(await lease(tenant, "b", 40)).toMatchObject({ leasedNanoUsd: 40 });
+    expect(await reserve(tenant, "b", 40)).toMatchObject({ leasedNanoUsd: 40 });
     expect(await lease(tenant, "c", 1)).toMatchObject({ leasedNanoUsd: 0 });
     expect(await readAccount(tenant)).toEqual({ held: 100, spent: 0, entries: 2 });
     expect(await readSpend(tenant)).toMatchObject({ reservedNanoUsd: 100, periodStart: TODAY * DAY_MS });
@@ -92,7 +92,7 @@ describe("a tenant's account", () => {
 
   test("never passes the budget, however many ask at once", async () => {
     const tenant = await openTenant(0.000_001);
-    const answers = await Promise.all(Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? lease(tenant, `w${index}`, 70) : reserve(tenant, `c${index}`, 70))));
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, index) => reserve(tenant, `c${index}`, 70)));
     expect(answers.filter((answer) => answer.kind === "leased" && answer.leasedNanoUsd >= 70)).toHaveLength(14);
     expect(await readAccount(tenant)).toMatchObject({ held: 980 });
   });

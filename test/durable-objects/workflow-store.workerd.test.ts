@@ -61,7 +61,7 @@ describe("migrations", () => {
 
   // Objects out there were made by these texts. Add the hash of a new entry here; never change one that was deployed.
   test.each([
-    ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2"]],
+    ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2", "6805e461c589d39b"]],
     ["tenant", TENANT_MIGRATIONS, ["01133793c85e2a8c", "3653c20914e42741", "500446a063c1c28b", "51d24fe2a3fcc9bc", "41c8252f9332c389", "e837aac13ba3106a"]],
   ])("of the %s object are only added to", async (_name, migrations, hashes) => {
     const digests = await Promise.all(migrations.map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
@@ -167,13 +167,17 @@ describe("events", () => {
 describe("calls", () => {
   test("are kept once each and summed by task", async () => {
     await inStore((store) => {
-      const call = { task: 1, attempt: 1, isLate: false, at: 5, provider: "p", model: "m", inputTokens: 3, outputTokens: 2, cachedTokens: 0, costNanoUsd: 9_000_000_000_001, baselineNanoUsd: 0, estimated: false };
-      expect([store.addCall(call, 0), store.addCall(call, 1), store.addCall(call, 0), store.addCall({ ...call, attempt: 2, isLate: true }, 0), store.addCall({ ...call, task: 2 }, 0)]).toEqual([true, true, false, true, true]);
-      expect(store.readCalls(0, 10).map(({ id: _id, ...kept }) => kept)).toEqual([call, call, { ...call, attempt: 2, isLate: true }, { ...call, task: 2 }]);
-      expect(store.readUsage(1)).toEqual(new Map([[1, { inputTokens: 9, outputTokens: 6, costNanoUsd: 27_000_000_000_003 }]]));
-      expect([...store.readUsage(null).keys()]).toEqual([1, 2]);
-      const [first, ...rest] = store.readCalls(0, 10);
-      expect(store.readCalls(first!.id, 10)).toEqual(rest);
+      const call = { task: 1, attempt: 1, isLate: false, at: 5, provider: "p", model: "m", inputTokens: 3, outputTokens: 2, cachedTokens: 0, costNanoUsd: 9_000_000_000_001, baselineNanoUsd: 0, estimated: false, call: 0, tier: null, taskType: null, isOverCap: false, day: 3 };
+      const lines = [call, { ...call, call: 1 }, { ...call, attempt: 2, isLate: true }, { ...call, task: 2 }];
+      for (const { task, attempt, day, isLate, ...line } of lines) {
+        const entry = { kind: "settle", task, attempt, call: line.call, day, reserved: { nanoUsd: 0, tokens: 0 }, spent: { nanoUsd: line.costNanoUsd, tokens: 5 }, isLate, expiresAt: null } as const;
+        expect(store.calls.enter(entry, line, null, 5)).toEqual({ added: line, removed: null });
+      }
+      expect(store.calls.readCalls(0, 10).map(({ id: _id, ...kept }) => kept)).toEqual(lines);
+      expect(store.calls.readUsage(1)).toEqual(new Map([[1, { inputTokens: 9, outputTokens: 6, costNanoUsd: 27_000_000_000_003 }]]));
+      expect([...store.calls.readUsage(null).keys()]).toEqual([1, 2]);
+      const [first, ...rest] = store.calls.readCalls(0, 10);
+      expect(store.calls.readCalls(first!.id, 10)).toEqual(rest);
     });
   });
 });

@@ -10,7 +10,9 @@ function callOf(changes: Partial<CallRecord> = {}): CallRecord {
   return { at: NOON, provider: "p", model: "m", inputTokens: 100, outputTokens: 10, cachedTokens: 5, costNanoUsd: 7, baselineNanoUsd: 70, estimated: false, ...changes };
 }
 
-function routeOf(changes: Partial<AnsweredRoute> = {}): AnsweredRoute {
+type CalledRoute = AnsweredRoute & { calls: CallRecord[] };
+
+function routeOf(changes: Partial<CalledRoute> = {}): CalledRoute {
   return { at: NOON, tier: "weak", taskType: "general", calls: [callOf()], failureCode: null, fallbacks: 0, escalatedFrom: [], contextTokensSaved: 0, ...changes };
 }
 

@@ -67,7 +67,7 @@ function expectAccepted(before: Before, input: RunInput): string[] {
   if (input.type === "renew") for (const ref of input.refs) if (before.tasks[ref.task]?.leaseUntil !== null) accept(ref, ["running"], "running");
   if (input.type === "report") {
     for (const report of input.reports) {
-      if (report.result.status === "waiting") accept(report, ["queued", "running"], "waiting");
+      if (report.result?.status === "waiting") accept(report, ["queued", "running"], "waiting");
       else accept(report, ["queued", "running", "waiting"], "over");
     }
   }

@@ -131,5 +131,6 @@ function createAbilities(scenario: Scenario, random: () => number): Abilities {
     random,
     settings: scenario.settings,
     leaseChunkNanoUsd: 0,
+  warningThresholds: [50, 80, 95],
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ORPHAN_GRACE_MS } from "../../src/workflow/budget.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
-import { failExhausted } from "../../src/workflow/reserve.ts";
+import { failExhausted } from "../../src/workflow/exhausted.ts";
 import { nextWakeAt } from "../../src/workflow/timers.ts";
 import { CoreRun, QUEUED, type RunOptions } from "./core-run.ts";
 

@@ -80,6 +80,7 @@ export class CoreRun {
       random: () => random,
       settings: { ...DIRECT, ...settings },
       leaseChunkNanoUsd,
+      warningThresholds: [50, 80, 95],
     });
     const { last } = this;
     this.events.push(...last.events);

@@ -50,7 +50,7 @@ export interface FallbackRequest<Answer> {
   candidates: readonly CallCandidate[];
   /** Tokens that the call may use of a model's limit per minute: input and output cap. */
   tokensOf: (candidate: CallCandidate) => number;
-  /** Reserves what a call may cost at most beside those that were made. Why it may not be called, or null. */
+  /** Reserves what a call may cost at most beside those that were made; may wait. Why it may not be called, or null. */
   reserve?: (candidate: CallCandidate, calls: readonly CallRecord[]) => Promise<CallFault | null>;
   /** Calls one model once. Never rejects. */
   call: (candidate: CallCandidate, control: CallControl) => Promise<CallEnd<Answer>>;
@@ -119,9 +119,10 @@ async function admit<Answer>(candidate: CallCandidate, request: FallbackRequest<
     const message = `${provider.id} (${model.id}) failed before and is being tried by another call`;
     return { failure: { code: "provider_unavailable", message, retryable: true }, retryAfterMs: PROBE_RETRY_MS, isHealthFailure: false };
   }
-  if (model.limits === undefined) return null;
-  const limits = { requestsPerMinute: model.limits.requestsPerMinute ?? null, tokensPerMinute: model.limits.tokensPerMinute ?? null };
-  await health.acquireRate(provider.id, { model: model.id, limits, tokens: request.tokensOf(candidate) }, signal);
+  if (model.limits !== undefined) {
+    const limits = { requestsPerMinute: model.limits.requestsPerMinute ?? null, tokensPerMinute: model.limits.tokensPerMinute ?? null };
+    await health.acquireRate(provider.id, { model: model.id, limits, tokens: request.tokensOf(candidate) }, signal);
+  }
   return null;
 }
 

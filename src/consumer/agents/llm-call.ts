@@ -1,10 +1,11 @@
 import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { ModelEntry, ProviderEntry } from "../../config/tiers.ts";
 import type { Failure, Json } from "../../errors.ts";
+import { upperBoundTokens } from "../../optimizer/tokens.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
 import type { LlmAgent } from "../../workflow/agent.ts";
-import type { WorkOrder } from "../work-order.ts";
+import type { AttemptCall, CallRecord, WorkOrder } from "../work-order.ts";
 import type { CallCandidate, CallControl, CallEnd, CallFault } from "./call-with-fallback.ts";
 import { classifyError } from "./llm-failure.ts";
 import { readOutput } from "./llm-output.ts";
@@ -12,7 +13,12 @@ import { textsOf, type BuiltPrompt } from "./llm-prompt.ts";
 import { recordCall } from "./llm-record.ts";
 import { streamAnswer, type Answer } from "./llm-stream.ts";
 
+/** Tokens that providers add for each message, at most, and for the call. */
+const MESSAGE_TOKENS = 16;
+
 export interface LlmCallDeps {
+  /** Takes the line of a call that billed something, and gives it the number under which it was held. */
+  enter: (record: CallRecord, candidate: CallCandidate) => AttemptCall;
   /** Builds the callable model. May throw, which fails the call. */
   engine: (provider: ProviderEntry, model: ModelEntry) => Promise<LanguageModel>;
   /** The model that costs are compared with. */
@@ -30,6 +36,8 @@ export interface LlmTask {
   order: WorkOrder;
   agent: LlmAgent;
   built: BuiltPrompt;
+  /** The output cap that the budget leaves; without it the task's or the agent's. */
+  outputCap?: number;
 }
 
 /** Calls one model once, prices the call, and reads and checks its answer: the task's output. Never rejects. */
@@ -49,14 +57,30 @@ export async function callLlm(task: LlmTask, candidate: CallCandidate, control: 
     at,
     margins: deps.margins,
   });
-  const common = { record, isPassedOn: deps.onDelta !== undefined && answer.text !== "" };
+  const common = { record: record === null ? null : deps.enter(record, candidate), isPassedOn: deps.onDelta !== undefined && answer.text !== "" };
   const fault = faultOf(answer, candidate, task.built, at);
   return fault === null ? { ...common, ...readAnswer(task.order, answer) } : { ...common, answer: null, fault, quality: null };
 }
 
 /** The output cap that is sent. */
-export function capOutput({ order, agent }: LlmTask, model: ModelEntry): number {
-  return Math.min(order.llm?.maxOutputTokens ?? agent.maxOutputTokens, model.maxOutputTokens);
+export function capOutput({ order, agent, outputCap }: Pick<LlmTask, "order" | "agent" | "outputCap">, model: ModelEntry): number {
+  return Math.min(outputCap ?? order.llm?.maxOutputTokens ?? agent.maxOutputTokens, model.maxOutputTokens);
+}
+
+/** Bounds of prompts: each is asked for by several models. */
+const promptBounds = new WeakMap<BuiltPrompt, number>();
+
+/** The most tokens of input that a call can be billed for: by its texts, or by what the model has counted above our estimates. */
+export function boundInput({ order, built }: Pick<LlmTask, "order" | "built">, model: ModelEntry, margins: TokenMargins): number {
+  let bound = promptBounds.get(built);
+  if (bound === undefined) {
+    bound = built.prompt.flatMap(textsOf).reduce((sum, text) => sum + upperBoundTokens(text), MESSAGE_TOKENS * (built.prompt.length + 1));
+    promptBounds.set(built, bound);
+  }
+  // Hosted models may be sent the schema once more, beside the prompt that holds it.
+  const schema = order.llm?.outputSchema ?? null;
+  const schemaBound = schema === null || !model.capabilities.includes("json") ? 0 : upperBoundTokens(JSON.stringify(schema));
+  return Math.max(bound + schemaBound, margins.correct(model.id, built.inputTokens));
 }
 
 async function loadModel({ provider, model }: CallCandidate, deps: LlmCallDeps): Promise<{ model: LanguageModel } | { fault: CallFault }> {

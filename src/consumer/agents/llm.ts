@@ -1,75 +1,145 @@
 import type { Failure, Json } from "../../errors.ts";
+import { priceWorstCase } from "../../optimizer/price.ts";
 import { countFiles } from "../../router/count-files.ts";
 import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
 import { routeCall, type CallContext } from "../../router/route-call.ts";
 import { findTaskType, TIER_ABOVE, type RouteChoice, type RouteRequest } from "../../router/route-request.ts";
 import { TaskType } from "../../workflow/agent.ts";
 import type { Models } from "../load-models.ts";
-import type { CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
-import { callWithFallback, type FallbackResult } from "./call-with-fallback.ts";
-import { callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
+import type { AttemptCall, CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
+import { AttemptBudget, worstCaseOf, type AttemptBudgetDeps } from "./attempt-budget.ts";
+import { callWithFallback, type CallCandidate, type CallFault, type FallbackResult } from "./call-with-fallback.ts";
+import { boundInput, callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
+import { DESCENTS, LEAST_OUTPUT_TOKENS, type LadderDeps, type Rung } from "./llm-ladder.ts";
 import { buildPrompt, textsOf } from "./llm-prompt.ts";
 
 export interface LlmDeps extends Models, Pick<LlmCallDeps, "now" | "onDelta"> {
   /** Aborted when the attempt's time is over or its result no longer wanted. */
   signal: AbortSignal;
+  /** Holds in the workflow what a call may cost at most. */
+  reserve: AttemptBudgetDeps["reserve"];
+  /** Tokens of the order's context, which `reduceTo` brings down to so many; null where nothing can be reduced. */
+  contextTokens: number;
+  reduceTo: (maxTokens: number) => WorkOrder | null;
+}
+
+/** One attempt on its way. */
+interface Attempt {
+  request: RouteRequest;
+  budget: AttemptBudget;
+  trail: Trail;
+  deps: LlmDeps;
 }
 
 /**
- * Runs one attempt of a language-model task: chooses the model, falls back while models fail, and asks one tier up when an answer
- * misses the task's schema. All calls are priced. Throws only for an order of another kind of agent.
+ * Runs one attempt of a language-model task: chooses the model, holds what the call may cost, falls back while models fail, and asks
+ * one tier up when an answer misses the task's schema. All calls are priced. Throws only for an order of another kind of agent.
  */
 export async function runLlmAttempt(order: WorkOrder, deps: LlmDeps): Promise<Outcome> {
   if (order.agent.kind !== "llm") throw new Error(`task ${order.taskId} is no language-model task`);
   const built = buildPrompt(order, order.agent);
   if ("failure" in built) return fail(built.failure, createTrail());
-  const task: LlmTask = { order, agent: order.agent, built };
+  const task = withAllottedOutput({ order, agent: order.agent, built });
   const request = requestOf(task, deps);
   const decision = routeCall(request, contextOf(deps));
-  const trail = createTrail();
+  const budget = new AttemptBudget(order, deps);
+  const trail = createTrail(budget);
   if ("failure" in decision) return fail(decision.failure, trail, decision.retryAfterMs);
-  return runChosen(task, request, decision, trail, deps);
+  return runChosen({ task, choice: decision }, { request, budget, trail, deps });
+}
+
+/** Without a cap of its own, a task that was allotted tokens writes no more than its prompt leaves of them. */
+function withAllottedOutput(task: LlmTask): LlmTask {
+  const { llm } = task.order;
+  if (llm?.tokenBudget == null || llm.maxOutputTokens !== null) return task;
+  return { ...task, outputCap: Math.min(task.agent.maxOutputTokens, Math.max(LEAST_OUTPUT_TOKENS, llm.tokenBudget - task.built.inputTokens)) };
 }
 
 /** What an attempt leaves behind, in the order in which it happened. */
 interface Trail {
-  calls: CallRecord[];
+  readonly calls: AttemptCall[];
   events: RouteEvent[];
   failedModels: string[];
   route: Route | null;
   taskType?: string;
 }
 
-function createTrail(): Trail {
-  return { calls: [], events: [], failedModels: [], route: null };
+function createTrail(budget?: AttemptBudget): Trail {
+  return {
+    get calls() {
+      return budget?.calls ?? [];
+    },
+    events: [],
+    failedModels: [],
+    route: null,
+  };
 }
 
 /** Asks the chosen chain; while an answer misses its schema, the chain of the tier above. */
-async function runChosen(task: LlmTask, request: RouteRequest, first: RouteChoice, trail: Trail, deps: LlmDeps): Promise<Outcome> {
-  let choice = first;
+async function runChosen(first: Rung, attempt: Attempt): Promise<Outcome> {
+  const { request, trail, deps } = attempt;
+  let rung = first;
+  let missed: CallFault | null = null;
   for (let escalations = 0; ; escalations += 1) {
-    const result = await askChain(task, choice, deps);
-    takeResult(trail, choice, result);
+    const asked = await askWithinBudget(rung, attempt);
+    const { result } = asked;
     const { fault } = result;
-    if (fault === null) return { status: "completed", output: result.answer, calls: trail.calls, route: trail.route, context: task.built.context, events: trail.events, taskType: first.taskType };
+    // An answer that missed is why the task fails; that the budget allowed no better one is not.
+    if (missed !== null && result.last === null) return fail(missed.failure, trail, missed.retryAfterMs);
+    takeResult(trail, asked.choice, result);
+    if (fault === null) return { status: "completed", output: result.answer, calls: trail.calls, route: trail.route, context: asked.task.built.context, events: trail.events, taskType: first.choice.taskType };
     const next = escalations < deps.settings.routing.maxEscalations ? escalate(request, result, deps) : null;
     if (next === null || deps.signal.aborted) return fail(fault.failure, trail, fault.retryAfterMs);
     const from = result.last!;
+    missed = fault;
     trail.events.push({ type: "model.escalated", data: { from: from.model.id, to: next.chosen.model.id, fromTier: from.tier, toTier: next.tier, error: fault.failure } });
     trail.failedModels.push(from.model.id);
-    choice = { ...next, complexity: first.complexity, reason: `${from.model.id} of tier ${from.tier} missed the task's schema; ${next.chosen.model.id} of tier ${next.tier} ${next.chosen.reason}.` };
+    const reason = `${from.model.id} of tier ${from.tier} missed the task's schema; ${next.chosen.model.id} of tier ${next.tier} ${next.chosen.reason}.`;
+    rung = { task: asked.task, choice: { ...next, complexity: first.choice.complexity, reason } };
   }
 }
 
-function askChain(task: LlmTask, choice: RouteChoice, deps: LlmDeps): Promise<FallbackResult<Json>> {
-  const { settings, health, now, signal } = deps;
-  const callDeps: LlmCallDeps = { engine: deps.engine, baseline: findBaselineModel(deps.document, settings.budgets.baselineModel), margins: deps.margins, now, onDelta: deps.onDelta };
+/** Asks a chain; where the budget refuses all of it, what can be had for less. */
+async function askWithinBudget(first: Rung, { request, budget, deps }: Attempt): Promise<Rung & { result: FallbackResult<Json> }> {
+  let rung = first;
+  let result = await askChain(rung, budget, deps);
+  const ladder: LadderDeps = { request, context: contextOf(deps), margins: deps.margins, contextTokens: deps.contextTokens, reduceTo: (maxTokens) => rebuild(rung.task, deps.reduceTo(maxTokens)) };
+  for (const descend of DESCENTS) {
+    if (result.last !== null || result.fault?.failure.code !== "budget_exhausted") break;
+    const lower = descend(rung, budget.room!, ladder);
+    if (lower === null) continue;
+    rung = lower;
+    result = await askChain(rung, budget, deps);
+  }
+  return { ...rung, result };
+}
+
+function rebuild(task: LlmTask, order: WorkOrder | null): LlmTask | null {
+  const built = order === null ? null : buildPrompt(order, task.agent);
+  return built === null || "failure" in built ? null : { ...task, order: order!, built };
+}
+
+function askChain({ task, choice }: Rung, budget: AttemptBudget, deps: LlmDeps): Promise<FallbackResult<Json>> {
+  const { settings, health, now, signal, margins } = deps;
+  const baseline = findBaselineModel(deps.document, settings.budgets.baselineModel);
+  const enter = (record: CallRecord, { tier, model }: CallCandidate): AttemptCall => {
+    const isOverCap = !record.estimated && record.outputTokens > capOutput(task, model);
+    const call = { ...record, call: budget.heldCall, tier, taskType: choice.taskType, isOverCap };
+    budget.note(call);
+    return call;
+  };
+  const callDeps: LlmCallDeps = { engine: deps.engine, baseline, margins, now, onDelta: deps.onDelta, enter };
   return callWithFallback<Json>(
     {
       tenant: task.order.tenant,
       taskType: choice.taskType,
       candidates: [choice.chosen, ...choice.fallbacks],
       tokensOf: ({ model }) => task.built.inputTokens + capOutput(task, model),
+      reserve: ({ model, provider, tier }) => {
+        const worst = worstCaseOf(boundInput(task, model, margins), capOutput(task, model), model);
+        const baselineNanoUsd = baseline === null ? 0 : priceWorstCase(worst.inputTokens, worst.outputTokens, baseline.price);
+        return budget.hold(worst, { provider: provider.id, model: model.id, tier, taskType: choice.taskType, baselineNanoUsd });
+      },
       call: (candidate, control) => callLlm(task, candidate, control, callDeps),
     },
     { health, settings: settings.routing, now, signal },
@@ -86,7 +156,6 @@ function takeResult(trail: Trail, choice: RouteChoice, result: FallbackResult<Js
   if (trail.route === null) trail.events.push({ type: "model.selected", data: describe(first) });
   trail.events.push(...result.events);
   trail.taskType = choice.taskType;
-  trail.calls.push(...result.calls);
   trail.failedModels.push(...result.failedModels);
   const takeover = result.failedModels.length === 0 ? "" : ` ${result.failedModels.join(" and ")} failed, and ${last.model.id} took over.`;
   trail.route = { ...describe(last), reason: reason + takeover, fallbacks: [...trail.failedModels] };

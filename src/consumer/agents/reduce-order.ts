@@ -1,7 +1,7 @@
 import type { Json } from "../../errors.ts";
 import { reduceContext, type Reduction } from "../../optimizer/reduce-context.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
-import type { ContextSize, WorkOrder } from "../work-order.ts";
+import type { ContextSize, LlmRequest, WorkOrder } from "../work-order.ts";
 import type { ReductionCache } from "./reduction-cache.ts";
 
 /** How much of a long prompt's beginning and end says what to do, and is never reduced. */
@@ -10,6 +10,11 @@ const INSTRUCTION_CHARS = 1_500;
 const MAX_QUERY_CHARS = 4_000;
 /** Smallest share of a target that one text gets: less is not worth its omission mark. */
 const MIN_SHARE_TOKENS = 32;
+
+/** Of the tokens that a task is allotted, most that are kept for its answer. */
+const MAX_OUTPUT_SHARE = 0.5;
+/** However little is allotted, no context is brought below this: what is left would say nothing. */
+const LEAST_TARGET_TOKENS = 64;
 
 export interface ReduceOrderOptions {
   /** Tokens that context comes down to where a task does not say. */
@@ -30,7 +35,7 @@ export function reduceOrder(order: WorkOrder, options: ReduceOrderOptions): { or
   const middleTokens = promptParts === null ? 0 : estimateTokens(promptParts.middle);
   const originalTokens = tokens.reduce((sum, count) => sum + count, middleTokens);
   if (originalTokens === 0) return { order, context: null };
-  const target = targetOf(order.llm.context, originalTokens, options.defaultMaxTokens);
+  const target = targetOf(order.llm, order.agent, originalTokens, options.defaultMaxTokens);
   if (originalTokens <= target) return { order, context: { originalTokens, reducedTokens: originalTokens } };
 
   const query = (prompt === null ? "" : prompt.length <= MAX_QUERY_CHARS ? prompt : `${promptParts!.head}\n${promptParts!.tail}`).slice(0, MAX_QUERY_CHARS);
@@ -43,9 +48,18 @@ export function reduceOrder(order: WorkOrder, options: ReduceOrderOptions): { or
   return { order: { ...order, input, dependencies }, context: { originalTokens, reducedTokens } };
 }
 
-function targetOf(context: NonNullable<WorkOrder["llm"]>["context"], originalTokens: number, defaultMaxTokens: number): number {
+/** The order with its context brought down to less than was planned, because the budget leaves no more; null where nothing can be reduced. */
+export function reduceFurther(order: WorkOrder, maxTokens: number, cache: ReductionCache): { order: WorkOrder; context: ContextSize } | null {
+  if (order.llm?.context.mode !== "reduce") return null;
+  const asked: WorkOrder = { ...order, llm: { ...order.llm, context: { mode: "reduce", maxTokens, targetReduction: null } } };
+  const { order: reduced, context } = reduceOrder(asked, { defaultMaxTokens: maxTokens, cache });
+  return context === null || context.reducedTokens === context.originalTokens ? null : { order: reduced, context };
+}
+
+function targetOf({ context, tokenBudget, maxOutputTokens }: LlmRequest, agent: WorkOrder["agent"], originalTokens: number, defaultMaxTokens: number): number {
+  const allottedTokens = tokenBudget == null ? null : tokenBudget - Math.min(maxOutputTokens ?? (agent.kind === "llm" ? agent.maxOutputTokens : 0), Math.floor(tokenBudget * MAX_OUTPUT_SHARE));
   if (context.targetReduction !== null) return Math.floor(originalTokens * (1 - context.targetReduction));
-  return context.maxTokens ?? defaultMaxTokens;
+  return context.maxTokens ?? Math.max(LEAST_TARGET_TOKENS, Math.min(defaultMaxTokens, allottedTokens ?? Infinity));
 }
 
 /** Instructions stand at the ends of a prompt; what lies between in a long one is material. Cut at line breaks where there are any. */

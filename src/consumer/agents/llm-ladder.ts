@@ -1,0 +1,89 @@
+import type { TokenMargins } from "../../optimizer/token-margin.ts";
+import { isEmbedded } from "../../router/find-model.ts";
+import type { RankedModel } from "../../router/rank.ts";
+import { routeCall, type CallContext } from "../../router/route-call.ts";
+import type { RouteChoice, RouteRequest } from "../../router/route-request.ts";
+import type { TierName } from "../../workflow/agent.ts";
+import type { Cap } from "../../workflow/ledger.ts";
+import { fitsRoom, largestInput, largestOutput, worstCaseOf } from "./attempt-budget.ts";
+import { boundInput, capOutput, type LlmTask } from "./llm-call.ts";
+
+/** Shortest answer that is still asked for where the budget is short (contract). */
+export const LEAST_OUTPUT_TOKENS = 64;
+/** Least context that is worth sending. */
+const LEAST_CONTEXT_TOKENS = 64;
+/** The bound of a reduced context is not known before it is made; this leaves room for what differs. */
+const CONTEXT_MARGIN = 0.9;
+
+/** What is asked, and whom. */
+export interface Rung {
+  task: LlmTask;
+  choice: RouteChoice;
+}
+
+export interface LadderDeps {
+  request: RouteRequest;
+  context: CallContext;
+  margins: TokenMargins;
+  /** Tokens of what may be reduced, as it is now. */
+  contextTokens: number;
+  /** The task with its context brought down to so many tokens; null where nothing can be reduced. */
+  reduceTo: (maxTokens: number) => LlmTask | null;
+}
+
+/** One way down: what can be had within the room, or null. */
+export type Descent = (rung: Rung, room: Cap, deps: LadderDeps) => Rung | null;
+
+/** What is tried when the budget refuses a call, in this order (contract): a cheaper model, a smaller output cap, less context. */
+export const DESCENTS: readonly Descent[] = [takeCheaperModel, takeSmallerOutput, takeSmallerOutput, takeLessContext];
+
+const TIERS_BELOW: Record<TierName, readonly TierName[]> = { weak: [], base: ["weak"], strong: ["base", "weak"] };
+
+function takeCheaperModel({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
+  const fitting = listAllowed(choice, deps).filter(({ model }) => fitsRoom(worstCaseOf(boundInput(task, model, deps.margins), capOutput(task, model), model), room));
+  return fitting.length === 0 ? null : { task, choice: chooseFor(choice, fitting, "its worst case fits the budget that is left") };
+}
+
+/** A cap that the task itself names is left as it is. */
+function takeSmallerOutput({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
+  if (task.order.llm?.maxOutputTokens != null) return null;
+  const caps = listAllowed(choice, deps).map((candidate) => {
+    const most = capOutput(task, candidate.model);
+    return { candidate, cap: largestOutput(boundInput(task, candidate.model, deps.margins), Math.min(LEAST_OUTPUT_TOKENS, most), most, candidate.model, room) };
+  });
+  const largest = Math.max(...caps.map(({ cap }) => cap ?? 0));
+  const best = caps.find(({ cap }) => cap === largest);
+  if (best === undefined || largest === 0) return null;
+  return { task: { ...task, outputCap: largest }, choice: chooseFor(choice, [best.candidate], `the budget leaves it ${largest} tokens of output`) };
+}
+
+function takeLessContext({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
+  if (deps.contextTokens === 0) return null;
+  const least = (candidate: RankedModel): number => (task.order.llm?.maxOutputTokens == null ? Math.min(LEAST_OUTPUT_TOKENS, capOutput(task, candidate.model)) : capOutput(task, candidate.model));
+  const inputs = listAllowed(choice, deps).map((candidate) => ({ candidate, bound: boundInput(task, candidate.model, deps.margins), most: largestInput(least(candidate), boundInput(task, candidate.model, deps.margins), candidate.model, room) }));
+  const best = inputs.reduce((left, right) => (right.most > left.most ? right : left), inputs[0]!);
+  // The bound of all that is sent, cut to what may be sent: the rest of the prompt stays, so the context takes all of the cut.
+  const boundPerToken = best.bound / Math.max(1, task.built.inputTokens);
+  const target = Math.floor((deps.contextTokens - (best.bound - best.most) / boundPerToken) * CONTEXT_MARGIN);
+  const reduced = target < LEAST_CONTEXT_TOKENS ? null : deps.reduceTo(target);
+  return reduced === null ? null : takeSmallerOutput({ task: reduced, choice }, room, deps) ?? takeCheaperModel({ task: reduced, choice }, room, deps);
+}
+
+/** The models that may answer: those of the chain, and of the tiers below where neither task nor agent names a tier or model. */
+function listAllowed(choice: RouteChoice, { request, context }: LadderDeps): RankedModel[] {
+  const isFree = request.model == null && request.tier == null && context.settings.orchestration.enabled;
+  const chain = [choice.chosen, ...choice.fallbacks];
+  if (!isFree) return request.model == null ? chain : [choice.chosen];
+  const below = TIERS_BELOW[choice.tier].flatMap((tier) => {
+    const decision = routeCall({ ...request, tier, plannedModel: null }, context);
+    return "failure" in decision ? [] : decision.candidates.filter((candidate) => candidate.tier === tier && candidate.excludedBy === null && !candidate.needsProbe);
+  });
+  // The embedded engine stands in for nobody.
+  const others = [...choice.candidates.filter(({ tier, excludedBy, needsProbe }) => tier === choice.tier && excludedBy === null && !needsProbe), ...below].filter((candidate) => !isEmbedded(candidate) && !chain.includes(candidate));
+  return [...chain, ...others];
+}
+
+function chooseFor(choice: RouteChoice, models: readonly RankedModel[], why: string): RouteChoice {
+  const [chosen, ...fallbacks] = models as [RankedModel, ...RankedModel[]];
+  return { ...choice, tier: chosen.tier, chosen, fallbacks, reason: `${choice.chosen.model.id} is more than the budget allows; ${chosen.model.id} of tier ${chosen.tier} takes the call: ${why}.` };
+}

@@ -1,0 +1,15 @@
+import type { Failure } from "../errors.ts";
+import type { Amount, Cap } from "./ledger.ts";
+
+const NANO = 1_000_000_000;
+
+/** Why a call or task whose least need is more than can be had is not run; `details` has the figures. */
+export function failExhausted(need: Amount, room: Cap): Failure {
+  const left = [...(room.nanoUsd === null ? [] : [`$${room.nanoUsd / NANO}`]), ...(room.tokens === null ? [] : [`${room.tokens} tokens`])].join(" and ");
+  return {
+    code: "budget_exhausted",
+    message: `the budget is used up: $${need.nanoUsd / NANO} and ${need.tokens} tokens are needed at least, and ${left} can be had; raise the budget or ask for less`,
+    retryable: false,
+    details: { neededUsd: need.nanoUsd / NANO, neededTokens: need.tokens, remainingUsd: room.nanoUsd === null ? null : room.nanoUsd / NANO, remainingTokens: room.tokens },
+  };
+}
