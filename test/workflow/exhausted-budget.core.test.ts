@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failExhausted } from "../../src/workflow/reserve.ts";
+import { failExhausted } from "../../src/workflow/exhausted.ts";
 import { createRandom } from "../simulation/random.ts";
 import { CoreRun } from "./core-run.ts";
 
