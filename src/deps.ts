@@ -1,5 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import type { ApiDeps } from "./api/api-deps.ts";
+import type { RequestCounter } from "./api/request-limit.ts";
 import { createEntrySender } from "./api/gateway/entry-sender.ts";
 import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
@@ -7,7 +8,7 @@ import type { TenantLifePort } from "./api/directory-port.ts";
 import type { KeyReplica } from "./api/key-port.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
-import { createAllowanceCache, type AllowanceCache } from "./config/allowance-cache.ts";
+import { createAllowanceCache, type AllowanceCache } from "./api/allowance-cache.ts";
 import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
@@ -166,6 +167,12 @@ function openAllowances(env: Env, log: Log): AllowanceCache {
   });
 }
 
+/** Powers of ten, ascending. */
+function openRequestCounters(env: Env): RequestCounter[] {
+  const bindings = [env.REQUESTS_1, env.REQUESTS_10, env.REQUESTS_100, env.REQUESTS_1000, env.REQUESTS_10000, env.REQUESTS_100000, env.REQUESTS_1000000];
+  return bindings.map((binding, power) => ({ limit: 10 ** power, take: async (key) => (await binding.limit({ key })).success }));
+}
+
 export function createApiDeps(env: Env): ApiDeps {
   const { tiers, log, baseSettings, settings, entries, allowances } = openPlatform(env);
   const allowPrivate = isPrivateAllowed(env);
@@ -185,6 +192,7 @@ export function createApiDeps(env: Env): ApiDeps {
     baseSettings,
     settings,
     allowances,
+    requestCounters: openRequestCounters(env),
     metrics: (provider) => openMetrics(env, provider),
     evidence: (provider) => openMetrics(env, provider),
     loadModels: createLoadModels(env),

@@ -52,6 +52,8 @@ export interface Problem {
   problem: ProblemCode;
   detail: string;
   errors?: Fault[];
+  /** Of `rate_limited`: when to come back. */
+  retryAfterMs?: number;
 }
 
 /** HTTP status and title of a problem (RFC 9457). Exhaustive: a new code does not compile until it is answered. */

@@ -1,4 +1,4 @@
-import type { AllowanceCache } from "../config/allowance-cache.ts";
+import type { AllowanceCache } from "./allowance-cache.ts";
 import type { SettingsCache } from "../config/settings-cache.ts";
 import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
@@ -9,6 +9,7 @@ import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import type { Log } from "../log.ts";
 import type { GatewayDeps } from "./gateway/gateway-deps.ts";
 import type { KeyReplica } from "./key-port.ts";
+import type { RequestCounter } from "./request-limit.ts";
 import type { TenantPort } from "./tenant-port.ts";
 import type { WorkflowPort } from "./workflow-port.ts";
 
@@ -46,6 +47,8 @@ export interface ApiDeps {
   settings: Pick<SettingsCache, "read" | "publish">;
   /** What the operator allows each tenant, up to 50 s old. */
   allowances: AllowanceCache;
+  /** The platform's counters of requests per minute, for powers of ten from one on. */
+  requestCounters: readonly RequestCounter[];
   /** The object that measures a provider's models. */
   metrics: (provider: string) => Pick<MetricsPort, "readSnapshot">;
   /** What the same object tells of single calls. */

@@ -4,7 +4,7 @@ import { createIntentCache } from "../optimizer/intents/intent-cache.ts";
 import { createAgentCatalog } from "./agent-catalog.ts";
 import { secureAnswer } from "./answer-headers.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import { createAuthenticate } from "./authenticate.ts";
+import { createAuthenticate, type Caller } from "./authenticate.ts";
 import { CALLBACK_ENDPOINTS } from "./callbacks.ts";
 import { CONFIG_ENDPOINTS } from "./config.ts";
 import { allowOrigin, answerPreflight, readCorsPolicy } from "./cors.ts";
@@ -21,6 +21,7 @@ import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
 import { PLAN_ENDPOINTS } from "./plan.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
+import { createRequestLimit } from "./request-limit.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { STATS_ENDPOINTS } from "./stats.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
@@ -56,7 +57,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
 export function createApi(deps: ApiDeps): Hono<ApiEnv> {
   const tenants = createKnownTenants({ directory: () => deps.tenant(OPERATOR_TENANT), now: deps.now });
   const keys = createKeyCheck({ ...deps, keepAlive: deps.gateway.keepAlive }, tenants);
-  const api: Api = { deps, agents: createAgentCatalog(deps), tenants, keys, intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
+  const requests = createRequestLimit(deps.requestCounters, { now: deps.now, onFault: (error) => deps.log({ event: "limits.failed", message: String(error) }) });
+  const api: Api = { deps, requests, agents: createAgentCatalog(deps), tenants, keys, intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
   const authenticate = createAuthenticate(deps, keys, tenants);
   const app = new Hono<ApiEnv>();
   for (const endpoint of ENDPOINTS) {
@@ -66,6 +68,7 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
           const streamOf = endpoint.acceptsStreamToken === true ? (context.req.param("id") ?? null) : null;
           const caller = await authenticate(context.req.raw, streamOf);
           context.set("caller", caller);
+          await limitRequests(caller, api);
           checkAccess(endpoint, caller);
         }
         return handleEndpoint(endpoint, context, api);
@@ -77,11 +80,20 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
     respond(context, api, "*", async () => {
       const preflight = answerPreflight(context.req.raw, api.cors);
       if (preflight !== null) return preflight;
-      await authenticate(context.req.raw, null);
+      await limitRequests(await authenticate(context.req.raw, null), api);
       throw new RequestRefused({ problem: "not_found", detail: `There is no ${context.req.method} ${context.req.path}; GET /openapi.json lists what there is.` });
     }),
   );
   return app;
+}
+
+/** The operator's own requests are not limited. A limit that cannot be read does not bind: it protects, and nothing is paid by it. */
+async function limitRequests({ tenant, isRoot }: Caller, { deps, requests }: Api): Promise<void> {
+  if (isRoot) return;
+  const requestsPerMinute = (await deps.allowances.read(tenant).catch(() => null))?.limits.requestsPerMinute ?? null;
+  const refused = requestsPerMinute === null ? null : await requests.take(tenant, requestsPerMinute);
+  if (refused === null) return;
+  throw new RequestRefused({ problem: "rate_limited", detail: `More than ${requestsPerMinute} requests a minute: try again when Retry-After says.`, retryAfterMs: refused.retryAfterMs });
 }
 
 /** Runs one request and is the one exit of answers and errors: every answer gets its id, its headers and its line in the log here. */

@@ -9,6 +9,7 @@ import type { CorsPolicy } from "./cors.ts";
 import type { KeyCheck } from "./key-check.ts";
 import type { KnownTenants } from "./known-tenants.ts";
 import { refuse, RequestRefused } from "./problem.ts";
+import type { RequestLimit } from "./request-limit.ts";
 import type { Scope } from "./scopes.ts";
 
 /** What one app holds: its abilities, and the copies that it keeps between requests. */
@@ -17,6 +18,7 @@ export interface Api {
   agents: AgentCatalog;
   tenants: KnownTenants;
   keys: KeyCheck;
+  requests: RequestLimit;
   /** What models said of steps: a text means the same for everybody. */
   intents: IntentCache;
   cors: CorsPolicy;

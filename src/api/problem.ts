@@ -39,17 +39,23 @@ export function answerProblem(problem: Problem, path: string): Response {
   const { status, title } = describeProblem(problem.problem);
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (status === 401) headers.set("www-authenticate", "Bearer");
-  if (status === 429) headers.set("retry-after", "1");
+  if (status === 429) headers.set("retry-after", String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 0) / 1_000))));
   if (isOpenAiPath(path)) {
     headers.set("content-type", "application/json");
-    const error = { message: problem.detail, type: status >= 500 ? "server_error" : "invalid_request_error", param: null, code: openAiCode(problem.problem) };
+    const error = { message: problem.detail, type: openAiType(status), param: null, code: openAiCode(problem.problem) };
     return new Response(JSON.stringify({ error }), { status, headers });
   }
   const body = { type: `urn:weft:problem:${problem.problem}`, title, status, detail: problem.detail, ...(problem.errors === undefined ? {} : { errors: problem.errors }) };
   return new Response(JSON.stringify(body), { status, headers });
 }
 
+function openAiType(status: number): string {
+  if (status === 429) return "requests";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
 function openAiCode(code: ProblemCode): string {
   if (code === "unauthorized") return "invalid_api_key";
+  if (code === "rate_limited") return "rate_limit_exceeded";
   return code === "not_found" ? "unknown_url" : code;
 }

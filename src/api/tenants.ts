@@ -86,7 +86,9 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const id = await readTenantId(context, api);
       const { json } = await readJson(context);
-      return answerJson(200, showTenant(valueOf(await api.deps.tenant(id).patchTenant(json as Json))));
+      const tenant = valueOf(await api.deps.tenant(id).patchTenant(json as Json));
+      api.deps.allowances.forget(id);
+      return answerJson(200, showTenant(tenant));
     },
   },
   {
@@ -102,6 +104,7 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
       valueOf(await directory(api).removeTenant(id.data));
       api.tenants.forget(id.data);
       api.keys.end(id.data);
+      api.deps.allowances.forget(id.data);
       return answerJson(204, undefined);
     },
   },

@@ -20,6 +20,8 @@ const MAX_EXPIRED = 1_000;
 /** How long a call that was never settled is remembered: as long as the gateway's entries are. */
 const CALL_MEMORY_MS = 30 * DAY_MS;
 
+const NOTHING: ShareAnswer = { kind: "leased", leasedNanoUsd: 0, mayGrow: false, mostNanoUsd: 0 };
+
 export interface TenantLeasesDeps {
   now: () => number;
   sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -44,7 +46,7 @@ export class TenantLeases {
 
   async reserveCalls({ id, ...request }: CallsToReserve): Promise<ShareAnswer> {
     // The request is over: nothing more will be called for it.
-    if (this.#store.stats.isGatewayEntryKnown(id)) return { kind: "leased", leasedNanoUsd: 0, mayGrow: false, mostNanoUsd: 0 };
+    if (this.#store.stats.isGatewayEntryKnown(id)) return NOTHING;
     return this.#leaseOrRecall({ ...request, holder: { id, createdAt: 0 }, revision: 0 });
   }
 
@@ -73,6 +75,8 @@ export class TenantLeases {
   }
 
   async #leaseOrRecall(request: ShareRequest): Promise<ShareAnswer> {
+    // Of a tenant that was removed nothing is kept, so nothing may be spent.
+    if (this.#store.record.read().state !== "active") return NOTHING;
     const answer = this.#lease(request);
     if (answer.kind === "unlimited" || !answer.mayGrow || !(await this.#recall(request))) return answer;
     return this.#lease(request);

@@ -116,6 +116,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => layerSettings(Settings.parse({}), world.publishedSettings?.document ?? {}),
       publish: async (_tenant, stored) => void (world.publishedSettings = stored),
     },
+    requestCounters: [],
     allowances: { read: async () => NO_ALLOWANCE, forget: () => undefined },
     metrics: (provider) => ({ readSnapshot: async () => world.metrics.get(provider) ?? { at: world.now, models: {} } }),
     evidence: (provider) => ({ readEvidence: async () => world.evidence.get(provider) ?? [] }),

@@ -3,6 +3,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { GatewayEntry } from "../../src/api/stats-port.ts";
 import type { CallsToReserve, IndexEntry, LeaseHolderPort, TenantPort, TenantSpend } from "../../src/api/tenant-port.ts";
+import { NO_LIMITS } from "../../src/config/tenant-record.ts";
 import { MAX_RECALLED, SILENT_MS } from "../../src/durable-objects/tenant-leases.ts";
 import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import type { DaySpend, ShareAnswer } from "../../src/workflow/tenant-account.ts";
@@ -126,6 +127,14 @@ describe("a tenant's account", () => {
     await tenant.indexWorkflow(entryOf("a", [told(25, 25, 3)], 2));
     expect(await readAccount(tenant)).toMatchObject({ held: 25, spent: 25 });
   });
+});
+
+test("a tenant that was removed leases nothing", async () => {
+  const tenant = await openTenant(1);
+  await tenant.startTenant({ id: "x", createdAt: NOON, allowance: { budget: null, limits: NO_LIMITS } });
+  await tenant.endTenant(NOON);
+  expect([await lease(tenant, "a", 1), await reserve(tenant, "g", 1)]).toMatchObject([{ leasedNanoUsd: 0, mostNanoUsd: 0 }, { leasedNanoUsd: 0, mostNanoUsd: 0 }]);
+  expect(await readAccount(tenant)).toMatchObject({ entries: 0 });
 });
 
 describe("calls of the gateway", () => {

@@ -1,4 +1,5 @@
-import type { Allowance } from "./tenant-record.ts";
+import { RecentMap } from "./recent-map.ts";
+import type { Allowance } from "../config/tenant-record.ts";
 
 /** How long a copy is taken as it is; older ones are read again while they still serve. */
 const FRESH_MS = 10_000;
@@ -30,28 +31,21 @@ interface Copy {
 }
 
 export function createAllowanceCache(deps: AllowanceCacheDeps): AllowanceCache {
-  const copies = new Map<string, Copy>();
+  const copies = new RecentMap<string, Copy>(MAX_TENANTS);
+  let changes = 0;
   const read = async (tenant: string): Promise<Allowance> => {
-    const readAt = deps.now();
+    const [readAt, known] = [deps.now(), changes];
     const { budget, limits } = await deps.readOrigin(tenant);
     const allowance = { budget, limits };
-    copies.delete(tenant);
-    copies.set(tenant, { allowance, readAt, isRefreshing: false });
-    for (const oldest of copies.keys()) {
-      if (copies.size <= MAX_TENANTS) break;
-      copies.delete(oldest);
-    }
+    // What was read while something changed may be what was before.
+    if (changes === known) copies.set(tenant, { allowance, readAt, isRefreshing: false });
     return allowance;
   };
   const refresh = (tenant: string, copy: Copy): void => {
     copy.isRefreshing = true;
-    const refreshed = read(tenant).then(
-      () => undefined,
-      (error: unknown) => {
-        copy.isRefreshing = false;
-        deps.onFault(error);
-      },
-    );
+    const refreshed = read(tenant)
+      .then(() => undefined, deps.onFault)
+      .finally(() => (copy.isRefreshing = false));
     deps.keepAlive(refreshed);
   };
   return {
@@ -62,6 +56,9 @@ export function createAllowanceCache(deps: AllowanceCacheDeps): AllowanceCache {
       if (age >= FRESH_MS && !copy.isRefreshing) refresh(tenant, copy);
       return copy.allowance;
     },
-    forget: (tenant) => void copies.delete(tenant),
+    forget(tenant) {
+      changes += 1;
+      copies.delete(tenant);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createAllowanceCache } from "../../src/config/allowance-cache.ts";
+import { createAllowanceCache } from "../../src/api/allowance-cache.ts";
 import { NO_LIMITS, type Allowance } from "../../src/config/tenant-record.ts";
 
 const budgetOf = (maxNanoUsd: number): Allowance => ({ budget: { maxNanoUsd, period: "day" }, limits: NO_LIMITS });
@@ -56,6 +56,15 @@ describe("what a tenant may do", () => {
     expect([world.faults, world.asked.length]).toEqual([1, 3]);
     world.now = 50_000;
     await expect(world.cache.read("a")).rejects.toThrow("away");
+  });
+
+  test("that was read while it was changed here is read again", async () => {
+    const { cache, asked } = createWorld();
+    const reading = cache.read("a");
+    cache.forget("a");
+    await reading;
+    await cache.read("a");
+    expect(asked).toHaveLength(2);
   });
 
   test("is asked anew after a change that was made here", async () => {
