@@ -3,6 +3,7 @@ import type { Failure, Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import type { TaskStatus, WorkflowStatus } from "../workflow/run.ts";
+import type { TaskOutlook } from "../workflow/outlook.ts";
 import type { WorkflowSpec } from "../workflow/spec.ts";
 
 /** What the API asks of one workflow's object. Refusals come back as values, since thrown classes lose their type over RPC. */
@@ -44,6 +45,8 @@ export interface CreateRequest {
   rerunOf: { workflowId: string; tasks: readonly string[] } | null;
   /** By task id: models that suit the workflow as a whole better than the task alone. Advice: the call takes another when it must. */
   plannedModels?: Record<string, string>;
+  /** What is foreseen of each task, in the order of the spec; absent where no task calls a model. */
+  outlook?: TaskOutlook[];
 }
 
 export type CreateAnswer =
@@ -105,6 +108,9 @@ export interface BudgetView {
   spentTokens: number;
   reservedTokens: number;
   remainingTokens: number | null;
+  /** What the workflow is expected to have spent at its end; null where nothing is foreseen. */
+  forecastUsd: number | null;
+  forecastTokens: number | null;
 }
 
 export interface WorkflowView extends WorkflowSummary {

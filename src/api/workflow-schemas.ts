@@ -66,6 +66,8 @@ export const AnsweredWorkflow = AnsweredSummary.extend({
     spentTokens: z.int(),
     reservedTokens: z.int(),
     remainingTokens: z.int().nullable(),
+    forecastUsd: z.number().nullable(),
+    forecastTokens: z.int().nullable(),
   }),
   waves: z.array(z.array(z.string())).optional(),
   tasks: z.record(z.string(), z.object(taskFields)).optional(),

@@ -81,6 +81,7 @@ function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: numbe
   store.write("state", state);
   store.write("totals", { inputTokens: 0, outputTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0 });
   if (request.plannedModels !== undefined && Object.keys(request.plannedModels).length > 0) store.write("plannedModels", request.plannedModels);
+  if (request.outlook !== undefined) store.write("outlook", request.outlook);
   store.addAgents(request.agents);
   store.addTasks(tasks);
 }

@@ -1,12 +1,15 @@
 import type { BudgetView } from "../api/workflow-port.ts";
+import { forecast } from "../optimizer/forecast.ts";
+import type { Outlook } from "../workflow/outlook.ts";
 import type { Run } from "../workflow/run.ts";
 
 const NANO = 1_000_000_000;
 
 /** A workflow's budget as answers and expressions show it. */
-export function describeBudget({ ledger }: Run): BudgetView {
+export function describeBudget({ ledger }: Run, outlook: Outlook | null): BudgetView {
   const { spent, reserved } = ledger.workflow;
   const { nanoUsd, tokens } = ledger.cap;
+  const expected = outlook === null ? null : forecast({ spent, ...outlook });
   return {
     maxUsd: nanoUsd === null ? null : nanoUsd / NANO,
     spentUsd: spent.nanoUsd / NANO,
@@ -17,5 +20,7 @@ export function describeBudget({ ledger }: Run): BudgetView {
     spentTokens: spent.tokens,
     reservedTokens: reserved.tokens,
     remainingTokens: tokens === null ? null : Math.max(0, tokens - spent.tokens - reserved.tokens),
+    forecastUsd: expected === null ? null : expected.nanoUsd / NANO,
+    forecastTokens: expected?.tokens ?? null,
   };
 }

@@ -4,6 +4,9 @@ import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
 import type { Failure, Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { renderInput, type ReadScope } from "../workflow/attempt-input.ts";
+import { allocate, limitUse } from "../optimizer/allocation.ts";
+import type { BudgetSettings } from "../config/budget-settings.ts";
+import type { Outlook } from "../workflow/outlook.ts";
 import type { TaskSpec } from "../workflow/spec.ts";
 import type { Run } from "../workflow/run.ts";
 import type { Identity, WorkflowStore } from "./workflow-store.ts";
@@ -19,10 +22,17 @@ interface OrderSource {
   agents: Record<string, AgentDefinition>;
   plannedModels: Readonly<Record<string, string>>;
   taskNumbers: ReadonlyMap<string, number>;
+  outlook: Outlook | null;
+}
+
+interface OrderDeps {
+  readScope: ReadScope;
+  newSecret: () => string;
+  settings: BudgetSettings;
 }
 
 /** Puts together what an attempt needs, from stored values only; or says why its input cannot be made. */
-export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: ReadScope, newSecret: () => string): WorkOrder | Failure {
+export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, newSecret, settings }: OrderDeps): WorkOrder | Failure {
   const { store, identity, run } = session;
   const spec = store.readTaskSpec(ref.task);
   const agent = session.agents[spec.agent]!;
@@ -44,9 +54,18 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, readScope: Rea
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
-    llm: agent.kind === "llm" ? createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.plannedModels[spec.id]) : null,
+    llm: agent.kind === "llm" ? { ...createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.plannedModels[spec.id]), tokenBudget: allotTokens(session, ref.task, settings) } : null,
     requestId: identity.requestId,
   };
+}
+
+/** The tokens that the task may use: its share of what is left, and what the settings allow above it. Null without a budget of tokens. */
+function allotTokens({ run, outlook }: OrderSource, task: number, settings: BudgetSettings): number | null {
+  const { cap, workflow } = run.ledger;
+  if (cap.tokens === null || outlook === null) return null;
+  const left = Math.max(0, cap.tokens - workflow.spent.tokens - workflow.reserved.tokens);
+  const { weight } = outlook.tasks[task]!;
+  return limitUse(allocate(left, weight, Math.max(weight, outlook.openWeight), settings), left, settings);
 }
 
 function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefinition): { outputs: Record<string, Json> } | Failure {

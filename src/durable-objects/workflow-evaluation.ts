@@ -2,6 +2,7 @@ import type { Failure, Json } from "../errors.ts";
 import { evaluateExpression, evaluateTransform, type ReadScope } from "../workflow/attempt-input.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
+import type { Outlook } from "../workflow/outlook.ts";
 import type { Run } from "../workflow/run.ts";
 import type { AttemptResult } from "../workflow/step.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
@@ -18,6 +19,7 @@ interface EvaluationSource {
   run: Run;
   agents: Record<string, AgentDefinition>;
   taskNumbers: ReadonlyMap<string, number>;
+  outlook: Outlook | null;
 }
 
 /** Evaluates a workflow's expressions over stored values, and keeps what they give. Make one for each step: it remembers what it read. */
@@ -32,14 +34,14 @@ export class WorkflowEvaluation {
   }
 
   readonly readScope: ReadScope = (references) => {
-    const { store, run, taskNumbers } = this.#source;
+    const { store, run, taskNumbers, outlook } = this.#source;
     if (references.roots.has("workflow")) this.#input ??= { value: store.read("input") };
     const tasks = [...references.tasks].map((id) => {
       const task = taskNumbers.get(id)!;
       return [id, { output: this.#readOutput(task), status: run.tasks[task]!.status }] as const;
     });
     const scope = { workflow: { input: this.#input?.value ?? null }, tasks: Object.fromEntries(tasks) };
-    return references.roots.has("budget") ? { ...scope, budget: { ...describeBudget(run) } } : scope;
+    return references.roots.has("budget") ? { ...scope, budget: { ...describeBudget(run, outlook) } } : scope;
   };
 
   evaluateWhen(task: number): boolean | Failure {

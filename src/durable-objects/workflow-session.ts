@@ -7,6 +7,8 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
 import { buildGraph } from "../workflow/graph.ts";
+import { noteSpending, noteTasks, openOutlook, type Outlook } from "../workflow/outlook.ts";
+import { sumByTask } from "../workflow/ledger.ts";
 import { planRun } from "../workflow/plan.ts";
 import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
 import type { DaySpend } from "../workflow/tenant-account.ts";
@@ -77,6 +79,8 @@ export class WorkflowSession {
   readonly plannedModels: Readonly<Record<string, string>>;
   readonly run: Run;
   readonly totals: Totals;
+  /** What was foreseen of the tasks, and how it came out; null where no task calls a model. */
+  readonly outlook: Outlook | null;
   readonly taskNumbers: ReadonlyMap<string, number>;
   /** Each task's agent, by task number. */
   readonly agentNames: readonly string[];
@@ -103,7 +107,10 @@ export class WorkflowSession {
     this.agentNames = specs.map((spec) => spec.agent);
     const graph = buildGraph(specs.map((spec) => spec.dependsOn.map((id) => this.taskNumbers.get(id)!)));
     if ("cycle" in graph) throw new Error("a stored workflow has a cycle");
-    this.run = restoreRun(planRun(identity.spec, specs, this.agents, graph), store.read("state")!, store.readTaskStates(specs.length), store.calls.readBooks());
+    const books = store.calls.readBooks();
+    this.run = restoreRun(planRun(identity.spec, specs, this.agents, graph), store.read("state")!, store.readTaskStates(specs.length), books);
+    const foreseen = store.read("outlook");
+    this.outlook = foreseen === null ? null : openOutlook(foreseen, this.run.tasks, sumByTask(books.bills));
     this.totals = store.read("totals")!;
     this.#books = new WorkflowBooks(store, this.totals, this.agentNames);
     this.#lastSeq = store.readLastSeq();
@@ -251,6 +258,10 @@ export class WorkflowSession {
     applied.leaseRequest = step.leaseRequest ?? applied.leaseRequest;
     applied.wakeBy = Math.min(applied.wakeBy, step.wakeBy);
     this.#books.enter(step.entries, step.now);
+    if (this.outlook !== null) {
+      noteSpending(this.outlook, step.entries);
+      noteTasks(this.outlook, step.touched, step.run.tasks);
+    }
     this.#books.forget(step.replies);
   }
 
@@ -292,7 +303,7 @@ export class WorkflowSession {
 
   /** The work order of a live attempt, or why its input cannot be made. */
   createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this)): WorkOrder | Failure {
-    return buildOrder(this, ref, evaluation.readScope, this.#deps.newSecret);
+    return buildOrder(this, ref, { readScope: evaluation.readScope, newSecret: this.#deps.newSecret, settings: this.#deps.settings.budgets });
   }
 
   /** A report as the core sees it: its bills, and of a live attempt the outcome, whose output and route are kept. */

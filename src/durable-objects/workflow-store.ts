@@ -2,6 +2,7 @@ import type { ContextSize, Route } from "../consumer/work-order.ts";
 import type { Json } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
+import type { TaskOutlook } from "../workflow/outlook.ts";
 import { createTaskState, type RunState, type TaskState } from "../workflow/run.ts";
 import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { CallStatsStore } from "./call-stats-store.ts";
@@ -52,6 +53,7 @@ export interface Documents {
   state: RunState;
   totals: Totals;
   plannedModels: Record<string, string>;
+  outlook: TaskOutlook[];
   result: Json;
   idempotency: IdempotencyRecord;
 }

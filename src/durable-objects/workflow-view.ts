@@ -41,7 +41,7 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
 /** The whole workflow as `GET` answers it. O(tasks), unless they are left out. */
 export function viewWorkflow(session: WorkflowSession, withTasks: boolean): WorkflowView {
   const { run } = session;
-  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session), budget: describeBudget(run) };
+  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session), budget: describeBudget(run, session.outlook) };
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
   if (!withTasks) return view;
   view.tasks = {};

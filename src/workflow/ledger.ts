@@ -112,6 +112,16 @@ export function openLedger(cap: Cap, taskCaps: ReadonlyMap<number, Cap>, books: 
   return ledger;
 }
 
+/** What each task has spent. */
+export function sumByTask(bills: StoredBooks["bills"]): Map<number, Amount> {
+  const sums = new Map<number, Amount>();
+  for (const { task, nanoUsd, tokens } of bills) {
+    const sum = sums.get(task) ?? { nanoUsd: 0, tokens: 0 };
+    sums.set(task, { nanoUsd: sum.nanoUsd + nanoUsd, tokens: sum.tokens + tokens });
+  }
+  return sums;
+}
+
 /** Whether `need` may be held now, could be once all other reservations are released, or not at all. */
 export function judgeReserve(ledger: Ledger, { task, attempt, call }: CallRef, need: Amount): "fits" | "waits" | "never" {
   const held = find(ledger.open, { task, attempt, call }) ?? NOTHING;

@@ -153,7 +153,7 @@ function createView({ workflowId, spec }: CreateRequest, now: number): WorkflowV
     progress: { total: spec.tasks.length, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
     usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
     error: null, result: null,
-    budget: { maxUsd: null, spentUsd: 0, reservedUsd: 0, remainingUsd: null, maxTokens: null, spentTokens: 0, reservedTokens: 0, remainingTokens: null },
+    budget: { maxUsd: null, spentUsd: 0, reservedUsd: 0, remainingUsd: null, maxTokens: null, spentTokens: 0, reservedTokens: 0, remainingTokens: null, forecastUsd: null, forecastTokens: null },
   };
 }
 

@@ -1,0 +1,84 @@
+import type { Amount, LedgerEntry } from "./ledger.ts";
+import { isFinalTask, type TaskState } from "./run.ts";
+
+/** What was foreseen of a task at the creation. Zero for tasks that call no model. */
+export interface TaskOutlook {
+  /** Its share of the workflow's tokens, against the other tasks'. */
+  weight: number;
+  expectedNanoUsd: number;
+  expectedTokens: number;
+}
+
+/** Sums that each ending task moves a little, so that what follows from them costs the same whatever the size of the workflow. */
+export interface Outlook {
+  readonly tasks: readonly TaskOutlook[];
+  /** Weights of the tasks that have not ended. */
+  openWeight: number;
+  openExpected: Amount;
+  /** Of tasks that have ended: what was expected of them, and what they spent. */
+  doneExpected: Amount;
+  doneSpent: Amount;
+  isEnded: boolean[];
+  spentByTask: Amount[];
+}
+
+const NOTHING: TaskOutlook = { weight: 0, expectedNanoUsd: 0, expectedTokens: 0 };
+
+/** Builds the sums from what is stored. O(tasks). `foreseen` may be empty: of a workflow that calls no model. */
+export function openOutlook(foreseen: readonly TaskOutlook[], states: readonly TaskState[], spent: ReadonlyMap<number, Amount>): Outlook {
+  const outlook: Outlook = {
+    tasks: states.map((_, task) => foreseen[task] ?? NOTHING),
+    openWeight: 0,
+    openExpected: { nanoUsd: 0, tokens: 0 },
+    doneExpected: { nanoUsd: 0, tokens: 0 },
+    doneSpent: { nanoUsd: 0, tokens: 0 },
+    isEnded: states.map(() => false),
+    spentByTask: states.map((_, task) => ({ nanoUsd: 0, tokens: 0, ...spent.get(task) })),
+  };
+  for (const { weight, expectedNanoUsd, expectedTokens } of outlook.tasks) {
+    outlook.openWeight += weight;
+    add(outlook.openExpected, { nanoUsd: expectedNanoUsd, tokens: expectedTokens }, 1);
+  }
+  noteTasks(outlook, states.keys(), states);
+  return outlook;
+}
+
+/** Follows tasks that ended, or were opened again. */
+export function noteTasks(outlook: Outlook, tasks: Iterable<number>, states: readonly TaskState[]): void {
+  for (const task of tasks) {
+    const isEnded = isFinalTask(states[task]!.status);
+    if (outlook.isEnded[task] === isEnded) continue;
+    outlook.isEnded[task] = isEnded;
+    const sign = isEnded ? 1 : -1;
+    const { weight, expectedNanoUsd, expectedTokens } = outlook.tasks[task]!;
+    const expected = { nanoUsd: expectedNanoUsd, tokens: expectedTokens };
+    outlook.openWeight -= sign * weight;
+    add(outlook.openExpected, expected, -sign);
+    add(outlook.doneExpected, expected, sign);
+    add(outlook.doneSpent, outlook.spentByTask[task]!, sign);
+  }
+}
+
+/** Follows what tasks spend, also after their end. */
+export function noteSpending(outlook: Outlook, entries: readonly LedgerEntry[]): void {
+  for (const { task, spent } of entries) {
+    add(outlook.spentByTask[task]!, spent, 1);
+    if (outlook.isEnded[task]) add(outlook.doneSpent, spent, 1);
+  }
+}
+
+/** Takes over what a new plan expects of tasks that have not ended. */
+export function replaceExpected(outlook: Outlook, expected: ReadonlyMap<number, Amount>): Outlook {
+  const tasks = outlook.tasks.map((task, index) => {
+    const changed = outlook.isEnded[index] ? undefined : expected.get(index);
+    if (changed === undefined) return task;
+    add(outlook.openExpected, { nanoUsd: changed.nanoUsd - task.expectedNanoUsd, tokens: changed.tokens - task.expectedTokens }, 1);
+    return { ...task, expectedNanoUsd: changed.nanoUsd, expectedTokens: changed.tokens };
+  });
+  return { ...outlook, tasks };
+}
+
+function add(into: Amount, amount: Amount, sign: number): void {
+  into.nanoUsd += sign * amount.nanoUsd;
+  into.tokens += sign * amount.tokens;
+}
