@@ -6,6 +6,8 @@ export interface StoredDocument<Document> {
 
 /** How long an isolate's copy counts as fresh. */
 const FRESH_MS = 10_000;
+/** A replica is up to a minute old. A copy that was last confirmed longer ago is no newer than it, whatever its version: a tenant's versions begin anew when its id is used again. */
+const REPLICA_MAX_AGE_MS = 120_000;
 
 export interface DocumentCacheDeps<Document> {
   now: () => number;
@@ -25,8 +27,8 @@ export interface DocumentCache<Document> {
 /** An isolate's copy of a document. A source that fails leaves the former copy in place: a stale document is better than none. */
 export function createDocumentCache<Document>(deps: DocumentCacheDeps<Document>): DocumentCache<Document> {
   let copy: { stored: StoredDocument<Document>; readAt: number } | null = null;
-  const keep = (stored: StoredDocument<Document>): StoredDocument<Document> => {
-    if (copy === null || stored.version >= copy.stored.version) copy = { stored, readAt: deps.now() };
+  const keep = (stored: StoredDocument<Document>, isCopyOld = false): StoredDocument<Document> => {
+    if (copy === null || isCopyOld || stored.version >= copy.stored.version) copy = { stored, readAt: deps.now() };
     else copy.readAt = deps.now();
     return copy.stored;
   };
@@ -38,7 +40,8 @@ export function createDocumentCache<Document>(deps: DocumentCacheDeps<Document>)
       // Those who come while it is read again take the former copy instead of reading it too.
       if (known !== null) known.readAt = deps.now();
       try {
-        return keep((await deps.readReplica()) ?? (await deps.readOrigin()));
+        const stored = (await deps.readReplica()) ?? (await deps.readOrigin());
+        return keep(stored, copy === known && deps.now() - staleSince > REPLICA_MAX_AGE_MS);
       } catch (error) {
         if (known === null) throw error;
         known.readAt = staleSince;

@@ -56,6 +56,17 @@ describe("an isolate's copy", () => {
   });
 });
 
+describe("a copy that was not asked for in two minutes", () => {
+  test("yields to an older version: its versions may have begun anew, and no replica is as old as it", async () => {
+    const { cache, pass } = createCache();
+    await cache.publish(version(5));
+    pass(120_000);
+    expect((await cache.read()).version).toBe(5);
+    pass(120_001);
+    expect((await cache.read()).version).toBe(1);
+  });
+});
+
 describe("a published document", () => {
   test("is seen by the next read here, and replicated", async () => {
     const { cache, readReplica, writeReplica } = createCache();
