@@ -17,6 +17,7 @@ import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
 import { createKeyCheck } from "./key-check.ts";
 import { KEY_ENDPOINTS } from "./keys.ts";
 import { createKnownTenants } from "./known-tenants.ts";
+import { LEDGER_ENDPOINTS } from "./ledger.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
 import { PLAN_ENDPOINTS } from "./plan.ts";
@@ -43,6 +44,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...CONFIG_ENDPOINTS,
   ...TIER_ENDPOINTS,
   ...STATS_ENDPOINTS,
+  ...LEDGER_ENDPOINTS,
   ...OPTIMIZATION_ENDPOINTS,
   ...METRICS_ENDPOINTS,
   ...ROUTE_ENDPOINTS,

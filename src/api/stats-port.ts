@@ -28,8 +28,24 @@ export interface WorkflowCell extends StatsCell {
   revision: number;
 }
 
-/** What of a tenant's object the stats need. */
+/** A place in a list, newest first. `at`: Unix ms. */
+export interface LedgerPosition {
+  at: number;
+  id: string;
+}
+
+/** A page of what made calls that ended at or after `since` (Unix ms), from a position on, which is included. */
+export interface LedgerQuery {
+  since: number;
+  from: LedgerPosition | null;
+  limit: number;
+}
+
+/** What of a tenant's object the stats and the ledger need. */
 export interface StatsPort {
+  listGatewayCalls(query: LedgerQuery): Promise<GatewayEntry[]>;
+  /** `at`: when the workflow was created. Also those whose calls ended in the hour of `since`. */
+  listWorkflowsWithCalls(query: LedgerQuery): Promise<LedgerPosition[]>;
   /** Enters what the gateway called. Idempotent; to be sent in batches, after the answers. */
   addGatewayCalls(entries: GatewayEntry[]): Promise<void>;
   /** Sums from the hour on that `since` (Unix ms) lies in. */

@@ -63,4 +63,7 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   CREATE TABLE tenant_answers (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX tenant_answers_by_time ON tenant_answers (at);
   `,
+  `
+  CREATE INDEX workflow_stats_by_time ON workflow_stats (created_at, id);
+  `,
 ];

@@ -3,7 +3,7 @@ import type { CreateTenant, CreateTenantAnswer } from "../api/directory-port.ts"
 import type { KeyGrant, ListedKey } from "../api/key-port.ts";
 import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
 import type { Scope } from "../api/scopes.ts";
-import type { GatewayEntry, PeriodSums } from "../api/stats-port.ts";
+import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
 import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
@@ -240,6 +240,14 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
       const fresh = this.#store.stats.takeGatewayCalls(entries, now);
       this.#store.account.settleCalls(fresh.map(({ id, at, calls }) => ({ id, day: Math.floor(at / DAY_MS), costNanoUsd: calls.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0) })), now);
     });
+  }
+
+  async listGatewayCalls(query: LedgerQuery): Promise<GatewayEntry[]> {
+    return this.#store.stats.listGatewayCalls(query);
+  }
+
+  async listWorkflowsWithCalls(query: LedgerQuery): Promise<LedgerPosition[]> {
+    return this.#store.stats.listWorkflowsWithCalls(query);
   }
 
   async readStats(since: number): Promise<PeriodSums[]> {

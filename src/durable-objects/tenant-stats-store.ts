@@ -1,4 +1,4 @@
-import type { GatewayEntry, PeriodSums, WorkflowCell } from "../api/stats-port.ts";
+import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums, WorkflowCell } from "../api/stats-port.ts";
 import { addSums, createSums, listCells, mergeCells, STATS_HOUR_MS, subtractSums, type CallSums, type StatsCell } from "../optimizer/call-stats.ts";
 
 /** How long a request to the gateway is remembered, and its calls kept: as long as a workflow is by default. */
@@ -35,6 +35,19 @@ export class TenantStatsStore {
     const fresh = entries.filter((entry) => this.#sql.exec("INSERT OR IGNORE INTO gateway_calls VALUES (?, ?, ?)", entry.id, entry.at, JSON.stringify(entry)).rowsWritten > 0);
     this.#addToTotals(fresh.flatMap((entry) => listCells({ ...entry, escalatedFrom: [], contextTokensSaved: 0 })));
     return fresh;
+  }
+
+  listGatewayCalls({ since, from, limit }: LedgerQuery): GatewayEntry[] {
+    const rows = this.#sql.exec("SELECT json FROM gateway_calls WHERE at >= ? AND (? IS NULL OR (at, id) <= (?, ?)) ORDER BY at DESC, id DESC LIMIT ?", since, from?.id ?? null, from?.at ?? 0, from?.id ?? "", limit);
+    return rows.toArray().map((row) => JSON.parse(String(row["json"])) as GatewayEntry);
+  }
+
+  listWorkflowsWithCalls({ since, from, limit }: LedgerQuery): LedgerPosition[] {
+    const rows = this.#sql.exec(
+      "SELECT DISTINCT created_at, id FROM workflow_stats WHERE hour > ? AND (? IS NULL OR (created_at, id) <= (?, ?)) ORDER BY created_at DESC, id DESC LIMIT ?",
+      since - STATS_HOUR_MS, from?.id ?? null, from?.at ?? 0, from?.id ?? "", limit,
+    );
+    return rows.toArray().map((row) => ({ at: Number(row["created_at"]), id: String(row["id"]) }));
   }
 
   isGatewayEntryKnown(id: string): boolean {

@@ -10,9 +10,9 @@ import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers-cache.ts";
 import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
 import type { EvidenceRow } from "../../src/optimizer/evidence.ts";
-import type { PeriodSums } from "../../src/api/stats-port.ts";
+import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../../src/api/stats-port.ts";
 import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/tenant-port.ts";
-import type { CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
+import type { LedgerLine, CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { LogEvent } from "../../src/log.ts";
@@ -55,6 +55,9 @@ export interface FakeWorld {
   callbacks: { secret: string; body: Json }[];
   /** What the tenant's calls come to. */
   stats: PeriodSums[];
+  /** What the gateway called, and workflows with their creation and calls. */
+  gatewayCalls: GatewayEntry[];
+  ledgers: Map<string, { at: number; lines: LedgerLine[] }>;
   /** What a stream was asked of the object with. */
   streams: Request[];
   list: Parameters<TenantPort["listWorkflows"]>[0] | null;
@@ -62,11 +65,17 @@ export interface FakeWorld {
   override: Partial<WorkflowPort>;
 }
 
+function pageNewestFirst<Item extends LedgerPosition>(items: readonly Item[], { since, from, limit }: LedgerQuery): Item[] {
+  const isBefore = (one: LedgerPosition, other: LedgerPosition): boolean => one.at < other.at || (one.at === other.at && one.id <= other.id);
+  const sorted = [...items].sort((one, other) => (isBefore(one, other) ? 1 : -1));
+  return sorted.filter((item) => item.at >= since && (from === null || isBefore(item, from))).slice(0, limit);
+}
+
 const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such workflow" };
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], gatewayCalls: [], ledgers: new Map(), streams: [], list: null, override: {},
   };
 }
 
@@ -193,7 +202,12 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
       return workflow === null ? NOT_FOUND : { spec: workflow.request.spec, agents: workflow.request.agents, reusable: ["a"] };
     },
     readEvents: async () => (find() === null ? NOT_FOUND : { items: [], nextCursor: null }),
-    readLedger: async () => (find() === null ? NOT_FOUND : { items: [], nextCursor: null }),
+    async readLedger({ limit, cursor }) {
+      const ledger = world.ledgers.get(name.slice(name.indexOf(":") + 1));
+      if (ledger === undefined) return find() === null ? NOT_FOUND : { items: [], nextCursor: null };
+      const start = Number(cursor ?? 0);
+      return { items: ledger.lines.slice(start, start + limit), nextCursor: start + limit < ledger.lines.length ? String(start + limit) : null };
+    },
     async acceptCallback(secret, body) {
       if (find() === null) return NOT_FOUND;
       world.callbacks.push({ secret, body });
@@ -236,6 +250,8 @@ function createFakeTenant(world: FakeWorld, tenant: string): TenantPort {
     recoverLeases: async () => undefined,
     addGatewayCalls: async () => undefined,
     readStats: async () => world.stats,
+    listGatewayCalls: async (query) => pageNewestFirst(world.gatewayCalls, query),
+    listWorkflowsWithCalls: async (query) => pageNewestFirst([...world.ledgers].map(([id, { at }]) => ({ id, at })), { ...query, since: 0 }),
     indexWorkflow: async () => undefined,
     removeWorkflow: async () => undefined,
     readmitWorkflow: async () => undefined,

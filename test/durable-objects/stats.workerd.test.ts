@@ -149,4 +149,23 @@ describe("the statistics of a service that ran workflows", () => {
     const after = (await ask("GET", "/v1/stats")) as unknown as Stats;
     expect(Math.round((after.costUsd - before.costUsd) * 1e9)).toBe(777);
   });
+
+  test("list each call in the tenant's ledger, the gateway's too", async () => {
+    const { id } = await ask("POST", "/v1/workflows", { tasks: [{ id: "a", agent: "scout", type: "log_summary", input: { prompt: "Say something." } }] });
+    await ask("GET", `/v1/workflows/${String(id)}?wait=15000`);
+    await ask("POST", "/v1/chat/completions", { model: "offline", messages: [{ role: "user", content: "Say something." }] });
+    await vi.waitFor(async () => {
+      const lines: { workflowId: string | null; model: string }[] = [];
+      let cursor: string | null = null;
+      do {
+        const page = (await ask("GET", `/v1/ledger?limit=2${cursor === null ? "" : `&cursor=${cursor}`}`)) as unknown as { items: typeof lines; nextCursor: string | null };
+        lines.push(...page.items);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      expect(lines.filter(({ workflowId }) => workflowId === id)).toMatchObject([{ taskId: "a", attempt: 1, model: "offline" }]);
+      expect(lines.filter(({ workflowId }) => workflowId === null).length).toBeGreaterThan(0);
+    });
+    const { items } = (await ask("GET", "/v1/ledger?since=2999-01-01T00:00:00Z")) as unknown as { items: unknown[] };
+    expect(items).toEqual([]);
+  });
 });
