@@ -15,8 +15,8 @@ const MAX_KEYS = 5_000;
 const MAX_USELESS_KEYS = 5_000;
 /** Longer than any replica of a key that was ended is read. */
 const ENDED_MS = 120_000;
-/** How often the use of a key is noted. */
-const NOTE_EVERY_MS = 60_000;
+/** How often the use of a key is noted; its tenant's object then also says whether it is in force, however long KV takes to tell. */
+const NOTE_EVERY_MS = 30_000;
 /** What the replicas do not know is looked up in one object: by isolate and tenant so often, that guessing keys wears no object out. */
 const LOOKUP_LIMIT = { perSecond: 20, burst: 100 };
 /** The name under which lookups in the directory are counted: no tenant has it. */
@@ -79,11 +79,17 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
     return grant;
   };
 
+  const end = (idOrTenant: string): void => {
+    ended.set(idOrTenant, deps.now());
+    copies.deleteWhere((_key, { grant }) => grant.id === idOrTenant || grant.tenant === idOrTenant);
+  };
+
   const noteUse = (copy: Copy | undefined): void => {
     const now = deps.now();
     if (copy === undefined || now - copy.notedAt < NOTE_EVERY_MS) return;
     copy.notedAt = now;
-    const noted = deps.tenant(copy.grant.tenant).noteKeyUse(copy.grant.id, now);
+    const { id, tenant } = copy.grant;
+    const noted = deps.tenant(tenant).noteKeyUse(id, now).then((isInForce) => (isInForce ? undefined : end(id)));
     deps.keepAlive(noted.catch((error: unknown) => deps.log({ event: "key.note_failed", message: String(error) })));
   };
 
@@ -107,10 +113,7 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
         if (copy !== undefined) copy.isRefreshing = false;
       }
     },
-    end(idOrTenant) {
-      ended.set(idOrTenant, deps.now());
-      copies.deleteWhere((_key, { grant }) => grant.id === idOrTenant || grant.tenant === idOrTenant);
-    },
+    end,
   };
 }
 

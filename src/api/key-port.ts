@@ -30,6 +30,6 @@ export interface KeyPort {
   revokeKey(id: string): Promise<{ revoked: true } | Problem>;
   /** Null for one that is not in force. */
   findKey(hash: string): Promise<KeyGrant | null>;
-  /** Notes that a key was used at that time (Unix ms). */
-  noteKeyUse(id: string, at: number): Promise<void>;
+  /** Notes that a key was used at that time (Unix ms); answers whether it is in force. */
+  noteKeyUse(id: string, at: number): Promise<boolean>;
 }

@@ -44,7 +44,6 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
       const { id, ...allowance } = parsed.data;
       const idempotency = key === null ? null : { key: JSON.stringify([callerOf(context).tenant, key]), bodyHash: await hashBytes(bytes) };
       const { kind, tenant } = valueOf(await directory(api).createTenant({ id, allowance: readAllowance(allowance), idempotency }));
-      api.deps.allowances.forget(id);
       const headers = { location: `/v1/tenants/${id}`, ...(kind === "replayed" ? { "idempotent-replay": "true" } : {}) };
       return answerJson(201, showTenant(tenant), headers);
     },
@@ -106,7 +105,6 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
       api.deps.allowances.forget(id.data);
       api.tenants.forget(id.data);
       api.keys.end(id.data);
-      api.deps.allowances.forget(id.data);
       return answerJson(204, undefined);
     },
   },

@@ -34,6 +34,10 @@ export class KeyStore {
     return row === undefined ? null : readRow(row);
   }
 
+  isInForce(id: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM keys WHERE id = ? AND is_revoked = 0", id).toArray().length > 0;
+  }
+
   /** False when there is none; true also for one that was revoked and is still here. */
   revoke(id: string): boolean {
     return this.#sql.exec("UPDATE keys SET is_revoked = 1 WHERE id = ?", id).rowsWritten > 0;

@@ -64,8 +64,9 @@ export class TenantKeys implements KeyPort {
     return row === null ? null : { id: row.id, scopes: row.scopes };
   }
 
-  async noteKeyUse(id: string, at: number): Promise<void> {
+  async noteKeyUse(id: string, at: number): Promise<boolean> {
     this.#store.keys.noteUse(id, at, USE_STEP_MS);
+    return this.#store.keys.isInForce(id);
   }
 
   /** Deletes the replicas of revoked keys. Null once none is left. */

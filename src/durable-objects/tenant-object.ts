@@ -109,7 +109,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     return this.#keys.findKey(hash);
   }
 
-  async noteKeyUse(id: string, at: number): Promise<void> {
+  async noteKeyUse(id: string, at: number): Promise<boolean> {
     return this.#keys.noteKeyUse(id, at);
   }
 

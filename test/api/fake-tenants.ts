@@ -84,6 +84,7 @@ export function createFakeTenantLife(directory: FakeDirectory, id: string, now: 
     async noteKeyUse(keyId, at) {
       const key = self().keys.find((known) => known.id === keyId);
       if (key !== undefined) key.lastUsedAt = new Date(at).toISOString();
+      return key !== undefined;
     },
   };
 }

@@ -51,6 +51,7 @@ function createSources() {
         noteKeyUse: async (id, at) => {
           await ask("note");
           state.noted.push(`${id} ${at - 1_000_000}`);
+          return [...state.keys.values()].some((grant) => grant.id === id);
         },
       }),
       keepAlive: (work) => void background.push(work),
@@ -82,7 +83,7 @@ describe("what is no key", () => {
 describe("a key in force", () => {
   test("is read from its replica once in ten seconds, whatever it is used for", async () => {
     const { state, check, add } = createSources();
-    await add(keyOf(1), "replica");
+    await add(keyOf(1));
     for (let time = 0; time < 5; time += 1) expect(await check.read(keyOf(1))).toMatchObject({ tenant: "acme", id: "key_0001", scopes: ["gateway"] });
     expect(state.calls.filter((name) => name !== "note")).toEqual(["replica"]);
     state.now += KEY_FRESH_MS;
@@ -147,14 +148,25 @@ describe("a key in force", () => {
     expect(await check.read(keyOf(1))).not.toBeNull();
   });
 
-  test("is noted as used at most once a minute, and a failure to note it lets it in all the same", async () => {
+  test("that is revoked elsewhere stops here within forty seconds of use, even if its replica never goes", async () => {
+    const { state, check, add, background } = createSources();
+    const hash = await add(keyOf(1));
+    await check.read(keyOf(1));
+    state.keys.delete(hash);
+    state.now += 30_000;
+    expect(await check.read(keyOf(1))).not.toBeNull();
+    await Promise.all(background);
+    expect(await check.read(keyOf(1))).toBeNull();
+  });
+
+  test("is noted as used at most twice a minute, and a failure to note it lets it in all the same", async () => {
     const { state, check, add, background } = createSources();
     await add(keyOf(1));
-    for (const passed of [0, 5_000, 30_000, 24_999, 1, 60_000]) {
+    for (const passed of [0, 5_000, 20_000, 4_999, 1, 30_000]) {
       state.now += passed;
       await check.read(keyOf(1));
     }
-    expect(state.noted).toEqual(["key_0001 0", "key_0001 60000", "key_0001 120000"]);
+    expect(state.noted).toEqual(["key_0001 0", "key_0001 30000", "key_0001 60000"]);
     state.fail = "note";
     state.now += 60_000;
     expect(await check.read(keyOf(1))).not.toBeNull();
@@ -196,7 +208,7 @@ describe("keys that nobody made", () => {
     const { state, check, add } = createSources();
     state.tenants.add("other");
     await add(keyOf(9, "other"), "object");
-    await add(keyOf(8), "replica");
+    await add(keyOf(8));
     expect(await flood(check, 300, (n) => keyOf(1_000 + n))).toBe(200);
     expect(state.calls.filter((name) => name === "object acme")).toHaveLength(100);
     expect(await check.read(keyOf(9, "other"))).not.toBeNull();

@@ -83,15 +83,6 @@ describe("a tenant", () => {
     expect((await ask("PATCH", "/v1/tenants/default", { budget: { maxUsd: 100, period: "total" } })).status).toBe(200);
   });
 
-  test("that is changed, made or removed is known as that in this isolate at once", async () => {
-    const forgotten: string[] = [];
-    const { ask } = createTestApi({ allowances: { read: () => Promise.reject(new Error("not asked for")), forget: (tenant) => void forgotten.push(tenant) } });
-    await ask("POST", "/v1/tenants", { id: "acme" });
-    await ask("PATCH", "/v1/tenants/acme", { budget: null });
-    await ask("DELETE", "/v1/tenants/acme");
-    expect(forgotten).toEqual(["acme", "acme", "acme"]);
-  });
-
   test("that is unknown is 404 before its body is looked at", async () => {
     const { ask } = createTestApi();
     for (const id of ["nobody", "No", "a--b", "default%3Ax"]) {

@@ -185,7 +185,7 @@ describe("keys", () => {
     const key = newKey();
     await tenant.addKey(key);
     const used = async (at: number) => {
-      await tenant.noteKeyUse(key.id, at);
+      expect(await tenant.noteKeyUse(key.id, at)).toBe(true);
       const page = await tenant.listKeys({ limit: 1, cursor: null });
       return "problem" in page ? null : Date.parse(page.items[0]!.lastUsedAt!);
     };
@@ -194,6 +194,8 @@ describe("keys", () => {
     expect(await used(start + 59_999)).toBe(start);
     expect(await used(start + 60_000)).toBe(start + 60_000);
     expect(await used(start)).toBe(start + 60_000);
+    await tenant.revokeKey(key.id);
+    expect(await tenant.noteKeyUse(key.id, start + 120_000)).toBe(false);
   });
 });
 
