@@ -8,6 +8,7 @@ const { values } = parseArgs({ options: { data: { type: "string" } } });
 const parts: { script: string; data?: string }[] = [
   { script: "eval-context.ts", data: "context/dev" },
   { script: "eval-intents.ts", data: "intents/dev/intents.jsonl" },
+  { script: "eval-tokens.ts" },
   { script: "eval-workflow.ts" },
 ];
 for (const { script, data } of parts) {

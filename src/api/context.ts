@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { reduceContext } from "../optimizer/reduce-context.ts";
 import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
-import { upperBoundTokens } from "../optimizer/tokens.ts";
+import { upperBoundTokens } from "../optimizer/token-bound.ts";
 import { answerJson } from "./answer-json.ts";
 import type { ApiContext, Endpoint } from "./endpoint.ts";
 import { refuseFaults } from "./problem.ts";

@@ -5,6 +5,9 @@ export const MIN_LEARNT_TOKENS = 200;
 /** What is left after a call of the margin that nothing confirmed: half after 34 calls. */
 const KEPT_SHARE = 0.98;
 
+/** How far a text may differ from those that its model's margin was learnt from. */
+const SECURE_FACTOR = 1.1;
+
 /** How far a model's tokens have lain above the estimate, and how fast that is forgotten: the largest ratio of late, 1 at least. */
 export function nextTokenMargin(margin: number, estimatedTokens: number, reportedTokens: number): number {
   if (estimatedTokens < MIN_LEARNT_TOKENS) return margin;
@@ -24,5 +27,11 @@ export class TokenMargins {
   /** Input tokens to reckon with where the provider reports none; never below the estimate. */
   correct(modelId: string, estimatedTokens: number): number {
     return Math.ceil(estimatedTokens * (this.#margins.get(modelId) ?? 1));
+  }
+
+  /** Input tokens to reserve: the bound of what is sent, or what the model has counted above our estimates of late, whichever is more. */
+  secure(modelId: string, boundTokens: number, estimatedTokens: number): number {
+    const margin = this.#margins.get(modelId) ?? 1;
+    return margin === 1 ? boundTokens : Math.max(boundTokens, Math.ceil(estimatedTokens * margin * SECURE_FACTOR));
   }
 }

@@ -32,6 +32,16 @@ describe("the margin of a model", () => {
     );
   });
 
+  it("raises what is reserved above the bound once the model counts more than it", () => {
+    const margins = new TokenMargins();
+    expect(margins.secure("a", 1_250, 1_000)).toBe(1_250);
+    margins.learn("a", 1_000, 1_100);
+    expect(margins.secure("a", 1_250, 1_000)).toBe(1_250);
+    margins.learn("a", 1_000, 2_000);
+    expect(margins.secure("a", 1_250, 1_000)).toBe(2_200);
+    expect(margins.secure("b", 1_250, 1_000)).toBe(1_250);
+  });
+
   it("is its own, and none is known for a model that was not called", () => {
     const margins = new TokenMargins();
     margins.learn("a", 1_000, 1_500);

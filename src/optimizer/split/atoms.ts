@@ -1,7 +1,7 @@
 import { lineKind, type LineKind } from "../reduce/blocks.ts";
 import { avoidPair, isSpaceCode, skipSpace, splitLines, trimEnd, type Line } from "../reduce/lines.ts";
 import { splitSentences } from "../reduce/sentences.ts";
-import { measureUpperBound } from "../tokens.ts";
+import { measureUpperBound } from "../token-bound.ts";
 
 /** How good a place is to cut before an atom; higher is better. Headings of level 1–6 are `HEADING_CUT - level`. */
 export const HEADING_CUT = 16;
@@ -24,7 +24,7 @@ export interface Atom {
 /** Pieces of what is longer than a chunk have at most this share of its tokens, so that chunks fill well. */
 const PIECE_SHARE = 0.25;
 /** No character is more tokens than this (see `measureUpperBound`). */
-const MOST_TOKENS_PER_CHARACTER = 2;
+const MOST_TOKENS_PER_CHARACTER = 3;
 
 /** Upper bound of the tokens of a range, unrounded, as `upperBoundTokens` counts. */
 export function boundRange(text: string, from: number, to: number): number {
