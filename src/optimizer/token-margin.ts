@@ -29,9 +29,9 @@ export class TokenMargins {
     return Math.ceil(estimatedTokens * (this.#margins.get(modelId) ?? 1));
   }
 
-  /** Input tokens to reserve: the bound of what is sent, or what the model has counted above our estimates of late, whichever is more. */
+  /** Input tokens to reserve: the bound of what is sent, or what the model has counted above our estimates of late, whichever is more; never below `correct`. */
   secure(modelId: string, boundTokens: number, estimatedTokens: number): number {
     const margin = this.#margins.get(modelId) ?? 1;
-    return margin === 1 ? boundTokens : Math.max(boundTokens, Math.ceil(estimatedTokens * margin * SECURE_FACTOR));
+    return Math.max(boundTokens, Math.ceil(estimatedTokens * margin * (margin === 1 ? 1 : SECURE_FACTOR)));
   }
 }

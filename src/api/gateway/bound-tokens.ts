@@ -1,4 +1,4 @@
-import { upperBoundTokens } from "../../optimizer/tokens.ts";
+import { upperBoundTokens } from "../../optimizer/token-bound.ts";
 import { textsOf, type ChatBody } from "./chat-body.ts";
 
 /** What frames a message, and an answer, at most. */

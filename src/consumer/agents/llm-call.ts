@@ -1,7 +1,7 @@
 import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { ModelEntry, ProviderEntry } from "../../config/tiers.ts";
 import type { Failure, Json } from "../../errors.ts";
-import { upperBoundTokens } from "../../optimizer/tokens.ts";
+import { boundPromptTokens } from "../../optimizer/prompt-bound.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
 import type { LlmAgent } from "../../workflow/agent.ts";
@@ -12,9 +12,6 @@ import { readOutput } from "./llm-output.ts";
 import { textsOf, type BuiltPrompt } from "./llm-prompt.ts";
 import { recordCall } from "./llm-record.ts";
 import { streamAnswer, type Answer } from "./llm-stream.ts";
-
-/** Tokens that providers add for each message, at most, and for the call. */
-const MESSAGE_TOKENS = 16;
 
 export interface LlmCallDeps {
   /** Takes the line of a call that billed something, and gives it the number under which it was held. */
@@ -67,20 +64,22 @@ export function capOutput({ order, agent, outputCap }: Pick<LlmTask, "order" | "
   return Math.min(outputCap ?? order.llm?.maxOutputTokens ?? agent.maxOutputTokens, model.maxOutputTokens);
 }
 
-/** Bounds of prompts: each is asked for by several models. */
-const promptBounds = new WeakMap<BuiltPrompt, number>();
+/** Bounds of prompts, by kind of provider: each is asked for by several models. */
+const promptBounds = new WeakMap<BuiltPrompt, Map<string, number>>();
 
 /** The most tokens of input that a call can be billed for: by its texts, or by what the model has counted above our estimates. */
-export function boundInput({ order, built }: Pick<LlmTask, "order" | "built">, model: ModelEntry, margins: TokenMargins): number {
-  let bound = promptBounds.get(built);
-  if (bound === undefined) {
-    bound = built.prompt.flatMap(textsOf).reduce((sum, text) => sum + upperBoundTokens(text), MESSAGE_TOKENS * (built.prompt.length + 1));
-    promptBounds.set(built, bound);
-  }
+export function boundInput({ order, built }: Pick<LlmTask, "order" | "built">, { model, provider }: Pick<CallCandidate, "model" | "provider">, margins: TokenMargins): number {
   // Hosted models may be sent the schema once more, beside the prompt that holds it.
-  const schema = order.llm?.outputSchema ?? null;
-  const schemaBound = schema === null || !model.capabilities.includes("json") ? 0 : upperBoundTokens(JSON.stringify(schema));
-  return Math.max(bound + schemaBound, margins.correct(model.id, built.inputTokens));
+  const schema = model.capabilities.includes("json") ? (order.llm?.outputSchema ?? null) : null;
+  const bounds = promptBounds.get(built) ?? new Map<string, number>();
+  promptBounds.set(built, bounds);
+  const name = `${provider.kind}:${schema !== null}`;
+  let bound = bounds.get(name);
+  if (bound === undefined) {
+    bound = boundPromptTokens({ texts: built.prompt.flatMap(textsOf), messages: built.prompt.length, schemas: schema === null ? [] : [JSON.stringify(schema)] }, provider.kind);
+    bounds.set(name, bound);
+  }
+  return margins.secure(model.id, bound, built.inputTokens);
 }
 
 async function loadModel({ provider, model }: CallCandidate, deps: LlmCallDeps): Promise<{ model: LanguageModel } | { fault: CallFault }> {

@@ -40,7 +40,7 @@ export const DESCENTS: readonly Descent[] = [takeCheaperModel, takeSmallerOutput
 const TIERS_BELOW: Record<TierName, readonly TierName[]> = { weak: [], base: ["weak"], strong: ["base", "weak"] };
 
 function takeCheaperModel({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
-  const fitting = listAllowed(choice, deps).filter(({ model }) => fitsRoom(worstCaseOf(boundInput(task, model, deps.margins), capOutput(task, model), model), room));
+  const fitting = listAllowed(choice, deps).filter((candidate) => fitsRoom(worstCaseOf(boundInput(task, candidate, deps.margins), capOutput(task, candidate.model), candidate.model), room));
   return fitting.length === 0 ? null : { task, choice: chooseFor(choice, fitting, "its worst case fits the budget that is left") };
 }
 
@@ -49,7 +49,7 @@ function takeSmallerOutput({ task, choice }: Rung, room: Cap, deps: LadderDeps):
   if (task.order.llm?.maxOutputTokens != null) return null;
   const caps = listAllowed(choice, deps).map((candidate) => {
     const most = capOutput(task, candidate.model);
-    return { candidate, cap: largestOutput(boundInput(task, candidate.model, deps.margins), Math.min(LEAST_OUTPUT_TOKENS, most), most, candidate.model, room) };
+    return { candidate, cap: largestOutput(boundInput(task, candidate, deps.margins), Math.min(LEAST_OUTPUT_TOKENS, most), most, candidate.model, room) };
   });
   const largest = Math.max(...caps.map(({ cap }) => cap ?? 0));
   const best = caps.find(({ cap }) => cap === largest);
@@ -60,7 +60,7 @@ function takeSmallerOutput({ task, choice }: Rung, room: Cap, deps: LadderDeps):
 function takeLessContext({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
   if (deps.contextTokens === 0) return null;
   const least = (candidate: RankedModel): number => (task.order.llm?.maxOutputTokens == null ? Math.min(LEAST_OUTPUT_TOKENS, capOutput(task, candidate.model)) : capOutput(task, candidate.model));
-  const inputs = listAllowed(choice, deps).map((candidate) => ({ candidate, bound: boundInput(task, candidate.model, deps.margins), most: largestInput(least(candidate), boundInput(task, candidate.model, deps.margins), candidate.model, room) }));
+  const inputs = listAllowed(choice, deps).map((candidate) => ({ candidate, bound: boundInput(task, candidate, deps.margins), most: largestInput(least(candidate), boundInput(task, candidate, deps.margins), candidate.model, room) }));
   const best = inputs.reduce((left, right) => (right.most > left.most ? right : left), inputs[0]!);
   // The bound of all that is sent, cut to what may be sent: the rest of the prompt stays, so the context takes all of the cut.
   const boundPerToken = best.bound / Math.max(1, task.built.inputTokens);

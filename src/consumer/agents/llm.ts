@@ -136,7 +136,7 @@ function askChain({ task, choice }: Rung, budget: AttemptBudget, deps: LlmDeps):
       candidates: [choice.chosen, ...choice.fallbacks],
       tokensOf: ({ model }) => task.built.inputTokens + capOutput(task, model),
       reserve: ({ model, provider, tier }) => {
-        const worst = worstCaseOf(boundInput(task, model, margins), capOutput(task, model), model);
+        const worst = worstCaseOf(boundInput(task, { model, provider }, margins), capOutput(task, model), model);
         const baselineNanoUsd = baseline === null ? 0 : priceWorstCase(worst.inputTokens, worst.outputTokens, baseline.price);
         return budget.hold(worst, { provider: provider.id, model: model.id, tier, taskType: choice.taskType, baselineNanoUsd });
       },
