@@ -7,6 +7,7 @@ import type { TenantPort } from "../../src/api/tenant-port.ts";
 import { NO_ALLOWANCE, NO_LIMITS } from "../../src/config/tenant-record.ts";
 import { sweepStale } from "../../src/consumer/sweep-stale.ts";
 import { createSweepDeps } from "../../src/deps.ts";
+import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import { MAX_KEYS } from "../../src/durable-objects/tenant-keys.ts";
 import { REMOVAL_GRACE_MS } from "../../src/durable-objects/tenant-removal.ts";
 import { Settings } from "../../src/config/settings.ts";
@@ -297,14 +298,15 @@ describe("removing a tenant", () => {
     });
     const left = () => runInDurableObject(tenant, (_object, state) => Number(state.storage.sql.exec("SELECT count(*) AS count FROM workflows").one()["count"]));
     await directory.removeTenant(id);
-    const stuck = openWorkflow(`${id}:w0`);
-    const deleteAll = await runInDurableObject(stuck, (_object, state) => vi.spyOn(state.storage, "deleteAll").mockRejectedValueOnce(new Error("not now")));
+    const purge = vi.spyOn(WorkflowObject.prototype, "purge").mockRejectedValueOnce(new Error("not now"));
     await runAlarms(tenant, 1);
+    expect(purge).toHaveBeenCalledTimes(200);
     expect(await left()).toBe(count - 199);
     await evictDurableObject(tenant);
     await runAlarms(tenant, 2);
-    expect(deleteAll).toHaveBeenCalledTimes(2);
     expect(await left()).toBe(0);
+    expect(purge).toHaveBeenCalledTimes(count + 1);
+    purge.mockRestore();
   });
 
   test("that was cut off before its object was told is done by asking again, or by the sweep", async () => {
