@@ -11,6 +11,8 @@ import { OPERATOR_TENANT, readStoredTiers } from "./stored-tiers.ts";
 export async function checkWorkflow(context: ApiContext, api: Api, json: unknown): Promise<AcceptedSpec | { faults: Fault[] }> {
   const { tenant } = callerOf(context);
   const agentNames = collectNames(json, "agent");
+  const resultAgent = fieldOf(fieldOf(json, "result"), "agent");
+  if (typeof resultAgent === "string") agentNames.add(resultAgent);
   const [agents, { orchestration }] = await Promise.all([api.agents.read(tenant, agentNames), api.deps.settings.read(tenant)]);
   const models = await readModels(api, [...collectNames(json, "model"), ...pinnedModels(agents, agentNames)]);
   return validateSpec(fillDefaults(json, orchestration), {

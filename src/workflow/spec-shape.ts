@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import type { FaultList } from "./fault-list.ts";
-import { MAX_TASKS, NOT_AVAILABLE_YET, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec } from "./spec.ts";
+import { MAX_TASKS, NOT_AVAILABLE_YET, ResultAgent, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec, type PostedSpec } from "./spec.ts";
 import { escapePointer } from "./template.ts";
 
 /** A workflow without its tasks. */
-export type SpecHead = Omit<WorkflowSpec, "tasks">;
+export type SpecHead = Omit<PostedSpec, "tasks">;
 
 /** A task whose shape was checked. Fields of a wrong shape are at their defaults, so that the rest can still be checked. */
 export interface ShapedTask {
@@ -31,6 +31,7 @@ const HEAD_KEYS: Record<string, Keys> = {
   "": { allowed: Object.keys(WorkflowSpec.shape), unavailable: UNAVAILABLE_FIELDS.workflow },
   webhook: { allowed: Object.keys(Webhook.shape), unavailable: [] },
   budget: BUDGET_KEYS,
+  result: { allowed: Object.keys(ResultAgent.shape), unavailable: [] },
 };
 const TASK_KEYS: Record<string, Keys> = {
   "": { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task },

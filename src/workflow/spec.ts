@@ -98,6 +98,14 @@ export const Webhook = z.strictObject({
 });
 export type Webhook = z.infer<typeof Webhook>;
 
+/** An agent that makes the workflow's result once all else is done, from what its input and dependencies give it. */
+export const ResultAgent = z.strictObject({
+  agent: AgentName,
+  input: json.default({}),
+  schema: z.custom<boolean | Record<string, Json>>(isSchema, "must be a JSON Schema: an object or a boolean").optional(),
+});
+export type ResultAgent = z.infer<typeof ResultAgent>;
+
 /** A workflow as posted, with defaults filled in. Shape only; `validateSpec` checks what the fields mean together. */
 export const WorkflowSpec = z.strictObject({
   id: WorkflowId.optional(),
@@ -114,13 +122,15 @@ export const WorkflowSpec = z.strictObject({
   startAt: z.iso.datetime({ offset: true }).optional(),
   deadlineMs: z.int().min(1).max(MAX_WAIT_TIMEOUT_MS).optional(),
   webhook: Webhook.optional(),
-  result: z.string({ error: (issue) => (isObject(issue.input) ? `must be a CEL expression; a result made by an agent ${NOT_AVAILABLE_YET}` : undefined) }).optional(),
+  result: z.union([z.string(), ResultAgent], { error: "must be a CEL expression, or {agent, input?, schema?}" }).optional(),
   metadata: z
     .record(z.string().min(1).max(64), z.string().max(512))
     .refine((metadata) => Object.keys(metadata).length <= MAX_METADATA_KEYS, `must have at most ${MAX_METADATA_KEYS} keys`)
     .default({}),
 });
-export type WorkflowSpec = z.infer<typeof WorkflowSpec>;
+export type PostedSpec = z.infer<typeof WorkflowSpec>;
+/** An accepted one: an agent that makes the result is one of its tasks by then. */
+export type WorkflowSpec = Omit<PostedSpec, "result"> & { result?: string };
 
 function isSchema(value: unknown): boolean {
   return typeof value === "boolean" || isObject(value);

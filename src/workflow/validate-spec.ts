@@ -8,6 +8,7 @@ import { findExcess } from "./json-size.ts";
 import { checkDependencies, type Wiring } from "./spec-dependencies.ts";
 import { readShape, type ShapedTask, type SpecHead } from "./spec-shape.ts";
 import type { Webhook, WorkflowSpec } from "./spec.ts";
+import { addResultTask, reportAsResult } from "./result-task.ts";
 import { createTaskCheck, type TaskContext } from "./validate-task.ts";
 
 /** What a spec is checked against. */
@@ -29,15 +30,18 @@ export interface AcceptedSpec {
  * another fault is not reported: a task behind an unknown dependency may refer to anything.
  */
 export function validateSpec(body: unknown, context: SpecContext): AcceptedSpec | { faults: Fault[] } {
-  const faults = createFaultList();
-  const { head, tasks } = readShape(body, faults);
+  const posted = createFaultList();
+  const shaped = readShape(body, posted);
+  const { head, tasks } = typeof shaped.head?.result === "object" ? addResultTask(shaped.head, shaped.head.result, shaped.tasks) : shaped;
+  const faults = head === shaped.head ? posted : reportAsResult(posted, shaped.tasks.length);
   const wiring = checkDependencies(tasks, faults);
   const agents = checkTasks(tasks, wiring, context, faults);
   if (head !== null) checkHead(head, wiring, context, faults);
   const found = faults.finish();
   if (found !== null) return { faults: found };
   if (head === null || wiring.graph === null) throw new Error("a spec without faults that is not whole");
-  return { spec: { ...head, tasks: tasks.map((task) => task!.task) }, graph: wiring.graph, agents: Object.fromEntries(agents) };
+  const { result, ...rest } = head;
+  return { spec: { ...rest, ...(typeof result === "string" ? { result } : {}), tasks: tasks.map((task) => task!.task) }, graph: wiring.graph, agents: Object.fromEntries(agents) };
 }
 
 function checkTasks(tasks: readonly (ShapedTask | null)[], wiring: Wiring, context: SpecContext, faults: FaultList): ReadonlyMap<string, AgentDefinition> {
@@ -50,7 +54,7 @@ function checkHead(head: SpecHead, wiring: Wiring, context: SpecContext, faults:
   const excess = findExcess(head.input);
   if (excess !== null) faults.add("/input", excess);
   if (head.startAt !== undefined && Number.isNaN(Date.parse(head.startAt))) faults.add("/startAt", "is not a time that exists");
-  if (head.result !== undefined) checkResult(head.result, wiring, faults);
+  if (typeof head.result === "string") checkResult(head.result, wiring, faults);
   if (head.webhook !== undefined) checkWebhook(head.webhook, context, faults);
 }
 

@@ -89,7 +89,7 @@ export function requestOf(workflow: Workflow, tasks: readonly object[], { spec, 
   return {
     tenant: TENANT,
     workflowId: idOf(workflow),
-    spec: WorkflowSpec.parse({ tasks, ...spec }),
+    spec: WorkflowSpec.parse({ tasks, ...spec }) as WorkflowSpec,
     agents: { llm, one: transform("1"), pass: transform("input") },
     origin: "https://weft.example",
     requestId: "request-1",

@@ -10,7 +10,7 @@ import { WorkflowSpec } from "../../src/workflow/spec.ts";
 
 test("a planned model is kept with the workflow and stands in the order of its task, and in no other's", async () => {
   const workflow = env.WORKFLOW.getByName("default:planned") as unknown as DurableObjectStub & WorkflowPort;
-  const spec = WorkflowSpec.parse({ startAt: new Date(Date.now() + 3_600_000).toISOString(), tasks: ["a", "b"].map((id) => ({ id, agent: "llm", input: { prompt: id } })) });
+  const spec = WorkflowSpec.parse({ startAt: new Date(Date.now() + 3_600_000).toISOString(), tasks: ["a", "b"].map((id) => ({ id, agent: "llm", input: { prompt: id } })) }) as WorkflowSpec;
   const agents = { llm: AgentDefinition.parse({ kind: "llm" }) };
   await workflow.create({ tenant: "default", workflowId: "planned", origin: "https://weft.test", requestId: "req", idempotency: null, rerunOf: null, spec, agents, plannedModels: { b: "cheap" } });
   await evictDurableObject(workflow);

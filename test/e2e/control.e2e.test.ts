@@ -178,6 +178,12 @@ describe.concurrent("a workflow", () => {
     expect((await client.run({ input: { factor: 10 }, tasks, result: "tasks.b.output * workflow.input.factor" })).result).toBe(20);
   });
 
+  test("has as result what an agent makes of all that was done", async () => {
+    const tasks: PostedSpec["tasks"] = [{ id: "a", agent: "echo", input: 1 }, { id: "b", agent: "echo", dependsOn: ["a"], input: 2 }, { id: "c", agent: "echo", input: 3 }];
+    const workflow = await client.run({ tasks, result: { agent: "echo", input: { sum: "${tasks.a.output + tasks.b.output + tasks.c.output}" } } });
+    expect(workflow).toMatchObject({ status: "completed", result: { sum: 6 }, tasks: { $result: { status: "completed", output: { sum: 6 } } } });
+  });
+
   test("shows one task whole, also one too large for the workflow's own answer", async () => {
     const large = "x".repeat(20_000);
     const { id, tasks } = await client.run({ tasks: [{ id: "a", agent: "echo", input: large }] });

@@ -111,8 +111,12 @@ describe("a spec is refused for", () => {
     ["an unknown retry key", { tasks: [task("a", { retry: { max: 1 } })] }, "/tasks/0/retry/max", /known are maxAttempts/],
     ["onFailure compensate", { tasks: [task("a")], onFailure: "compensate" }, "/onFailure", /"compensate" is part of the API but not available yet/],
     ["another onFailure", { tasks: [task("a")], onFailure: "stop" }, "/onFailure", /one of "fail", "continue"/],
-    ["a result made by an agent", { tasks: [task("a")], result: { agent: "x" } }, "/result", /not available yet/],
-    ["a result of another type", { tasks: [task("a")], result: 7 }, "/result", /type string/],
+    ["a result of another type", { tasks: [task("a")], result: 7 }, "/result", /CEL expression, or \{agent/],
+    ["a result by an agent with an unknown key", { tasks: [task("a")], result: { agent: "http", output: 1 } }, "/result/output", /unknown key/],
+    ["a result by an unknown agent", { tasks: [task("a")], result: { agent: "nobody" } }, "/result/agent", /unknown agent "nobody"/],
+    ["a result by an agent whose input reads an unknown task", { tasks: [task("a")], result: { agent: "http", input: { all: "${tasks.b.output}" } } }, "/result/input/all", /unknown task "b"/],
+    ["a result by an agent with a schema that is none", { tasks: [task("a")], result: { agent: "scout", input: { prompt: "x" }, schema: { pattern: "(" } } }, "/result/schema/pattern", /pattern|regular/],
+    ["a schema of a result whose agent is no language model", { tasks: [task("a")], result: { agent: "http", schema: {} } }, "/result/schema", /language models/],
     ["a target of a context that is not reduced", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { mode: "full", maxTokens: 100 } }] }, "/tasks/0/context", /mode reduce only/],
     ["two targets of a context", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { maxTokens: 100, targetReduction: 0.5 } }] }, "/tasks/0/context", /not both/],
     ["a context of too few tokens", { tasks: [{ id: "a", agent: "scout", input: prompt, context: { maxTokens: MIN_CONTEXT_TOKENS - 1 } }] }, "/tasks/0/context/maxTokens", /at least 64/],
@@ -322,5 +326,19 @@ describe("patterns in a schema", () => {
 
   test.each(["^(a+)+$", "(a|a)*b", "^(a*)*$", "a+b", "^a*a*a*$", "^(.)\\1$", "^(?=a)", "^(a|aa)+$", "^a?a?a?a?$", "^(x{1,9}){2}$"])("that an engine could backtrack over are refused: %s", (pattern) => {
     expect(withPattern(pattern)).toMatchObject([{ path: "/tasks/0/output/schema/pattern" }]);
+  });
+});
+
+describe("a result that an agent makes", () => {
+  test("is a task after all others, and the result is its output", () => {
+    const { spec, graph } = accept({ tasks: [task("a"), task("b", { dependsOn: ["a"] }), task("c")], result: { agent: "scout", input: { prompt: "Sum up ${tasks.a.output}" }, schema: { type: "object" } } });
+    expect(spec.result).toBe('tasks["$result"].output');
+    expect(spec.tasks.at(-1)).toMatchObject({ id: "$result", agent: "scout", dependsOn: ["b", "c"], output: { schema: { type: "object" } } });
+    expect(graph.waves.map((wave) => wave.map((index) => spec.tasks[index]!.id))).toEqual([["a", "c"], ["b"], ["$result"]]);
+  });
+
+  test("fits in beside as many tasks as a workflow may have", () => {
+    const tasks = Array.from({ length: 5_000 }, (_, index) => task(`t${index}`));
+    expect(accept({ tasks, result: { agent: "http" } }).spec.tasks).toHaveLength(5_001);
   });
 });
