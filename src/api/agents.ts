@@ -2,8 +2,9 @@ import { z } from "zod";
 import { BUILT_IN_AGENTS } from "../config/built-in-agents.ts";
 import { checkHttpAgent } from "../consumer/agents/check-http-agent.ts";
 import type { Fault } from "../errors.ts";
-import { AgentDefinition, AgentName } from "../workflow/agent.ts";
+import { AgentDefinition, AgentName, MAX_HEADERS } from "../workflow/agent.ts";
 import { compileExpression } from "../workflow/expression.ts";
+import { findKeyFault } from "../workflow/record-keys.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
@@ -123,10 +124,12 @@ function checkAgent(name: string, json: unknown, context: ApiContext, api: Api):
   const faults: Fault[] = [];
   const checkedName = AgentName.safeParse(name);
   if (!checkedName.success) faults.push(...checkedName.error.issues.map(({ message }) => ({ path: "", message: `the name in the path: ${message}` })));
-  const parsed = AgentDefinition.safeParse(withoutNulls(json));
+  const body = withoutNulls(json);
+  const keyFault = findKeyFault(body["headers"], MAX_HEADERS);
+  if (keyFault !== null) refuseFaults([...faults, { ...keyFault, path: `/headers${keyFault.path}` }]);
+  const parsed = AgentDefinition.safeParse(body);
   if (!parsed.success) {
-    faults.push(...describeIssues(parsed.error).map((fault) => (LATER_FIELDS.includes(fault.path.slice(1)) ? { ...fault, message: "is not available yet: leave it out" } : fault)));
-    refuseFaults(faults);
+    refuseFaults(faults.concat(describeIssues(parsed.error).map((fault) => (LATER_FIELDS.includes(fault.path.slice(1)) ? { ...fault, message: "is not available yet: leave it out" } : fault))));
   }
   faults.push(...checkMeaning(parsed.data, context, api));
   if (faults.length > 0) refuseFaults(faults);
@@ -147,7 +150,7 @@ function checkMeaning(agent: AgentDefinition, context: ApiContext, api: Api): Fa
 }
 
 /** `null` means absent (contract). */
-function withoutNulls(json: unknown): unknown {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
+function withoutNulls(json: unknown): Record<string, unknown> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) refuseFaults([{ path: "", message: "must be an object" }]);
   return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
 }

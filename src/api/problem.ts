@@ -1,3 +1,4 @@
+import { limitFaults } from "../workflow/fault-list.ts";
 import { describeProblem, isProblem, type Fault, type Problem, type ProblemCode } from "../errors.ts";
 
 /** Carries an expected refusal out of a handler to the one place that answers it. Never crosses RPC. */
@@ -15,9 +16,10 @@ export function refuse(problem: ProblemCode, detail: string): never {
 }
 
 /** Refuses a body or query with everything that is wrong with it. */
-export function refuseFaults(faults: Fault[]): never {
+export function refuseFaults(all: Fault[]): never {
+  const faults = limitFaults(all);
   const [first] = faults;
-  const detail = faults.length === 1 && first !== undefined ? `${first.path === "" ? "The request" : first.path}: ${first.message}` : `${faults.length} problems, listed in errors.`;
+  const detail = faults.length === 1 && first !== undefined ? `${first.path === "" ? "The request" : first.path}: ${first.message}` : `${all.length} problems, listed in errors.`;
   throw new RequestRefused({ problem: "invalid", detail, errors: faults });
 }
 

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Fault } from "../errors.ts";
 import type { ApiContext } from "./endpoint.ts";
+import { MAX_FAULTS } from "../workflow/fault-list.ts";
+import { escapePointer } from "../workflow/template.ts";
 import { refuse, refuseFaults } from "./problem.ts";
 
 /** Largest body, except where an endpoint says otherwise (contract). */
@@ -12,8 +14,13 @@ export const MAX_WORKFLOW_BODY_BYTES = 4_194_304;
  * still sending, and it never sees the 413; with no bound, a client could send for ever.
  */
 const MAX_DISCARDED_BYTES = 16_777_216;
+/**
+ * Most values of a body, nested ones and keys' among them. A value of two bytes takes up to sixty in memory, and an isolate has
+ * 128 MB for all of its requests.
+ */
+export const MAX_BODY_VALUES = 1_000_000;
 /** Deepest nesting of a body. What walks over parsed values by recursion, the schema library too, stays far from the end of the stack. */
-const MAX_BODY_DEPTH = 100;
+export const MAX_BODY_DEPTH = 100;
 
 interface ReadBody {
   json: unknown;
@@ -69,12 +76,8 @@ export function describeIssues(error: z.ZodError): Fault[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map((part) => `/${escapePointer(String(part))}`).join("");
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-    return issue.keys.map((key) => ({ path: `${path}/${escapePointer(key)}`, message: "this key is not known here" }));
+    return issue.keys.slice(0, MAX_FAULTS + 1).map((key) => ({ path: `${path}/${escapePointer(key)}`, message: "this key is not known here" }));
   });
-}
-
-function escapePointer(part: string): string {
-  return part.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 async function readBytes({ req }: ApiContext, maxBytes: number): Promise<Uint8Array> {
@@ -123,8 +126,10 @@ function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
 
 /** The platform's parser does not recurse, so the depth can be judged after it, as the order of checks has it. */
 function parseJson(bytes: Uint8Array): unknown {
+  const { values, depth } = scanJson(bytes);
+  if (values > MAX_BODY_VALUES) refuse("body_too_large", `Send at most ${MAX_BODY_VALUES} values: a list of so many things is several requests.`);
   const json = decodeJson(bytes);
-  if (isDeeperThan(bytes, MAX_BODY_DEPTH)) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
+  if (depth > MAX_BODY_DEPTH) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
   return json;
 }
 
@@ -138,12 +143,15 @@ function decodeJson(bytes: Uint8Array): unknown {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
-/** Counts brackets outside strings. `bytes` is valid JSON. */
-function isDeeperThan(bytes: Uint8Array, levels: number): boolean {
+/** Counts what stands outside strings: values by the commas between them and the brackets around, and the deepest nesting. Means nothing for bytes that are no JSON. */
+function scanJson(bytes: Uint8Array): { values: number; depth: number } {
+  let values = 1;
   let depth = 0;
+  let deepest = 0;
   let isInString = false;
   for (let at = 0; at < bytes.byteLength; at += 1) {
     const byte = bytes[at]!;
@@ -151,10 +159,12 @@ function isDeeperThan(bytes: Uint8Array, levels: number): boolean {
       if (byte === BACKSLASH) at += 1;
       else if (byte === QUOTE) isInString = false;
     } else if (byte === QUOTE) isInString = true;
+    else if (byte === COMMA) values += 1;
     else if (OPENING.has(byte)) {
+      values += 1;
       depth += 1;
-      if (depth > levels) return true;
+      if (depth > deepest) deepest = depth;
     } else if (CLOSING.has(byte)) depth -= 1;
   }
-  return false;
+  return { values, depth: deepest };
 }

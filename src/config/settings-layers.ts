@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
+import { limitFaults } from "../workflow/fault-list.ts";
 import { OPERATOR_PATHS, Settings } from "./settings.ts";
 
 /** What one level sets: a part of the settings. Above the defaults lie the variable `SETTINGS`, the operator's and the tenant's. */
@@ -33,8 +34,8 @@ export function patchSettings(below: Settings, layer: SettingsLayer, patch: unkn
   // A key that is taken back leaves no value to check, so unknown ones are looked for in the patch itself.
   const unknown = Settings.safeParse(patch).error?.issues.filter(({ code }) => code === "unrecognized_keys") ?? [];
   const issues = [...unknown, ...(parsed.error?.issues.filter(({ code }) => code !== "unrecognized_keys") ?? [])];
-  faults.push(...issues.flatMap((issue) => pathsOf(issue).map((path) => ({ path: pointerTo(path), message: wordsOf(issue) }))));
-  return parsed.success && faults.length === 0 ? { layer: merged, settings: parsed.data } : { faults };
+  const all = limitFaults(faults.concat(issues.flatMap((issue) => pathsOf(issue).map((path) => ({ path: pointerTo(path), message: wordsOf(issue) })))));
+  return parsed.success && all.length === 0 ? { layer: merged, settings: parsed.data } : { faults: all };
 }
 
 /** The keys whose value differs, by path; null stands for one that is not there. */

@@ -71,20 +71,23 @@ export const ModelEntry = z.strictObject({
   id: z
     .string()
     .regex(/^[^\s,]{1,200}$/, "use 1–200 characters without spaces and commas")
-    .refine((id) => id !== "auto" && !/^(auto|tier):/.test(id), "auto, auto:… and tier:… are names of the gateway"),
+    .refine((id) => id !== "auto" && !/^(auto|tier):/.test(id), "auto, auto:… and tier:… are names of the gateway")
+    // Measurements are kept in objects by it.
+    .refine((id) => !(id in {}), "is a name that every object has already"),
   provider: z.string(),
   upstreamModel: z.string().min(1).max(200).optional(),
   tier: TierName,
   price: ModelPrice,
   contextWindow: z.int().min(1),
   maxOutputTokens: z.int().min(1),
-  capabilities: z.array(ModelCapability),
+  capabilities: z.array(ModelCapability).max(ModelCapability.options.length),
   quality: z.number().min(0).max(10).optional(),
   limits: z.strictObject({ requestsPerMinute: z.int().min(1).optional(), tokensPerMinute: z.int().min(1).optional() }).optional(),
 });
 export type ModelEntry = z.infer<typeof ModelEntry>;
 
-const TierLists = z.strictObject({ weak: z.array(z.string()), base: z.array(z.string()), strong: z.array(z.string()) });
+const tierList = z.array(z.string()).max(MAX_MODELS);
+const TierLists = z.strictObject({ weak: tierList, base: tierList, strong: tierList });
 
 /** The document behind `PUT /v1/tiers`: shape only, `validateTierDocument` checks what the parts mean together. */
 export const TierDocument = z.strictObject({
@@ -103,9 +106,8 @@ export type CheckUrl = (url: string) => string | null;
  */
 export function validateTierDocument(body: unknown, isAllowedUrl: CheckUrl): { document: TierDocument } | { faults: Fault[] } {
   const shape = TierDocument.safeParse(body);
-  const faults = shape.success ? [] : shape.error.issues.flatMap(faultsOfIssue);
   const parts = readParts(body);
-  faults.push(...checkProviders(parts.providers, isAllowedUrl), ...checkModels(parts), ...checkTiers(parts));
+  const faults = [shape.success ? [] : shape.error.issues.flatMap(faultsOfIssue), checkProviders(parts.providers, isAllowedUrl), checkModels(parts), checkTiers(parts)].flat();
   return shape.success && faults.length === 0 ? { document: shape.data } : { faults };
 }
 
@@ -119,15 +121,15 @@ function readParts(body: unknown): Parts {
   const document = recordOf(body);
   const tiers = recordOf(document["tiers"]);
   return {
-    providers: listOf(document["providers"]).map((item) => ({
+    providers: listOf(document["providers"], MAX_PROVIDERS).map((item) => ({
       id: stringOf(recordOf(item)["id"]),
       entry: ProviderEntry.safeParse(item).data ?? null,
     })),
-    models: listOf(document["models"]).map((item) => {
+    models: listOf(document["models"], MAX_MODELS).map((item) => {
       const record = recordOf(item);
       return { id: stringOf(record["id"]), provider: stringOf(record["provider"]), tier: stringOf(record["tier"]), entry: ModelEntry.safeParse(item).data ?? null };
     }),
-    tiers: TierName.options.flatMap((name) => (Array.isArray(tiers[name]) ? [{ name, ids: listOf(tiers[name]) }] : [])),
+    tiers: TierName.options.flatMap((name) => (Array.isArray(tiers[name]) ? [{ name, ids: listOf(tiers[name], MAX_MODELS) }] : [])),
   };
 }
 
@@ -196,8 +198,9 @@ function recordOf(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
-function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? (value as Json[]) : [];
+/** What is over the limit is refused as such and not looked at. */
+function listOf(value: unknown, max: number): unknown[] {
+  return Array.isArray(value) ? (value as Json[]).slice(0, max) : [];
 }
 
 function stringOf(value: unknown): string | null {

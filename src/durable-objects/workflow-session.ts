@@ -101,7 +101,8 @@ export class WorkflowSession {
     this.identity = identity;
     this.#deps = deps;
     this.agents = store.readAgents();
-    this.plannedModels = store.read("plannedModels") ?? {};
+    // Without a prototype: a task may be called `constructor`.
+    this.plannedModels = Object.assign(Object.create(null), store.read("plannedModels"));
     const specs = store.readTaskSpecs();
     this.taskNumbers = new Map(specs.map((spec, task) => [spec.id, task]));
     this.agentNames = specs.map((spec) => spec.agent);

@@ -30,6 +30,11 @@ export const TASK_TYPE_POINTS = {
 export const TaskType = z.enum(Object.keys(TASK_TYPE_POINTS) as [keyof typeof TASK_TYPE_POINTS, ...(keyof typeof TASK_TYPE_POINTS)[]]);
 export type TaskType = z.infer<typeof TaskType>;
 
+/** Headers of an agent's call, and the characters of each: servers refuse requests with more. */
+export const MAX_HEADERS = 100;
+const MAX_HEADER_NAME_CHARS = 256;
+const MAX_HEADER_CHARS = 8_192;
+
 const description = z.string().max(2_000).default("");
 const capabilities = z.array(z.string().min(1).max(64)).max(50).default([]);
 
@@ -50,7 +55,7 @@ const HttpAgent = z.strictObject({
   description,
   capabilities,
   url: z.string().min(1).max(2_048),
-  headers: z.record(z.string(), z.string().max(8_192)).default({}),
+  headers: z.record(z.string().max(MAX_HEADER_NAME_CHARS), z.string().max(MAX_HEADER_CHARS)).default({}),
   mode: z.enum(["sync", "callback"]).default("sync"),
   secretName: z.string().max(128).nullable().default(null),
 });

@@ -26,3 +26,10 @@ export function createFaultList(): FaultList {
     },
   };
 }
+
+/** The first of many faults, and how many there are more. */
+export function limitFaults(faults: readonly Fault[]): Fault[] {
+  const list = createFaultList();
+  for (const { path, message } of faults) list.add(path, message);
+  return list.finish() ?? [];
+}

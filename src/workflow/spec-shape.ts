@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { FaultList } from "./fault-list.ts";
-import { MAX_TASKS, NOT_AVAILABLE_YET, ResultAgent, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec, type PostedSpec } from "./spec.ts";
+import { findKeyFault } from "./record-keys.ts";
+import { MAX_METADATA_KEYS, MAX_TASKS, NOT_AVAILABLE_YET, ResultAgent, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec, type PostedSpec } from "./spec.ts";
 import { escapePointer } from "./template.ts";
 
 /** A workflow without its tasks. */
@@ -19,6 +20,9 @@ interface ShapedSpec {
   tasks: (ShapedTask | null)[];
 }
 
+/** Unknown keys of one object that are named one by one: each costs memory several times over. */
+const MAX_KEYS = 1_000;
+
 type Issue = z.core.$ZodIssue;
 type Shape = Record<string, unknown>;
 
@@ -26,20 +30,21 @@ const Head = WorkflowSpec.omit({ tasks: true });
 
 const BUDGET_KEYS: Keys = { allowed: ["maxUsd", "maxTokens"], unavailable: [] };
 
-/** Allowed and promised keys of each object in a spec, by its path there without indexes. */
-const HEAD_KEYS: Record<string, Keys> = {
-  "": { allowed: Object.keys(WorkflowSpec.shape), unavailable: UNAVAILABLE_FIELDS.workflow },
-  webhook: { allowed: Object.keys(Webhook.shape), unavailable: [] },
-  budget: BUDGET_KEYS,
-  result: { allowed: Object.keys(ResultAgent.shape), unavailable: [] },
-};
-const TASK_KEYS: Record<string, Keys> = {
-  "": { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task },
-  retry: { allowed: Object.keys(RetryPolicy.shape), unavailable: [] },
-  context: { allowed: ["mode", "maxTokens", "targetReduction"], unavailable: [] },
-  output: { allowed: ["schema"], unavailable: [] },
-  budget: BUDGET_KEYS,
-};
+/** Allowed and promised keys of each object in a spec, by its path there without indexes. A map, since a body may have any key: `constructor` is none of ours. */
+type KeysByPlace = ReadonlyMap<string, Keys>;
+const HEAD_KEYS: KeysByPlace = new Map([
+  ["", { allowed: Object.keys(WorkflowSpec.shape), unavailable: UNAVAILABLE_FIELDS.workflow }],
+  ["webhook", { allowed: Object.keys(Webhook.shape), unavailable: [] }],
+  ["budget", BUDGET_KEYS],
+  ["result", { allowed: Object.keys(ResultAgent.shape), unavailable: [] }],
+]);
+const TASK_KEYS: KeysByPlace = new Map([
+  ["", { allowed: Object.keys(TaskSpec.shape), unavailable: UNAVAILABLE_FIELDS.task }],
+  ["retry", { allowed: Object.keys(RetryPolicy.shape), unavailable: [] }],
+  ["context", { allowed: ["mode", "maxTokens", "targetReduction"], unavailable: [] }],
+  ["output", { allowed: ["schema"], unavailable: [] }],
+  ["budget", BUDGET_KEYS],
+]);
 
 interface Keys {
   allowed: readonly string[];
@@ -57,6 +62,11 @@ export function readShape(body: unknown, faults: FaultList): ShapedSpec {
     return { head: null, tasks: [] };
   }
   const { tasks, ...head } = body;
+  const fault = findKeyFault(head["metadata"], MAX_METADATA_KEYS);
+  if (fault !== null) {
+    faults.add(`/metadata${fault.path}`, fault.message);
+    delete head["metadata"];
+  }
   return { head: readPart(Head, head, HEAD_KEYS, "", faults, {})?.value ?? null, tasks: readTasks(tasks, body, faults) };
 }
 
@@ -88,12 +98,12 @@ const NOTHING_BROKEN: ReadonlySet<string> = new Set();
 function readPart<T>(
   schema: z.ZodType<T>,
   posted: Shape,
-  keys: Record<string, Keys>,
+  keys: KeysByPlace,
   path: string,
   faults: FaultList,
   standIns: Shape,
 ): { value: T; broken: ReadonlySet<string> } | null {
-  const raw = dropNulls(posted, keys, "");
+  const raw = dropNulls(dropExcess(posted, keys, path, faults), keys, "");
   const parsed = schema.safeParse(raw, PARSE_OPTIONS);
   if (parsed.success) return { value: parsed.data, broken: NOTHING_BROKEN };
   const kept = { ...raw };
@@ -111,9 +121,18 @@ function readPart<T>(
   return rest.success ? { value: rest.data, broken } : null;
 }
 
+/** An object with very many keys has its known ones looked at only. */
+function dropExcess(posted: Shape, keys: KeysByPlace, path: string, faults: FaultList): Shape {
+  const names = Object.keys(posted);
+  if (names.length <= MAX_KEYS) return posted;
+  const { allowed, unavailable } = keys.get("")!;
+  faults.add(path, `has ${names.length} keys; known are ${allowed.join(", ")}`);
+  return Object.fromEntries([...allowed, ...unavailable].flatMap((name) => (Object.hasOwn(posted, name) ? [[name, posted[name]]] : [])));
+}
+
 /** Null means absent (contract): known keys that hold it are left out, here and in the objects that `keys` describes. Copies only what changes. */
-function dropNulls(raw: Shape, keys: Record<string, Keys>, place: string): Shape {
-  const known = keys[place];
+function dropNulls(raw: Shape, keys: KeysByPlace, place: string): Shape {
+  const known = keys.get(place);
   if (known === undefined) return raw;
   let kept = raw;
   for (const [key, value] of Object.entries(raw)) {
@@ -127,10 +146,10 @@ function dropNulls(raw: Shape, keys: Record<string, Keys>, place: string): Shape
   return kept;
 }
 
-function reportIssue(issue: Issue, raw: Shape, keys: Record<string, Keys>, path: string, faults: FaultList): void {
+function reportIssue(issue: Issue, raw: Shape, keys: KeysByPlace, path: string, faults: FaultList): void {
   const place = `${path}${issue.path.map((key) => `/${escapePointer(String(key))}`).join("")}`;
   if (issue.code === "unrecognized_keys") {
-    const known = keys[issue.path.join(".")];
+    const known = keys.get(issue.path.join("."));
     for (const key of issue.keys) faults.add(`${place}/${escapePointer(key)}`, describeKey(key, known));
     return;
   }

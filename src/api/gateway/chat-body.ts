@@ -1,7 +1,20 @@
 import { z } from "zod";
 import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 
+/** Messages of one request, and tools: far more than any model takes. A list that is too long is not looked into. */
+export const MAX_MESSAGES = 10_000;
+export const MAX_TOOLS = 1_000;
+
 const count = z.int().min(1);
+
+/** A text, or parts that say what they are. Judged as a whole: of a body of 20 MiB, faults of each part would fill the memory. */
+const content = z
+  .custom<string | { type: string; [key: string]: unknown }[]>((value) => typeof value === "string" || (Array.isArray(value) && value.every(isPart)), "must be a text or a list of parts, each with its type")
+  .meta({ anyOf: [{ type: "string" }, { type: "array", items: { type: "object", properties: { type: { type: "string" } }, required: ["type"] } }] });
+
+function isPart(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
 
 /**
  * What of a chat completion's body is read here. Everything else, and every unknown key, is the provider's to judge: it is
@@ -10,13 +23,14 @@ const count = z.int().min(1);
 export const ChatBody = z.looseObject({
   model: z.string().min(1),
   messages: z
-    .array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish() }))
-    .min(1),
+    .array(z.looseObject({ role: z.string(), content: content.nullish() }))
+    .min(1)
+    .max(MAX_MESSAGES),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  tools: z.array(z.looseObject({ type: z.string() })).max(MAX_TOOLS).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
 export type ChatBody = z.infer<typeof ChatBody>;

@@ -17,6 +17,8 @@ import { createWatchdog } from "./watchdog.ts";
 const CLIENT_CLOSED_REQUEST = 499;
 /** The longest answers that models give unasked: what a whole answer is waited for before the next model is asked. */
 const LONG_ANSWER_TOKENS = 8_192;
+/** Timers that are set for longer fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
 const NANO = 1_000_000_000;
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
@@ -90,7 +92,7 @@ function prepareCandidates(body: ChatBody, candidates: readonly CallCandidate[])
 /** A whole answer has no first token to wait for: only its end comes, as late as its length makes it. */
 function firstTokenMs(body: ChatBody, routing: Settings["routing"]): number {
   if (body.stream === true) return routing.circuitFirstTokenMs;
-  return routing.circuitFirstTokenMs + Math.ceil(((readOutputCap(body) ?? LONG_ANSWER_TOKENS) * 1_000) / routing.assumedTokensPerSecond);
+  return Math.min(MAX_TIMER_MS, routing.circuitFirstTokenMs + Math.ceil(((readOutputCap(body) ?? LONG_ANSWER_TOKENS) * 1_000) / routing.assumedTokensPerSecond));
 }
 
 function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResult<ChatAnswer>, clientSignal: AbortSignal): Response {

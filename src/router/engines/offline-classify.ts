@@ -3,7 +3,7 @@ import { keyWordsOf } from "./offline-text.ts";
 const MAX_LABELS = 50;
 
 /** Words that speak for labels which rarely stand in the text themselves. */
-const HINTS: Record<string, string> = {
+const HINTS: ReadonlyMap<string, string> = new Map(Object.entries({
   positive: "good great love excellent happy perfect thanks amazing best helpful works recommend pleased fast",
   negative: "bad terrible hate awful angry broken worst disappointed slow refund useless poor problem fails",
   bug: "error crash broken fails failure exception regression wrong incorrect stack trace",
@@ -17,7 +17,7 @@ const HINTS: Record<string, string> = {
   technical: "error crash install api bug server code login connection",
   yes: "yes true correct agree confirmed",
   no: "no false incorrect disagree denied",
-};
+}));
 
 /** Labels that are right when nothing speaks for another. */
 const NEUTRAL = /^(neutral|other|unknown|general|none|mixed|unclear|normal|medium)$/i;
@@ -38,10 +38,10 @@ export function classify(text: string, labels: string[]): string {
   for (const word of keyWordsOf(text)) counts.set(stem(word), (counts.get(stem(word)) ?? 0) + 1);
   const scores = labels.map((label) => {
     const own = keyWordsOf(label).reduce((sum, word) => sum + 2 * (counts.get(stem(word)) ?? 0), 0);
-    const hints = (HINTS[label.toLowerCase()] ?? "").split(" ").reduce((sum, word) => sum + (word === "" ? 0 : (counts.get(stem(word)) ?? 0)), 0);
+    const hints = (HINTS.get(label.toLowerCase()) ?? "").split(" ").reduce((sum, word) => sum + (word === "" ? 0 : (counts.get(stem(word)) ?? 0)), 0);
     return own + hints;
   });
-  const best = Math.max(...scores);
+  const best = scores.reduce((most, score) => Math.max(most, score), 0);
   const winners = labels.filter((_, index) => scores[index] === best);
   const neutral = labels.find((label) => NEUTRAL.test(label));
   return best === 0 || winners.length > 1 ? (neutral ?? winners[0] ?? "") : (winners[0] ?? "");

@@ -1,6 +1,7 @@
-import type { JSONSchema7, JSONSchema7Definition } from "@ai-sdk/provider";
+import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { Json } from "../../errors.ts";
 import { classify } from "./offline-classify.ts";
+import { readSchema, type ReadSchema } from "./offline-schema.ts";
 import { pickSentences } from "./offline-summary.ts";
 import { bulletOf, cutText, headingOf, keyValueOf, linesOf, stripMarks } from "./offline-text.ts";
 
@@ -10,6 +11,12 @@ const DEFAULT_ITEMS = 5;
 /** An array that demands more is not filled: its answer would be no text work any more. */
 const MAX_ITEMS = 200;
 const MAX_STRING_CHARACTERS = 300;
+/** Values of one answer: arrays of arrays that demand many items each would be more than anybody waits for. What is left gets its emptiest value. */
+export const MAX_FILLED_VALUES = 5_000;
+/** As far as a text is filled up to a length that a schema demands. */
+const MAX_PADDED_CHARACTERS = 10_000;
+/** Options of an enumeration that are weighed. */
+const MAX_OPTIONS = 1_000;
 
 /** What a text offers to fill a schema from, read once. */
 interface Facts {
@@ -22,7 +29,7 @@ interface Facts {
 
 /** A value of the schema's shape, filled from the text: named values where the text has them, else its best sentences. */
 export function fillSchema(schema: JSONSchema7, text: string, instruction: string): Json {
-  return fill(schema, { root: schema, facts: readFacts(text, instruction), name: "", depth: 0 });
+  return fill(schema, { root: schema, facts: readFacts(text, instruction), name: "", depth: 0, budget: { values: MAX_FILLED_VALUES } });
 }
 
 interface Place {
@@ -31,6 +38,8 @@ interface Place {
   /** The property being filled. */
   name: string;
   depth: number;
+  /** Shared by the whole answer. */
+  budget: { values: number };
 }
 
 function readFacts(text: string, instruction: string): Facts {
@@ -47,12 +56,13 @@ function readFacts(text: string, instruction: string): Facts {
   return { text, values, title: headings[0] ?? null, items, summary: sentences.slice(0, 2).join(" ") || text.slice(0, MAX_STRING_CHARACTERS) };
 }
 
-function fill(definition: JSONSchema7Definition | undefined, place: Place): Json {
-  const schema = resolve(definition, place.root);
-  if (schema.const !== undefined) return schema.const as Json;
-  if (schema.enum !== undefined) return pickEnum(schema.enum as Json[], place);
-  if (schema.default !== undefined && !place.facts.values.has(normalize(place.name))) return schema.default as Json;
-  switch (typeOf(schema)) {
+function fill(definition: unknown, place: Place): Json {
+  place.budget.values -= 1;
+  const schema = readSchema(definition, place.root);
+  if (schema.constant !== undefined) return schema.constant;
+  if (schema.options !== null) return pickEnum(schema.options, place);
+  if (schema.byDefault !== undefined && !place.facts.values.has(normalize(place.name))) return schema.byDefault;
+  switch (schema.type) {
     case "object":
       return fillObject(schema, place);
     case "array":
@@ -69,67 +79,28 @@ function fill(definition: JSONSchema7Definition | undefined, place: Place): Json
   }
 }
 
-/** Follows local references and takes the first branch of unions; merges `allOf` one level deep. */
-function resolve(definition: JSONSchema7Definition | undefined, root: JSONSchema7): JSONSchema7 {
-  let schema: JSONSchema7 = typeof definition === "object" ? definition : {};
-  for (let hops = 0; hops < MAX_DEPTH; hops += 1) {
-    const branch = (schema.anyOf ?? schema.oneOf)?.find((option) => typeof option === "object" && option.type !== "null");
-    if (schema.$ref !== undefined) schema = atPointer(root, schema.$ref);
-    else if (schema.allOf !== undefined) schema = mergeAll(schema, root);
-    else if (typeof branch === "object") schema = branch;
-    else break;
-  }
-  return schema;
-}
-
-function atPointer(root: JSONSchema7, reference: string): JSONSchema7 {
-  if (!reference.startsWith("#")) return {};
-  let value: unknown = root;
-  for (const part of reference.slice(1).split("/").slice(1)) {
-    const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
-    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-  }
-  return typeof value === "object" && value !== null ? (value as JSONSchema7) : {};
-}
-
-function mergeAll({ allOf, ...own }: JSONSchema7, root: JSONSchema7): JSONSchema7 {
-  const parts = [own, ...(allOf ?? []).map((part) => (typeof part === "object" && part.$ref !== undefined ? atPointer(root, part.$ref) : part))];
-  const objects = parts.filter((part) => typeof part === "object");
-  return {
-    ...Object.assign({}, ...objects),
-    properties: Object.assign({}, ...objects.map((part) => part.properties ?? {})),
-    required: objects.flatMap((part) => part.required ?? []),
-  };
-}
-
-function typeOf(schema: JSONSchema7): string {
-  const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== "null") : schema.type;
-  if (type !== undefined) return type;
-  if (schema.properties !== undefined || schema.required !== undefined) return "object";
-  return schema.items === undefined ? "string" : "array";
-}
-
-function fillObject(schema: JSONSchema7, place: Place): Json {
-  const declared = Object.keys(schema.properties ?? {});
-  const required = schema.required ?? [];
+function fillObject({ properties, required }: ReadSchema, place: Place): Json {
   // Deep down only what must be there: recursive schemas end this way.
-  const names = place.depth >= MAX_DEPTH / 2 ? required : [...new Set([...declared, ...required])];
+  const names = place.depth >= MAX_DEPTH / 2 ? required : [...new Set([...properties.keys(), ...required])];
   if (place.depth >= MAX_DEPTH) return {};
-  const entries = names.map((name) => [name, fill(schema.properties?.[name], { ...place, name, depth: place.depth + 1 })]);
-  return Object.fromEntries(entries) as Json;
+  const entries: [string, Json][] = [];
+  for (const name of names) {
+    if (place.budget.values <= 0) break;
+    entries.push([name, fill(properties.get(name), { ...place, name, depth: place.depth + 1 })]);
+  }
+  return Object.fromEntries(entries);
 }
 
-function fillArray(schema: JSONSchema7, place: Place): Json {
-  const minimum = Math.min(schema.minItems ?? 0, MAX_ITEMS);
+function fillArray({ items: itemSchema, limits, isUnique }: ReadSchema, place: Place): Json {
+  const minimum = Math.min(limits.get("minItems") ?? 0, MAX_ITEMS);
   if (place.depth >= MAX_DEPTH) return [];
-  const wanted = Math.min(Math.max(minimum, Math.min(DEFAULT_ITEMS, place.facts.items.length)), schema.maxItems ?? MAX_ITEMS);
-  const itemSchema = Array.isArray(schema.items) ? schema.items[0] : schema.items;
+  const wanted = Math.min(Math.max(minimum, Math.min(DEFAULT_ITEMS, place.facts.items.length)), limits.get("maxItems") ?? MAX_ITEMS);
   const items: Json[] = [];
-  for (let index = 0; index < wanted; index += 1) {
+  for (let index = 0; index < wanted && place.budget.values > 0; index += 1) {
     const text = place.facts.items[index % Math.max(1, place.facts.items.length)] ?? place.facts.summary;
     items.push(fill(itemSchema, { ...place, facts: { ...place.facts, ...itemFacts(text) }, depth: place.depth + 1, name: "" }));
   }
-  return schema.uniqueItems === true ? [...new Map(items.map((item) => [JSON.stringify(item), item])).values()] : items;
+  return isUnique ? [...new Map(items.map((item) => [JSON.stringify(item), item])).values()] : items;
 }
 
 /** An item of a list is filled from its own line. */
@@ -138,16 +109,20 @@ function itemFacts(text: string): Facts {
   return { text, title: pair?.key ?? cutText(text, 80), summary: text, items: [text], values: new Map(pair === null ? [] : [[normalize(pair.key), pair.value]]) };
 }
 
-function fillNumber(schema: JSONSchema7, { facts, name }: Place): number {
+function fillNumber({ type, limits }: ReadSchema, { facts, name }: Place): number {
   const near = facts.values.get(normalize(name)) ?? numberNear(facts.text, name);
   const found = Number.parseFloat((near ?? "").replace(/^[^\d-]*/, "").replaceAll(",", ""));
-  const low = schema.minimum ?? (schema.exclusiveMinimum === undefined ? undefined : schema.exclusiveMinimum + 1);
-  const high = schema.maximum ?? (schema.exclusiveMaximum === undefined ? undefined : schema.exclusiveMaximum - 1);
-  const step = schema.multipleOf ?? (typeOf(schema) === "integer" ? 1 : undefined);
+  const low = limits.get("minimum") ?? above(limits.get("exclusiveMinimum"), 1);
+  const high = limits.get("maximum") ?? above(limits.get("exclusiveMaximum"), -1);
+  const step = Math.abs(limits.get("multipleOf") ?? 0) || (type === "integer" ? 1 : null);
   const value = Math.min(Math.max(Number.isFinite(found) ? found : 0, low ?? -Infinity), high ?? Infinity);
-  if (step === undefined) return value;
-  const rounded = Math.round(value / step) * step;
+  const rounded = step === null ? value : Math.round(value / step) * step;
+  if (step === null || !Number.isFinite(rounded)) return value;
   return low !== undefined && rounded < low ? rounded + step : high !== undefined && rounded > high ? rounded - step : rounded;
+}
+
+function above(limit: number | undefined, step: number): number | undefined {
+  return limit === undefined ? undefined : limit + step;
 }
 
 /** The first number on a line that speaks of the property. */
@@ -157,16 +132,17 @@ function numberNear(text: string, name: string): string | undefined {
   return line === undefined ? undefined : /-?\d[\d,]{0,20}(?:\.\d{1,20})?/.exec(line)?.[0];
 }
 
-function fillString(schema: JSONSchema7, { facts, name }: Place): string {
-  const formatted = ofFormat(schema.format, facts.text);
+function fillString({ format, limits }: ReadSchema, { facts, name }: Place): string {
+  const formatted = ofFormat(format, facts.text);
   if (formatted !== null) return formatted;
   const named = facts.values.get(normalize(name));
   const value = named ?? (/title|name|heading|subject/i.test(name) ? (facts.title ?? facts.summary) : facts.summary);
-  const text = cutText(value, Math.min(schema.maxLength ?? MAX_STRING_CHARACTERS, Math.max(MAX_STRING_CHARACTERS, schema.minLength ?? 0)));
-  return text.padEnd(Math.min(schema.minLength ?? 0, 10_000), ".");
+  const minLength = limits.get("minLength") ?? 0;
+  const text = cutText(value, Math.max(0, Math.min(limits.get("maxLength") ?? MAX_STRING_CHARACTERS, Math.max(MAX_STRING_CHARACTERS, minLength))));
+  return text.padEnd(Math.min(minLength, MAX_PADDED_CHARACTERS), ".");
 }
 
-function ofFormat(format: string | undefined, text: string): string | null {
+function ofFormat(format: string | null, text: string): string | null {
   const head = text.slice(0, 100_000);
   const date = /\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])\b/.exec(head)?.[0] ?? "1970-01-01";
   if (format === "date") return date;
@@ -176,7 +152,8 @@ function ofFormat(format: string | undefined, text: string): string | null {
   return null;
 }
 
-function pickEnum(options: Json[], { facts, name }: Place): Json {
+function pickEnum(all: Json[], { facts, name }: Place): Json {
+  const options = all.slice(0, MAX_OPTIONS);
   const labels = options.map((option) => (typeof option === "string" ? option : JSON.stringify(option)));
   const named = labels.indexOf(facts.values.get(normalize(name)) ?? "");
   return options[named >= 0 ? named : labels.indexOf(classify(facts.text, labels))] ?? null;
