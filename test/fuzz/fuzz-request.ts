@@ -22,6 +22,9 @@ export interface FuzzNames {
   models: readonly string[];
   /** Tokens of callbacks. */
   tokens: readonly string[];
+  tenants: readonly string[];
+  /** Ids of their keys. */
+  keys: readonly string[];
 }
 
 const EXPRESSIONS = [
@@ -75,12 +78,13 @@ export function fuzzEndpoint(endpoint: Endpoint, names: FuzzNames): fc.Arbitrary
 }
 
 function fuzzPath(endpoint: Endpoint, names: FuzzNames): fc.Arbitrary<string> {
-  const known: Record<string, readonly string[]> = { id: names.workflows, task: ["a", "constructor", "item[0]"], name: [...names.agents, "new-agent"], token: names.tokens };
+  // By the word before the parameter.
+  const known: Record<string, readonly string[]> = { workflows: names.workflows, tasks: ["a", "constructor", "item[0]"], agents: [...names.agents, "new-agent"], callbacks: names.tokens, tenants: names.tenants, keys: names.keys };
   const odd = fc.oneof(oddKey, oddText).map((text) => encodeURIComponent(text.toWellFormed()).slice(0, 300));
   const raw = fc.constantFrom("%", "%zz", "%c3%28", "%00", "..", "%2e%2e", "%2f", "%", "a%", "__proto__", "constructor", "~", "a;b", "a:b");
-  const parts = endpoint.path.split("/").map((part) => {
+  const parts = endpoint.path.split("/").map((part, index, all) => {
     if (!part.startsWith(":")) return fc.constant(part);
-    const values = known[part.slice(1)] ?? [];
+    const values = known[all[index - 1] ?? ""] ?? [];
     return fc.oneof({ weight: 6, arbitrary: values.length === 0 ? odd : fc.constantFrom(...values) }, { weight: 1, arbitrary: odd.map((text) => text || "x") }, { weight: 1, arbitrary: raw });
   });
   return fc.tuple(fc.tuple(...parts), fuzzQuery(endpoint)).map(([segments, query]) => segments.join("/") + query);

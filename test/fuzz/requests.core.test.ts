@@ -38,14 +38,17 @@ async function createFuzzedApi() {
   await test.ask("PUT", "/v1/agents/cel", { kind: "transform", expression: "input" });
   const created = await test.ask("POST", "/v1/workflows", { id: "wf_there", tasks: [{ id: "a", agent: "cel" }] });
   expect(created.status).toBe(201);
-  return test;
+  await test.ask("POST", "/v1/tenants", { id: "acme" });
+  const key = (await (await test.ask("POST", "/v1/tenants/acme/keys", {})).json()) as { id: string };
+  return { ...test, names: { ...NAMES, keys: [key.id, "key_none"] } };
 }
 
-const NAMES: FuzzNames = {
+const NAMES: Omit<FuzzNames, "keys"> = {
   workflows: ["wf_there", "wf_none"],
   agents: ["http", "cel", "scout", "planner"],
   models: ["one", "offline", "two", "three", "auto", "tier:weak"],
   tokens: ["default:wf_there:secret1", "default:wf_none:secret1", "a:b"].map((token) => btoa(token).replaceAll("=", "")),
+  tenants: ["acme", "none"],
 };
 
 /** Answers with 101 only. */
@@ -53,10 +56,10 @@ const UNREACHED = new Set(["GET /v1/workflows/:id/socket"]);
 
 describe("whatever is sent", () => {
   test.each(FUZZED_ENDPOINTS.map((endpoint) => [endpoint.method, endpoint.path, endpoint] as const))("to %s %s is answered as the contract says, and never with a 5xx", { timeout: RUNS * 400 + HANG_MS }, async (_method, _path, endpoint) => {
-    const { app, world } = await createFuzzedApi();
+    const { app, world, names } = await createFuzzedApi();
     const statuses = new Map<number, number>();
     await fc.assert(
-      fc.asyncProperty(fuzzEndpoint(endpoint, NAMES), async (request) => {
+      fc.asyncProperty(fuzzEndpoint(endpoint, names), async (request) => {
         const headers = { authorization: `Bearer ${ROOT_KEY}`, ...request.headers, ...(request.body?.contentType == null ? {} : { "content-type": request.body.contentType }) };
         const signal = AbortSignal.timeout(HANG_MS);
         const hang = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(new Error("no answer"))));
