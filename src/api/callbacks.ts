@@ -39,8 +39,8 @@ export const CALLBACK_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: CallbackBody },
     answers: { 202: { description: "Taken", schema: z.strictObject({ accepted: z.literal(true) }) } },
     exists: (context, api) => {
-      const { tenant, workflowId } = readToken(context);
-      return api.deps.workflow(tenant, workflowId).exists();
+      const { tenant, workflowId, secret } = readToken(context);
+      return api.deps.workflow(tenant, workflowId).awaitsCallback(secret);
     },
     handle: async (context, api) => {
       const { tenant, workflowId, secret } = readToken(context);

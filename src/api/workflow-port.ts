@@ -22,6 +22,8 @@ export interface WorkflowPort {
   readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem>;
   readEvents(options: { after: number; limit: number }): Promise<Page<LoggedEvent> | Problem>;
   readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem>;
+  /** Whether this secret is that of an attempt which may still report. */
+  awaitsCallback(secret: string): Promise<boolean>;
   /** Takes the body of an HTTP agent's callback; the secret is the random part of the token. Checks the body itself: a malformed one is `invalid` and does not use the token up. */
   acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem>;
   /** Deletes all data of a final workflow; an idempotency record stays until it is 24 h old. */

@@ -132,9 +132,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem> {
     const session = this.#load();
     if (session === null) return notFound();
-    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
     const errors = (from ?? []).flatMap((id, index) => (session.taskNumbers.has(id) ? [] : [{ path: `/from/${index}`, message: `there is no task ${id} in this workflow` }]));
     if (errors.length > 0) return { problem: "invalid", detail: "from names unknown tasks", errors };
+    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
     const { run, identity } = session;
     const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
     const again = findDescendants(run.plan.graph, numbers);
@@ -171,12 +171,19 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     return { items, nextCursor: calls.length > options.limit ? String(calls[options.limit - 1]!.id) : null };
   }
 
+  async awaitsCallback(secret: string): Promise<boolean> {
+    const session = this.#load();
+    const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
+    return session !== null && ref !== null && session.isLive(ref);
+  }
+
   async acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem> {
     this.#outbox.refill();
     const session = this.#load();
     const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
     if (session === null || ref === null) return notFound("this callback token is unknown");
     const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: this.#deps.now() });
+    if ("faults" in read && !session.isLive(ref)) return notFound("this callback token was used, superseded or cancelled");
     if ("faults" in read) return { problem: "invalid", detail: "the body is not {output, usage?} or {error, usage?}", errors: read.faults };
     const { accepted } = this.#applyReports([{ ...ref, outcome: withoutSent(read.outcome, session, ref.task, secret) }]);
     return accepted.length > 0 ? { accepted: true } : notFound("this callback token was used, superseded or cancelled");

@@ -34,6 +34,11 @@ describe("POST /v1/callbacks/{token}", () => {
     for (const body of [`{"output":1}`, "{", undefined, "x".repeat(1_048_577)]) expect((await call(tokenOf(text), body)).status).toBe(404);
   });
 
+  test("that is unknown to its workflow, or was used, is 404, whatever the body", async () => {
+    const { call } = await createOne();
+    for (const body of ["{", undefined, "x".repeat(1_048_577)]) expect((await call(tokenOf("default:w:used"), body)).status).toBe(404);
+  });
+
   test.each([
     "nonsense", "%00", tokenOf("default:w"), tokenOf("default:w:s:x"), tokenOf("default:w:"), tokenOf(":w:s"), tokenOf("DEFAULT:w:s"), tokenOf("default:../w:s"), tokenOf(`default:w:${"x".repeat(257)}`),
   ])("the token %s is 404 without asking an object", async (token) => {

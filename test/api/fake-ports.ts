@@ -208,6 +208,7 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
       const start = Number(cursor ?? 0);
       return { items: ledger.lines.slice(start, start + limit), nextCursor: start + limit < ledger.lines.length ? String(start + limit) : null };
     },
+    awaitsCallback: async (secret) => find() !== null && secret !== "used",
     async acceptCallback(secret, body) {
       if (find() === null) return NOT_FOUND;
       world.callbacks.push({ secret, body });

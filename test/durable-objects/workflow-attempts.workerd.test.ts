@@ -5,6 +5,7 @@ import type { TaskMessage } from "../../src/consumer/attempt-port.ts";
 import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import { MAX_SHOWN_OUTPUT_BYTES, MAX_SHOWN_OUTPUTS_BYTES } from "../../src/durable-objects/workflow-view.ts";
 import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/work-orders.ts";
+import type { AgentDefinition } from "../../src/workflow/agent.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
 import worker from "../../src/worker.ts";
@@ -342,11 +343,25 @@ describe("callbacks", () => {
     expect([tenant, workflowId]).toEqual([TENANT, idOf(workflow)]);
     expect(JSON.stringify(await query(workflow, "SELECT * FROM callbacks"))).not.toContain(secret);
     await evictDurableObject(workflow);
+    expect([await workflow.awaitsCallback(secret!), await workflow.awaitsCallback("other")]).toEqual([true, false]);
     expect(await workflow.acceptCallback(secret!, { out: 1 })).toMatchObject({ problem: "invalid" });
     expect(await workflow.acceptCallback("other", { output: 1 })).toMatchObject({ problem: "not_found" });
     expect(await workflow.acceptCallback(secret!, { output: "done", usage: { costUsd: 0.5 } })).toEqual({ accepted: true });
+    expect(await workflow.awaitsCallback(secret!)).toBe(false);
     expect(await workflow.acceptCallback(secret!, { output: "again", usage: { costUsd: 0.5 } })).toMatchObject({ problem: "not_found" });
+    expect(await workflow.acceptCallback(secret!, { out: 1 })).toMatchObject({ problem: "not_found" });
     expect(await view(workflow)).toMatchObject({ status: "completed", usage: { costUsd: 0.5 }, tasks: { a: { output: "done" } } });
+  });
+
+  test("are told of failures without what the agent was sent", async () => {
+    const workflow = openWorkflow();
+    const agent: AgentDefinition = { kind: "http", description: "", capabilities: [], url: listen(() => new Response(null, { status: 202 })), headers: { authorization: "Bearer a-key-of-mine" }, mode: "callback", secretName: null };
+    await start(workflow, [{ id: "a", agent: "web" }], { agents: { web: agent } });
+    await expect.poll(async () => (await view(workflow)).tasks["a"]!.status).toBe("waiting");
+    const { token } = callsOf("a", workflow)[0]!.body.callback!;
+    const secret = atob(token.replaceAll("-", "+").replaceAll("_", "/")).split(":")[2]!;
+    await workflow.acceptCallback(secret, { error: { message: `you sent a-key-of-mine and ${token}` } });
+    expect((await view(workflow)).tasks["a"]!.error).toMatchObject({ code: "agent_rejected", message: "you sent ••• and •••" });
   });
 
   test("may come before the agent's 202", async () => {

@@ -176,6 +176,7 @@ describe("a rerun", () => {
     const workflow = openWorkflow();
     await start(workflow, [{ id: "a", agent: "one" }, { id: "b", agent: "one" }, { id: "c", agent: "one", dependsOn: ["a"] }, { id: "d", agent: "llm" }]);
     expect(await workflow.readCheckpoint(null)).toMatchObject({ problem: "conflict" });
+    expect(await workflow.readCheckpoint(["x"])).toMatchObject({ problem: "invalid", errors: [{ path: "/from/0" }] });
     await workflow.command("cancel");
     expect(await workflow.readCheckpoint(["a"])).toMatchObject({ reusable: ["b"] });
     expect(await workflow.readCheckpoint(null)).toMatchObject({ reusable: ["a", "b", "c"] });
