@@ -4,7 +4,7 @@ import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type LlmDeps, runLlmAttempt } from "../../src/consumer/agents/llm.ts";
 import { MAX_ANSWER_CHARACTERS } from "../../src/consumer/agents/llm-stream.ts";
-import type { LlmRequest, Outcome, WorkOrder } from "../../src/consumer/work-order.ts";
+import type { LlmRequest, Outcome, ReserveCall, WorkOrder } from "../../src/consumer/work-order.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import { AgentDefinition } from "../../src/workflow/agent.ts";
@@ -282,9 +282,15 @@ describe("a call that fails", () => {
     expect(failureOf(outcome)).toMatchObject({ code: "provider_unavailable", retryable: true, calls: 1, message: expect.stringContaining("empty") });
   });
 
-  test("a stream that breaks off is retryable, and is estimated", async () => {
-    const { outcome } = await run(order(), [() => openAiStream({ deltas: ["half"], finishReason: null, usage: null })]);
-    expect(outcome).toMatchObject({ status: "failed", failure: { code: "provider_unavailable", retryable: true }, calls: [{ estimated: true }] });
+  test("a stream that breaks off is retryable, and costs the most that it can have cost", async () => {
+    const held: ReserveCall[] = [];
+    const reserve: LlmDeps["reserve"] = async (call) => {
+      held.push(call);
+      return { kind: "granted" };
+    };
+    const { outcome } = await run(order(), [() => openAiStream({ deltas: ["half"], finishReason: null, usage: null })], { reserve });
+    expect(outcome).toMatchObject({ status: "failed", failure: { code: "provider_unavailable", retryable: true }, calls: [{ estimated: true, outputTokens: 300 }] });
+    expect(outcome).toMatchObject({ calls: [{ inputTokens: held[0]!.inputTokens, costNanoUsd: held[0]!.costNanoUsd }] });
   });
 
   test("no key and no prompt text gets into the message, and it is cut at 500 characters", async () => {

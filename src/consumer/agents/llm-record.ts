@@ -11,6 +11,8 @@ export interface MadeCall {
   baseline: ModelEntry | null;
   answer: Answer;
   estimatedInputTokens: number;
+  /** What the call can have been billed for at most. */
+  maxInputTokens: number;
   maxOutputTokens: number;
   /** The attempt's signal ended the call. */
   aborted: boolean;
@@ -21,16 +23,18 @@ export interface MadeCall {
 
 /**
  * The ledger's line for a call, or null when the provider refused or could not be reached and so bills nothing.
- * What the provider did not report is estimated: the input by what the model has counted for others, the output after we hung up at
- * its cap, because the provider may go on writing unseen. What it did report is learnt from.
+ * What the provider did not report is estimated: of a whole answer by its text and by what the model has counted for others. Of one
+ * that broke off, or that we hung up on, the most is counted: the provider may have gone on writing unseen. What it did report is
+ * learnt from.
  */
 export function recordCall(call: MadeCall): CallRecord | null {
   const { answer, model, baseline } = call;
   if (!answer.began && !call.aborted) return null;
   const reported = countsOf(answer.usage);
   if (reported.inputTokens !== null) call.margins.learn(model.id, call.estimatedInputTokens, reported.inputTokens);
-  const inputTokens = reported.inputTokens ?? call.margins.correct(model.id, call.estimatedInputTokens);
-  const outputTokens = reported.outputTokens ?? (call.aborted ? call.maxOutputTokens : estimateTokens(answer.text));
+  const isWhole = !call.aborted && isWholeAnswer(answer);
+  const inputTokens = reported.inputTokens ?? (isWhole ? call.margins.correct(model.id, call.estimatedInputTokens) : call.maxInputTokens);
+  const outputTokens = reported.outputTokens ?? (isWhole ? estimateTokens(answer.text) : call.maxOutputTokens);
   const counts: TokenCounts = { ...reported, inputTokens, outputTokens };
   return {
     at: call.at,
@@ -43,6 +47,10 @@ export function recordCall(call: MadeCall): CallRecord | null {
     estimated: reported.inputTokens === null || reported.outputTokens === null,
     baselineNanoUsd: baseline === null ? 0 : priceCall(counts, baseline.price),
   };
+}
+
+function isWholeAnswer({ failed, tooLong, finishReason }: Answer): boolean {
+  return failed === null && !tooLong && finishReason !== null && finishReason !== "error" && finishReason !== "interrupted";
 }
 
 interface ReportedCounts extends Omit<TokenCounts, "inputTokens" | "outputTokens"> {
