@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
@@ -5,10 +8,12 @@ import type { TierDocument } from "../../src/config/tiers.ts";
 import { type FakeLlm, type LlmAnswer, type LlmCall, type LlmFault, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { createRandom } from "../simulation/random.ts";
 import { createWeftClient, eventually, type PostedSpec, type WeftClient } from "./weft-client.ts";
-import { highestExposure, markPrompt, matchLedger, nanoUsd, replayBudget, sumBills, sumLedger, taskOf, type Prices } from "./upstream-books.ts";
+import { highestExposure, markPrompt, matchLedger, nanoUsd, replayBudget, sumBills, sumLedger, taskOf, type Match, type Prices } from "./upstream-books.ts";
 
 const TASKS = 1_000;
 const CONCURRENCY = 50;
+/** Calls served before each kill of the runtime. */
+const KILL_AFTER = [60, 180];
 /** Far above what a late report or the grace of a lost attempt needs. */
 const SETTLE_MS = 60_000;
 
@@ -24,11 +29,18 @@ const PRICES: Prices = {
 };
 const WORDS = "the lamp keeper counts every ship that passes the reef before the fog comes in from the north ";
 
+interface Caps {
+  maxUsd?: number;
+  maxTokens?: number;
+}
+
 let llm: FakeLlm;
+let stateFolder: string;
 let worker: LocalWorker;
 let client: WeftClient;
 
 beforeAll(async () => {
+  stateFolder = await mkdtemp(join(tmpdir(), "weft-budget-"));
   llm = await startFakeLlm();
   for (const [index, model] of Object.keys(PRICES).entries()) {
     const random = createRandom(7, index);
@@ -37,15 +49,24 @@ beforeAll(async () => {
   }
   worker = await startLocalWorker({ vars: { SETTINGS: JSON.stringify(SETTINGS) } });
   client = createWeftClient(worker);
-  const answer = await client.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
-  expect(answer.status, answer.text).toBe(200);
-  await client.putAgent("metered", { kind: "llm", system: "Answer.", taskType: "file_scan", maxOutputTokens: 300 });
+  await prepare(client);
 });
 
 afterAll(async () => {
   await worker.stop();
   await llm.close();
+  await rm(stateFolder, { recursive: true, force: true });
 });
+
+async function prepare(to: WeftClient): Promise<void> {
+  const answer = await to.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
+  expect(answer.status, answer.text).toBe(200);
+  await to.putAgent("metered", { kind: "llm", system: "Answer.", taskType: "file_scan", maxOutputTokens: 300 });
+}
+
+function countServed(name: string): number {
+  return llm.served.filter(({ call }) => taskOf(call).startsWith(`${name}_`)).length;
+}
 
 function tiersOf(baseUrl: string): TierDocument {
   const common = { contextWindow: 100_000, maxOutputTokens: 4_096, capabilities: [] };
@@ -81,7 +102,7 @@ function chooseFault(random: ReturnType<typeof createRandom>): LlmFault | undefi
   return faults.find(([chance]) => random.chance(chance))?.[1];
 }
 
-function specOf(name: string, budget: PostedSpec["budget"]): PostedSpec {
+function specOf(name: string, budget: Caps): PostedSpec {
   const random = createRandom(11, name.length);
   const taskOfNumber = (number: number): PostedSpec["tasks"][number] => ({
     id: `${name}_${number}`,
@@ -94,42 +115,77 @@ function specOf(name: string, budget: PostedSpec["budget"]): PostedSpec {
   return { name, maxConcurrency: CONCURRENCY, onFailure: "continue", budget, tasks: Array.from({ length: TASKS }, (_, number) => taskOfNumber(number)) };
 }
 
-describe.concurrent.each<[string, { maxUsd?: number; maxTokens?: number }]>([
-  ["dollars", { maxUsd: 0.33 }],
-  ["tokens", { maxTokens: 120_000 }],
-])(`${TASKS} tasks of random usage, ${CONCURRENCY} at once, with a cap of %s in the middle of the run`, (name, budget) => {
-  test("never have more spent and held than the cap, and end with the provider's own record in the ledger", async () => {
+/** Everything that must hold of an ended run, by its log, its ledger and the provider's record. Answers a line of figures. */
+async function checkBooks(client: WeftClient, id: string, name: string, budget: Caps): Promise<{ match: Match; late: number; figures: string }> {
+  await eventually(async () => expect((await client.get(id, "?tasks=none")).budget).toMatchObject({ reservedUsd: 0, reservedTokens: 0 }), SETTLE_MS);
+  const [ledger, events, workflow] = await Promise.all([client.ledger(id), client.events(id), client.get(id)]);
+  const served = llm.served.filter(({ call }) => taskOf(call).startsWith(`${name}_`));
+  const cap = { nanoUsd: budget.maxUsd === undefined ? Infinity : nanoUsd(budget.maxUsd), tokens: budget.maxTokens ?? Infinity };
+  const { highest, isWhole, last } = replayBudget(events);
+  const exposure = highestExposure(served, PRICES);
+  const [sums, bills, match] = [sumLedger(ledger), sumBills(served, PRICES), matchLedger(ledger, served, PRICES)];
+  expect(isWhole).toBe(true);
+  for (const unit of ["nanoUsd", "tokens"] as const) {
+    expect(highest[unit], "by the event log").toBeLessThanOrEqual(cap[unit]);
+    expect(exposure[unit], "as the provider saw it").toBeLessThanOrEqual(cap[unit]);
+    expect(sums[unit]).toBeGreaterThanOrEqual(bills[unit]);
+  }
+  expect(match).toMatchObject({ invented: [], missing: [] });
+  const { budget: view, usage } = workflow;
+  expect([nanoUsd(view.spentUsd), view.spentTokens]).toEqual([sums.nanoUsd, sums.tokens]);
+  expect([nanoUsd(usage.costUsd), usage.inputTokens + usage.outputTokens]).toEqual([sums.nanoUsd, sums.tokens]);
+  expect(last).toEqual({ spentUsd: view.spentUsd, reservedUsd: 0, spentTokens: sums.tokens, reservedTokens: 0 });
+
+  const codes = Map.groupBy(Object.values(workflow.tasks!), (task): string => task.error?.code ?? task.status);
+  for (const code of ["completed", "budget_exhausted"]) expect(codes.get(code)?.length ?? 0, `${code}: the cap lies in the middle of the run`).toBeGreaterThan(TASKS / 10);
+  const late = ledger.filter((line) => line.late).length;
+  const dollars = (nano: number): string => `$${(nano / 1e9).toFixed(6)}`;
+  const ends = [...codes].map(([code, { length }]) => `${length} ${code}`).join(", ");
+  const figures = `${ends}; at most ${dollars(highest.nanoUsd)} and ${highest.tokens} tokens spent and held, ${dollars(sums.nanoUsd)} and ${sums.tokens} spent, ${dollars(bills.nanoUsd)} and ${bills.tokens} served; ${match.exact} calls billed, ${match.covered} estimated, ${match.unmade.length} estimated that were never made, ${late} late`;
+  return { match, late, figures };
+}
+
+/** However long it takes. */
+async function finish(client: WeftClient, id: string): Promise<void> {
+  while ((await client.finish(id)).finishedAt === null) process.stdout.write(`${id} still runs\n`);
+}
+
+describe.concurrent(`${TASKS} tasks of random usage, ${CONCURRENCY} at once, and a cap in the middle of the run`, () => {
+  test.each<[string, Caps]>([
+    ["dollars", { maxUsd: 0.33 }],
+    ["tokens", { maxTokens: 120_000 }],
+  ])("never have more spent and held than the cap in %s, and leave the provider's own record in the ledger", async (name, budget) => {
     const { id } = await client.create(specOf(name, budget));
     const startedAt = performance.now();
-    let workflow = await client.finish(id);
-    for (let waits = 0; workflow.finishedAt === null && waits < 3; waits += 1) workflow = await client.finish(id);
+    await finish(client, id);
     const tookMs = performance.now() - startedAt;
-    const tasks = Object.values(workflow.tasks!);
-    const codes = Map.groupBy(tasks, (task) => task.error?.code ?? task.status);
-    expect(workflow).toMatchObject({ status: "failed", progress: { total: TASKS, running: 0 } });
-    await eventually(async () => expect((await client.get(id, "?tasks=none")).budget).toMatchObject({ reservedUsd: 0, reservedTokens: 0 }), SETTLE_MS);
-    const served = llm.served.filter(({ call }) => taskOf(call).startsWith(`${name}_`));
-    const [ledger, events, ended] = await Promise.all([client.ledger(id), client.events(id), client.get(id, "?tasks=none")]);
-    const cap = { nanoUsd: budget.maxUsd === undefined ? Infinity : nanoUsd(budget.maxUsd), tokens: budget.maxTokens ?? Infinity };
-
-    const { highest, isWhole, last } = replayBudget(events);
-    const exposure = highestExposure(served, PRICES);
-    const match = matchLedger(ledger, served, PRICES);
-    const late = ledger.filter((line) => line.late).length;
-    const sums = sumLedger(ledger);
-    const dollars = (nano: number): string => `$${(nano / 1e9).toFixed(6)}`;
-    process.stdout.write(`cap in ${name}: ${TASKS} tasks over in ${Math.round(tookMs)} ms: ${[...codes].map(([code, { length }]) => `${length} ${code}`).join(", ")}; at most ${dollars(highest.nanoUsd)} and ${highest.tokens} tokens spent and held, ${dollars(sums.nanoUsd)} and ${sums.tokens} spent; ${match.exact} calls billed, ${match.covered} estimated, ${late} late\n`);
-    expect(isWhole).toBe(true);
-    for (const unit of ["nanoUsd", "tokens"] as const) {
-      expect(highest[unit]).toBeLessThanOrEqual(cap[unit]);
-      expect(exposure[unit]).toBeLessThanOrEqual(cap[unit]);
-    }
-    expect(match).toMatchObject({ invented: [], missing: [], unmade: [] });
-    expect([nanoUsd(ended.budget.spentUsd), ended.budget.spentTokens]).toEqual([sums.nanoUsd, sums.tokens]);
-    expect([nanoUsd(ended.usage.costUsd), ended.usage.inputTokens + ended.usage.outputTokens]).toEqual([sums.nanoUsd, sums.tokens]);
-    expect(last).toEqual({ spentUsd: ended.budget.spentUsd, reservedUsd: 0, spentTokens: sums.tokens, reservedTokens: 0 });
+    const { match, late, figures } = await checkBooks(client, id, name, budget);
+    expect(match.unmade).toEqual([]);
     expect(late).toBeGreaterThan(0);
-    expect(codes.get("completed")!.length).toBeGreaterThan(TASKS / 10);
-    expect(codes.get("budget_exhausted")!.length).toBeGreaterThan(TASKS / 10);
+    process.stdout.write(`cap in ${name}: over in ${Math.round(tookMs)} ms: ${figures}\n`);
+  });
+
+  test("over two kills of the runtime never pass the cap, and leave a ledger that equals every answer that arrived and is never below the provider's record", async () => {
+    const [name, budget] = ["killed", { maxUsd: 0.33 }];
+    let killed = await startLocalWorker({ persistTo: stateFolder });
+    const { port, rootKey } = killed;
+    try {
+      await prepare(createWeftClient(killed));
+      const { id } = await createWeftClient(killed).create(specOf(name, budget));
+      for (const servedBefore of KILL_AFTER) {
+        await eventually(() => expect(countServed(name)).toBeGreaterThanOrEqual(servedBefore), SETTLE_MS);
+        await killed.kill("SIGKILL");
+        // Nothing is left to stop, only its scratch folder to remove; the state is not in it.
+        await killed.stop();
+        killed = await startLocalWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey } });
+      }
+      const client = createWeftClient(killed);
+      await finish(client, id);
+      const { match, figures } = await checkBooks(client, id, name, budget);
+      expect(match.covered).toBeGreaterThan(0);
+      process.stdout.write(`killed twice: ${figures}\n`);
+    } finally {
+      await killed.stop();
+    }
   });
 });

@@ -103,6 +103,7 @@ export interface Match {
 /** Holds the ledger against the provider's record, call by call. */
 export function matchLedger(ledger: readonly LedgerLine[], served: readonly ServedUsage[], prices: Prices): Match {
   const open = Map.groupBy(served, (call) => `${taskOf(call.call)} ${call.model}`);
+  for (const calls of open.values()) calls.sort((left, right) => billOf(right, prices) - billOf(left, prices));
   const take = (line: LedgerLine, fits: (call: ServedUsage) => boolean): boolean => {
     const calls = open.get(`${line.taskId} ${line.model}`) ?? [];
     const index = calls.findIndex(fits);
@@ -113,7 +114,8 @@ export function matchLedger(ledger: readonly LedgerLine[], served: readonly Serv
     call.inputTokens === line.inputTokens && call.outputTokens === line.outputTokens && call.cachedTokens === line.cachedTokens && billOf(call, prices) === nanoUsd(line.costUsd);
   const covers = (line: LedgerLine) => (call: ServedUsage): boolean => tokensOf(call) <= tokensOf(line) && billOf(call, prices) <= nanoUsd(line.costUsd);
   const reported = ledger.filter(({ estimated }) => !estimated);
-  const estimates = ledger.filter(({ estimated }) => estimated);
+  // The smallest first, each for the largest bill that it covers: so that none is left that another could have covered.
+  const estimates = ledger.filter(({ estimated }) => estimated).toSorted((left, right) => left.costUsd - right.costUsd);
   const invented = reported.filter((line) => !take(line, isSame(line)));
   const unmade = estimates.filter((line) => !take(line, covers(line)));
   return { exact: reported.length - invented.length, covered: estimates.length - unmade.length, unmade, invented, missing: [...open.values()].flat() };
