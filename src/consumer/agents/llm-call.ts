@@ -49,7 +49,7 @@ export async function callLlm(task: LlmTask, candidate: CallCandidate, control: 
     baseline: deps.baseline,
     answer,
     estimatedInputTokens: task.built.inputTokens,
-    maxInputTokens: boundInput(task, candidate.model, deps.margins),
+    maxInputTokens: boundInput(task, candidate, deps.margins),
     maxOutputTokens: capOutput(task, candidate.model),
     aborted: answer.failed !== null && control.signal.aborted,
     at,
