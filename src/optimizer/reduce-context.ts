@@ -1,7 +1,8 @@
 import { detectKind } from "./reduce/content-kind.ts";
-import type { ContentKind, ContextDocument, ReductionBudget, ReductionQuery } from "./reduce/document.ts";
+import { KEPT, type ContentKind, type ContextDocument, type ReductionBudget, type ReductionQuery } from "./reduce/document.ts";
 import { dropDuplicates } from "./reduce/duplicates.ts";
 import { collapseTemplates } from "./reduce/log-lines.ts";
+import { MEASURE_WORDS } from "./reduce/measures.ts";
 import { readDocument } from "./reduce/read-document.ts";
 import { renderDocument } from "./reduce/render.ts";
 import { selectRelevant } from "./reduce/select-relevant.ts";
@@ -88,7 +89,7 @@ function applyMethods(read: ContextDocument, queryText: string, budget: Reductio
   let written = writeDocument(document, budget, originalTokens);
   const steps: ReductionStep[] = [{ method: document.kind === "json" ? "json-minify" : "whitespace", tokensBefore: originalTokens, tokensAfter: written.tokens }];
   if (written.isWithin) return { document, written, steps };
-  const query: ReductionQuery = { text: queryText, index: indexTerms([...document.units.map((unit) => unit.text), queryText]) };
+  const query: ReductionQuery = { text: queryText, index: indexTerms([...document.units.map((unit) => unit.text), queryText, MEASURE_WORDS]) };
   for (const method of methodsOf(document.kind, queryText !== "")) {
     if (written.isWithin) break;
     const next = method.apply(document, query, budget);
@@ -122,7 +123,9 @@ interface Written {
 /** What a document costs. Far from the budget the weights of its units are exact enough, and nothing is written. */
 function writeDocument(document: ContextDocument, budget: ReductionBudget, tokensBefore: number): Written {
   let tokens = 0;
-  for (const unit of document.units) if (!unit.dropped) tokens += unit.tokens;
+  document.units.forEach((unit, at) => {
+    if (document.dropped[at] === KEPT) tokens += unit.tokens;
+  });
   if (tokens > NEAR_BUDGET * budget.maxTokens + NEAR_BUDGET_TOKENS) return { tokens: Math.min(tokensBefore, Math.ceil(tokens)), isWithin: false };
   const text = renderDocument(document);
   const exact = estimateTokens(text);

@@ -52,11 +52,11 @@ interface BlockReader {
   sectionPerParagraph: boolean;
 }
 
-/** Adds the units of `[from, to)` of running text or Markdown. With a `label`, everything is one section under it. */
-export function appendBlocks(sink: UnitSink, from: number, to: number, label = -1): void {
+/** Adds the units of `[from, to)` of running text or Markdown under a `label`: as one section, or (a file) as sections of their own. */
+export function appendBlocks(sink: UnitSink, from: number, to: number, label = -1, sectionPerParagraph = label === -1): void {
   const lines = splitLines(sink.text, from, to);
   const kinds = lines.map((line) => lineKind(sink.text, line));
-  const reader: BlockReader = { sink, lines, kinds, headings: [], label, lastFence: kinds.lastIndexOf("fence"), sectionPerParagraph: label === -1 };
+  const reader: BlockReader = { sink, lines, kinds, headings: label !== -1 && sectionPerParagraph ? [{ level: 0, unit: label }] : [], label, lastFence: kinds.lastIndexOf("fence"), sectionPerParagraph };
   let index = 0;
   while (index < lines.length) index = readBlock(reader, index);
 }

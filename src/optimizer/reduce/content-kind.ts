@@ -10,7 +10,7 @@ const SAMPLED_LINES = 400;
 
 const LOG_TIME = /\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\b\d{10,13}\b/;
 const LOG_LEVEL = /\b(?:INFO|WARN(?:ING)?|ERROR|DEBUG|TRACE|FATAL|NOTICE|CRITICAL|SEVERE)\b|\[(?:info|warn|warning|error|debug|notice|trace|fatal|crit)\]/;
-const CODE_LINE = /[;{}]$|^\s*(?:\/\/|#include|import |from |return\b|if ?\(|for ?\(|def |class |fn |func |const |let |var |@\w+)|=>|\):$/;
+const CODE_LINE = /[;{}]$|^\s*(?:\/\/|\*|#include|import |from |return\b|if ?\(|for ?\(|def |class |fn |func |const |let |var |@\w+)|=>|\):$|^\s*(?:if|elif|else|for|while|try|except|finally|with)\b.{0,100}:$|^\s*[\w.[\]"']{1,60} [-+*/|]?= \S|^\s+(?:self|this)\.\w/;
 
 /** What a text is, from a bounded sample of its lines (JSON: from all of it). */
 export function detectKind(text: string): ContentKind {

@@ -31,19 +31,22 @@ export interface Unit {
   locked: boolean;
   /** How many lines like this one it stands for. */
   repeats: number;
-  /** What it says is told elsewhere (a collapsed log line), so dropping it needs no mark. */
-  covered: boolean;
-  /** Taken out by a method. */
-  dropped: boolean;
   /** Estimated tokens of text and gap. */
   tokens: number;
   /** Characters of text and gap. */
   chars: number;
 }
 
+export const KEPT = 0;
+export const DROPPED = 1;
+/** Dropped, and what it says is told elsewhere (a collapsed log line), so that it needs no mark. */
+export const COVERED = 2;
+
 export interface ContextDocument {
   kind: ContentKind;
   units: Unit[];
+  /** Per unit `KEPT`, `DROPPED` or `COVERED`. Apart from the units, so that a method that drops some does not copy megabytes of them. */
+  dropped: Uint8Array;
   /** Identifiers of dropped units that the omission marks name, by the unit they stood in. */
   named: ReadonlyMap<number, readonly NamedIdentifier[]>;
 }
@@ -54,7 +57,7 @@ export interface NamedIdentifier {
   key: string;
 }
 
-/** What a text is reduced for, with the words of both: one text per unit, and the query's own as the last. */
+/** What a text is reduced for, with the words of both: one text per unit, then the query's own, then the words of `measures.ts`. */
 export interface ReductionQuery {
   text: string;
   index: TermIndex;
@@ -73,7 +76,7 @@ export interface TextRange {
 }
 
 export function createUnit(text: string, role: UnitRole, section: number, needs = -1): Unit {
-  return { text, gap: "", role, lines: 0, section, needs, close: "", until: -1, locked: false, repeats: 1, covered: false, dropped: false, tokens: 0, chars: 0 };
+  return { text, gap: "", role, lines: 0, section, needs, close: "", until: -1, locked: false, repeats: 1, tokens: 0, chars: 0 };
 }
 
 /** Counts tokens and characters anew, after the text or the gap of a unit was changed. */

@@ -1,4 +1,4 @@
-import type { ContextDocument, ReductionQuery, Unit } from "./document.ts";
+import { DROPPED, KEPT, type ContextDocument, type ReductionQuery, type Unit } from "./document.ts";
 import { NUMERIC, type TermIndex } from "./terms.ts";
 
 /** Shorter units ("Yes.", "}") repeat by nature. */
@@ -14,23 +14,26 @@ const SAME_SIMILARITY = 0.85;
 
 /** Drops units that were said before: word for word, or nearly and with the same numbers. The first of them stays. */
 export function dropDuplicates(document: ContextDocument, { index }: ReductionQuery): ContextDocument {
-  const repeated = findExact(document.units);
-  // Near-duplicate lines of a log are its templates, which are counted instead.
-  if (document.kind !== "log") findNear(document.units, index, repeated);
+  const repeated = findExact(document);
+  // Near-duplicate lines of a log are its templates, which are counted instead; code that is nearly the same is not the same.
+  if (document.kind !== "log" && document.kind !== "code") findNear(document, index, repeated);
   if (repeated.size === 0) return document;
-  const units = document.units.map((unit, at) => (repeated.has(at) ? { ...unit, dropped: true } : unit));
-  return { ...document, units: dropIdleLabels(units) };
+  const dropped = document.dropped.slice();
+  for (const at of repeated) dropped[at] = DROPPED;
+  dropIdleLabels(document.units, dropped);
+  return { ...document, dropped };
 }
 
-function isComparable(unit: Unit): boolean {
-  return !unit.dropped && unit.role !== "label" && unit.role !== "record" && unit.text.length >= MIN_DUPLICATE_CHARS;
+function isComparable({ units, dropped }: ContextDocument, at: number): boolean {
+  const unit = units[at] as Unit;
+  return dropped[at] === KEPT && unit.role !== "label" && unit.role !== "record" && unit.text.length >= MIN_DUPLICATE_CHARS;
 }
 
-function findExact(units: readonly Unit[]): Set<number> {
+function findExact(document: ContextDocument): Set<number> {
   const seen = new Set<string>();
   const repeated = new Set<number>();
-  units.forEach((unit, at) => {
-    if (!isComparable(unit)) return;
+  document.units.forEach((unit, at) => {
+    if (!isComparable(document, at)) return;
     if (!seen.has(unit.text)) seen.add(unit.text);
     else if (!unit.locked) repeated.add(at);
   });
@@ -38,10 +41,10 @@ function findExact(units: readonly Unit[]): Set<number> {
 }
 
 /** Adds the near-duplicates to `repeated`. */
-function findNear(units: readonly Unit[], index: TermIndex, repeated: Set<number>): void {
+function findNear(document: ContextDocument, index: TermIndex, repeated: Set<number>): void {
   const buckets = new Map<number, number>();
-  units.forEach((unit, at) => {
-    if ((index.offsets[at + 1] as number) - (index.offsets[at] as number) < MIN_SHINGLED_WORDS || !isComparable(unit) || repeated.has(at)) return;
+  document.units.forEach((unit, at) => {
+    if ((index.offsets[at + 1] as number) - (index.offsets[at] as number) < MIN_SHINGLED_WORDS || !isComparable(document, at) || repeated.has(at)) return;
     const keys = bandKeys(index, at);
     // One earlier unit per band is compared, so the work stays linear.
     const twin = keys.map((key) => buckets.get(key)).find((other) => other !== undefined && saySame(index, other, at));
@@ -99,7 +102,7 @@ function numbersOf(index: TermIndex, unit: number): string {
 }
 
 /** Drops labels of which everything that needed them was dropped. */
-function dropIdleLabels(units: readonly Unit[]): Unit[] {
+function dropIdleLabels(units: readonly Unit[], dropped: Uint8Array): void {
   const isNeeded = new Uint8Array(units.length);
   const wasNeeded = new Uint8Array(units.length);
   const isIdle = new Uint8Array(units.length);
@@ -108,7 +111,7 @@ function dropIdleLabels(units: readonly Unit[]): Unit[] {
     if (unit.role === "label" && wasNeeded[at] === 1 && isNeeded[at] === 0 && !unit.locked) isIdle[at] = 1;
     if (unit.needs === -1) continue;
     wasNeeded[unit.needs] = 1;
-    if (!unit.dropped && isIdle[at] === 0) isNeeded[unit.needs] = 1;
+    if (dropped[at] === KEPT && isIdle[at] === 0) isNeeded[unit.needs] = 1;
   }
-  return units.map((unit, at) => (isIdle[at] === 1 ? { ...unit, dropped: true } : unit));
+  for (let at = 0; at < units.length; at += 1) if (isIdle[at] === 1) dropped[at] = DROPPED;
 }

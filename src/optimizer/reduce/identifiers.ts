@@ -4,7 +4,7 @@ import type { NamedIdentifier, Unit } from "./document.ts";
 const MAX_IDENTIFIER_CHARS = 64;
 const MIN_IDENTIFIER_CHARS = 5;
 /** Identifiers that are remembered at least; of twice as many, the half that was seen first is forgotten. */
-const MAX_REMEMBERED = 20_000;
+const MAX_REMEMBERED = 8_000;
 /** Longer names of members are not repeated. */
 const MAX_KEY_CHARS = 32;
 

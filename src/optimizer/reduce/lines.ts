@@ -6,7 +6,7 @@ export interface Line {
 }
 
 /** A text is taken apart into about this many parts at most, so that memory stays bounded: shorter ones go together. */
-const MAX_PARTS = 80_000;
+const MAX_PARTS = 40_000;
 
 /** Length that a part must have so that there are not too many; below 1 for all but texts of megabytes. */
 export function leastPartChars(text: string): number {

@@ -1,4 +1,4 @@
-import { weighUnit, type ContextDocument, type ReductionQuery, type Unit } from "./document.ts";
+import { COVERED, KEPT, weighUnit, type ContextDocument, type ReductionQuery, type Unit } from "./document.ts";
 
 /** Fewer lines of one template are left as they are: the note would cost as much. */
 const MIN_COLLAPSED_LINES = 3;
@@ -56,30 +56,28 @@ export function countTemplates(units: readonly Unit[]): { template: Uint32Array;
  * Lines with a number that the query names are left alone.
  */
 export function collapseTemplates(document: ContextDocument, query: ReductionQuery): ContextDocument {
-  const units = document.units.map((unit) => ({ ...unit }));
+  const units = document.units.slice();
+  const dropped = document.dropped.slice();
   const { template } = countTemplates(units);
   const words = query.text.slice(0, MAX_READ_QUERY_CHARS).split(/[^\w.-]+/);
   const asked = words.filter((word) => /\d/.test(word)).slice(0, MAX_ASKED_NUMBERS);
   const groups = new Map<number, number[]>();
   units.forEach((unit, at) => {
-    if (unit.dropped || unit.locked || asked.some((value) => unit.text.includes(value))) return;
+    if (dropped[at] !== KEPT || unit.locked || asked.some((value) => unit.text.includes(value))) return;
     const group = groups.get(template[at] as number);
     if (group === undefined) groups.set(template[at] as number, [at]);
     else group.push(at);
   });
-  for (const group of groups.values()) if (group.length >= MIN_COLLAPSED_LINES) collapseGroup(units, group);
-  return { ...document, units };
+  for (const group of groups.values()) if (group.length >= MIN_COLLAPSED_LINES) collapseGroup(units, dropped, group);
+  return { ...document, units, dropped };
 }
 
-function collapseGroup(units: readonly Unit[], group: readonly number[]): void {
-  const first = units[group[0] as number] as Unit;
+function collapseGroup(units: Unit[], dropped: Uint8Array, group: readonly number[]): void {
+  const first = { ...(units[group[0] as number] as Unit) };
+  units[group[0] as number] = first;
   const last = TIME.exec((units[group.at(-1) as number] as Unit).text.slice(0, TIME_CHARS))?.[0];
   first.text += last === undefined ? ` [× ${group.length}]` : ` [× ${group.length}, last ${last}]`;
   first.repeats = group.length;
   weighUnit(first);
-  for (const at of group.slice(1)) {
-    const unit = units[at] as Unit;
-    unit.dropped = true;
-    unit.covered = true;
-  }
+  for (const at of group.slice(1)) dropped[at] = COVERED;
 }

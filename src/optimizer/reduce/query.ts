@@ -1,5 +1,6 @@
 import { inverseFrequency, type AnswerKind, type TermStatistics, type WeightedQuery } from "./bm25.ts";
-import type { Unit } from "./document.ts";
+import type { ContentKind, Unit } from "./document.ts";
+import { addMeasures } from "./measures.ts";
 import { CAPITALISED, NUMERIC, scanWords, type TermIndex } from "./terms.ts";
 
 /** Names and numbers that may widen a query: more would blur it. */
@@ -19,8 +20,15 @@ const MAX_ASKED_CHARS = 8_000;
 const QUESTION_CHARS = 2_000;
 
 /** The query as weighted terms. Its text is the one at `position` of the index; `framing` words count little. */
-export function weighQuery(text: string, index: TermIndex, position: number, statistics: TermStatistics): WeightedQuery {
-  return weighWords(text, index, index.offsets[position] as number, index.offsets[position + 1] as number, statistics);
+export function weighQuery(text: string, index: TermIndex, position: number, statistics: TermStatistics, kind: ContentKind): WeightedQuery {
+  const query = weighWords(text, index, index.offsets[position] as number, index.offsets[position + 1] as number, statistics);
+  return kind === "code" ? askProgram(query, text.slice(0, MAX_ASKED_CHARS), index, position) : query;
+}
+
+/** Of a program, "how …" asks for a number, and its measures for names. */
+function askProgram(query: WeightedQuery, text: string, index: TermIndex, position: number): WeightedQuery {
+  addMeasures(query, text, index, position + 1);
+  return /\bhow (?!do\b|does\b|is\b|are\b|can\b|to\b|should\b)\w+/i.test(text) ? { ...query, wants: "number" } : query;
 }
 
 /** The query made of the words `[from, to)` of the index, which `text` says. */
@@ -42,7 +50,7 @@ function weighWords(text: string, index: TermIndex, from: number, to: number, st
 }
 
 /** The questions of a prompt that asks several; none if it asks one, which is the query itself then. */
-export function weighQuestions(text: string, index: TermIndex, position: number, statistics: TermStatistics): WeightedQuery[] {
+export function weighQuestions(text: string, index: TermIndex, position: number, statistics: TermStatistics, kind: ContentKind): WeightedQuery[] {
   const head = text.slice(0, MAX_ASKED_CHARS);
   const ends = Array.from(head.matchAll(/[?？](?=\s|$)/g), ({ index: at }) => at + 1);
   if (ends.length < 2) return [];
@@ -56,7 +64,8 @@ export function weighQuestions(text: string, index: TermIndex, position: number,
     const first = word + countWords(head.slice(from, start));
     const question = head.slice(start, end);
     word = first + countWords(question);
-    questions.push(weighWords(question, index, first, word, statistics));
+    const query = weighWords(question, index, first, word, statistics);
+    questions.push(kind === "code" ? askProgram(query, question, index, position) : query);
     from = end;
   }
   return questions.filter(({ isEmpty }) => !isEmpty);

@@ -18,7 +18,8 @@ export function readDocument(text: string, kind: ContentKind, keep: readonly str
   const sink = createSink(text, keep);
   openSection(sink);
   appendContent(sink, kind);
-  return { kind, units: finishUnits(sink), named: new Map() };
+  const units = finishUnits(sink);
+  return { kind, units, dropped: new Uint8Array(units.length), named: new Map() };
 }
 
 function appendContent(sink: UnitSink, kind: ContentKind): void {

@@ -25,6 +25,7 @@ export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics:
       if (weights.answer > 0 && holdsAnswer(index, unit, query)) scores[unit] = (scores[unit] as number) + weights.answer * (section + ownScore);
     }
   }
+  if (weights.definition > 0 && query.wants !== "any") addDefinitions(units, own, weights.definition * (query.wants === "number" ? 1 : 0.5), query.wants === "number" ? DEFINES_NUMBER : DEFINES_TEXT, scores);
   if (weights.topic > 0) addTopic(units, own, weights, scores);
   if (weights.rarity > 0) addRarity(units, weights, scores);
   if (weights.user > 0) addTurns(units, weights, scores);
@@ -60,6 +61,19 @@ function holdsAnswer(index: TermIndex, unit: number, query: WeightedQuery): bool
     if (((index.flags[at] as number) & flag) !== 0 && query.weights[index.ids[at] as number] === 0) return true;
   }
   return false;
+}
+
+/** A name that is given a number ("const LIMIT = 40", "timeout: int = 30"), at the outermost level of a short declaration. */
+const DEFINES_NUMBER = /^[^\n(]{0,120}[\w\]]\s{0,2}(?::\s{0,2}[\w<>[\]| ]{1,40})?=\s{0,2}[[(]?-?\.?\d|^\s{0,8}#define\s+\w+\s+[(-]?\d/m;
+const DEFINES_TEXT = /^[^\n(]{0,120}[\w\]]\s{0,2}(?::\s{0,2}[\w<>[\]| ]{1,40})?=\s{0,2}[[(]?["'`]/m;
+const MAX_DEFINITION_CHARS = 800;
+
+/** Raises the short units that define a value. */
+function addDefinitions(units: readonly Unit[], own: Float64Array, weight: number, defines: RegExp, scores: Float64Array): void {
+  units.forEach((unit, at) => {
+    if (own[at] === 0 || unit.text.length > MAX_DEFINITION_CHARS || !defines.test(unit.text)) return;
+    scores[at] = (scores[at] as number) + weight * (own[at] as number);
+  });
 }
 
 /** Spreads the units' own scores over what stands around them, both ways, fading with distance. */

@@ -1,4 +1,4 @@
-import type { ContextDocument, NamedIdentifier, Unit } from "./document.ts";
+import { COVERED, KEPT, type ContextDocument, type NamedIdentifier, type Unit } from "./document.ts";
 
 /** Stands for dropped sentences inside a line. */
 export const INLINE_MARK = "[…]";
@@ -10,8 +10,6 @@ export function lineMark(lines: number, named = ""): string {
 function itemMark(items: number, named: string): string {
   return items === 1 ? `"[… 1 item omitted${named}]"` : `"[… ${items} items omitted${named}]"`;
 }
-
-type NamedInMarks = ContextDocument["named"];
 
 /** `: date 2026-05-10, 2026-05-11; QX7PLM`: what is named, under the members it was the value of. */
 function listNamed(names: readonly NamedIdentifier[]): string {
@@ -35,7 +33,8 @@ interface OpenFrame {
 }
 
 /** Writes the units that were not dropped, in order, with a mark for every run of dropped ones. */
-export function renderDocument({ units, named }: ContextDocument): string {
+export function renderDocument(document: ContextDocument): string {
+  const { units, dropped } = document;
   const parts: string[] = [];
   const frames: OpenFrame[] = [];
   let index = 0;
@@ -44,15 +43,15 @@ export function renderDocument({ units, named }: ContextDocument): string {
     const unit = units[index] as Unit;
     const frame = frames.at(-1);
     if (frame !== undefined) {
-      index = writeMember(units, named, index, frame, frames, parts);
-    } else if (!unit.dropped) {
+      index = writeMember(document, index, frame, frames, parts);
+    } else if (dropped[index] === KEPT) {
       parts.push(unit.text);
       if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
       else parts.push(unit.gap);
       index += 1;
     } else {
-      const end = endOfDropped(units, index);
-      const mark = markRun(units, named, index, end);
+      const end = endOfDropped(dropped, index);
+      const mark = markRun(document, index, end);
       if (mark.startsWith("\n") && parts.at(-1) === " ") parts.pop();
       parts.push(mark);
       index = end;
@@ -62,27 +61,27 @@ export function renderDocument({ units, named }: ContextDocument): string {
   return parts.join("");
 }
 
-function endOfDropped(units: readonly Unit[], from: number): number {
+function endOfDropped(dropped: Uint8Array, from: number): number {
   let end = from;
-  while (end < units.length && (units[end] as Unit).dropped) end += 1;
+  while (end < dropped.length && dropped[end] !== KEPT) end += 1;
   return end;
 }
 
 /** The mark for the dropped units `[from, to)` with the gap after it; empty if all of them are told of elsewhere. */
-function markRun(units: readonly Unit[], named: NamedInMarks, from: number, to: number): string {
+function markRun({ units, dropped, named }: ContextDocument, from: number, to: number): string {
   let lines = 0;
   let isTold = true;
   const names: NamedIdentifier[] = [];
   for (let index = from; index < to; index += 1) {
     const unit = units[index] as Unit;
     names.push(...(named.get(index) ?? []));
-    if (unit.covered) continue;
+    if (dropped[index] === COVERED) continue;
     isTold = false;
     lines += unit.lines;
   }
   if (isTold) return "";
   const gap = (units[to - 1] as Unit).gap;
-  const startsInLine = from > 0 && !(units[from - 1] as Unit).dropped && !(units[from - 1] as Unit).gap.includes("\n");
+  const startsInLine = from > 0 && dropped[from - 1] === KEPT && !(units[from - 1] as Unit).gap.includes("\n");
   const list = listNamed(names);
   const inline = list === "" ? INLINE_MARK : `[…${list}]`;
   if (startsInLine && lines <= 1) return inline + gap;
@@ -91,9 +90,9 @@ function markRun(units: readonly Unit[], named: NamedInMarks, from: number, to: 
   return `${lineMark(Math.max(1, lines), list)}${gap}`;
 }
 
-function writeMember(units: readonly Unit[], named: NamedInMarks, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
+function writeMember({ units, dropped, named }: ContextDocument, index: number, frame: OpenFrame, frames: OpenFrame[], parts: string[]): number {
   const unit = units[index] as Unit;
-  if (unit.dropped) {
+  if (dropped[index] !== KEPT) {
     const end = unit.until === -1 ? index + 1 : unit.until;
     frame.omitted += 1;
     for (let at = index; at < end; at += 1) frame.named.push(...(named.get(at) ?? []));

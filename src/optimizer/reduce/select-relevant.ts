@@ -1,5 +1,5 @@
 import { countTerms, type TermStatistics, type WeightedQuery } from "./bm25.ts";
-import type { ContextDocument, ReductionBudget, ReductionQuery, Unit } from "./document.ts";
+import { DROPPED, KEPT, type ContextDocument, type ReductionBudget, type ReductionQuery, type Unit } from "./document.ts";
 import { collectIdentifiers, type Identifier } from "./identifiers.ts";
 import { nameIdentifiers, reserveForNames } from "./name-identifiers.ts";
 import { weighCentralTerms, weighQuery, weighQuestions, widenQuery } from "./query.ts";
@@ -25,11 +25,11 @@ export function selectRelevant(document: ContextDocument, { text, index }: Reduc
   const { units } = document;
   const weights = RELEVANCE_WEIGHTS[document.kind];
   const statistics = countTerms(units, index);
-  const asked = weighQuery(text, index, units.length, statistics);
+  const asked = weighQuery(text, index, units.length, statistics, document.kind);
   // Data has no subject that words would tell; it is sampled evenly instead.
   const query = asked.isEmpty && document.kind !== "json" ? weighCentralTerms(index, statistics, units.length) : asked;
-  const questions = asked.isEmpty ? [] : weighQuestions(text, index, units.length, statistics);
-  const selection = startSelection(units, index);
+  const questions = asked.isEmpty ? [] : weighQuestions(text, index, units.length, statistics, document.kind);
+  const selection = startSelection(document, index);
   units.forEach((unit, at) => {
     if (unit.locked) keepUnit(selection, at);
   });
@@ -65,13 +65,14 @@ function shareOf(budget: ReductionBudget, share: number): ReductionBudget {
 function hop(selection: Selection, statistics: TermStatistics, query: WeightedQuery, questions: readonly WeightedQuery[], firstScores: Float64Array, weights: RelevanceWeights, budget: ReductionBudget): number[] {
   const { units, index, kept } = selection;
   let scores = firstScores;
-  let order = rankUnits(units, scores);
+  let order = rankUnits(selection, scores);
   if (weights.widen > 0) {
     for (const share of HOPS) {
-      fillSelection(selection, order, shareOf(budget, share), weights.novelty);
+      // What says nothing about the query must not take the room of what does and is larger.
+      fillSelection(selection, order.filter((unit) => (scores[unit] as number) > 0), shareOf(budget, share), weights.novelty);
       const widened = widenQuery(query, { units, kept, scores }, index, statistics, weights.widen);
       scores = scoreQuestions(units, index, statistics, widened, questions, weights);
-      order = rankUnits(units, scores);
+      order = rankUnits(selection, scores);
     }
   }
   fillSelection(selection, order, budget, weights.novelty);
@@ -80,12 +81,12 @@ function hop(selection: Selection, statistics: TermStatistics, query: WeightedQu
 }
 
 /** Units that may be chosen, best first. Labels come with what needs them; a heading with nothing under it stands for itself. */
-function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
+function rankUnits({ units, dropped }: Selection, scores: Float64Array): number[] {
   const isNeeded = new Uint8Array(units.length);
   for (const { needs } of units) if (needs !== -1) isNeeded[needs] = 1;
   const order: number[] = [];
   units.forEach((unit, at) => {
-    if (!unit.dropped && (unit.role !== "label" || isNeeded[at] === 0)) order.push(at);
+    if (dropped[at] === KEPT && (unit.role !== "label" || isNeeded[at] === 0)) order.push(at);
   });
   return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }
@@ -93,7 +94,6 @@ function rankUnits(units: readonly Unit[], scores: Float64Array): number[] {
 /** Corrects the booked cost by what the text really costs: takes back what is over, adds where room is left. */
 function fitWritten(document: ContextDocument, selection: Selection, order: readonly number[], named: ContextDocument["named"], budget: ReductionBudget): ContextDocument {
   if (selection.picks.length === 0 && order[0] !== undefined) keepUnit(selection, order[0]);
-  // What was kept, not what was written: every written document holds a copy of all that was dropped.
   let best: Uint8Array | undefined;
   const write = (kept: Uint8Array): ContextDocument => applySelection(document, kept, named);
   for (let round = 0; round < MAX_CORRECTIONS; round += 1) {
@@ -114,7 +114,7 @@ function isFull(tokens: number, chars: number, budget: ReductionBudget): boolean
 }
 
 function applySelection(document: ContextDocument, kept: Uint8Array, named: ContextDocument["named"]): ContextDocument {
-  const units = document.units.map((unit, at) => (kept[at] === 1 ? unit : { ...unit, dropped: true }));
+  const dropped = document.dropped.map((state, at) => (kept[at] === 1 ? KEPT : state === KEPT ? DROPPED : state));
   const stillNamed = new Map([...named].filter(([at]) => kept[at] !== 1));
-  return { ...document, units, named: stillNamed };
+  return { ...document, dropped, named: stillNamed };
 }

@@ -1,4 +1,4 @@
-import type { ReductionBudget, Unit } from "./document.ts";
+import { KEPT, type ContextDocument, type ReductionBudget, type Unit } from "./document.ts";
 import type { TermIndex } from "./terms.ts";
 
 /** What the omission marks cost, as render.ts writes them: a line of its own, or a sign inside a line. */
@@ -8,6 +8,8 @@ const INLINE_MARK = { tokens: 1.8, chars: 4 };
 /** A selection in progress. */
 export interface Selection {
   units: readonly Unit[];
+  /** What the methods before dropped, as in `ContextDocument`. */
+  dropped: Uint8Array;
   index: TermIndex;
   kept: Uint8Array;
   /** Tokens and characters of the kept units and the marks between them, as booked. */
@@ -19,8 +21,8 @@ export interface Selection {
   seen: Uint8Array;
 }
 
-export function startSelection(units: readonly Unit[], index: TermIndex): Selection {
-  return { units, index, kept: new Uint8Array(units.length), tokens: LINE_MARK.tokens, chars: LINE_MARK.chars, picks: [], seen: new Uint8Array(index.vocabularySize) };
+export function startSelection({ units, dropped }: ContextDocument, index: TermIndex): Selection {
+  return { units, dropped, index, kept: new Uint8Array(units.length), tokens: LINE_MARK.tokens, chars: LINE_MARK.chars, picks: [], seen: new Uint8Array(index.vocabularySize) };
 }
 
 /** Keeps a unit and what it needs, whatever it costs. */
@@ -40,7 +42,7 @@ export function keepUnit(selection: Selection, unit: number): void {
 export function fillSelection(selection: Selection, order: Iterable<number>, budget: ReductionBudget, novelty: number): void {
   for (const unit of order) {
     const candidate = selection.units[unit] as Unit;
-    if (selection.kept[unit] === 1 || candidate.dropped) continue;
+    if (selection.kept[unit] === 1 || selection.dropped[unit] !== KEPT) continue;
     // Cheap refusal before the chain of needs is walked.
     if (selection.tokens + candidate.tokens - LINE_MARK.tokens > budget.maxTokens) continue;
     if (!fits(selection, unit, budget)) continue;

@@ -11,7 +11,7 @@ const MAX_WORD_LENGTH = 48;
 const STEM_LENGTH = 7;
 
 /** Different words that get ids of their own; of more, which takes megabytes of numbers or codes, several share one. */
-const MAX_TERMS = 262_144;
+const MAX_TERMS = 131_072;
 
 export const CAPITALISED = 1;
 export const NUMERIC = 2;

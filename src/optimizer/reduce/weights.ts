@@ -23,6 +23,8 @@ export interface RelevanceWeights {
   topicChars: number;
   /** Holds the kind of thing that is asked for: a number, a time, a name. */
   answer: number;
+  /** Names a value of the kind that is asked for: `MAX_PAGES = 40`. A share of the unit's own score. */
+  definition: number;
   /** A line whose template is rare. */
   rarity: number;
   /** A line that speaks of an error. */
@@ -51,6 +53,7 @@ const PASSAGES: RelevanceWeights = {
   topic: 0,
   topicChars: 1,
   answer: 0.3,
+  definition: 0,
   rarity: 0,
   severity: 0,
   user: 0,
@@ -71,5 +74,5 @@ export const RELEVANCE_WEIGHTS: Record<ContentKind, RelevanceWeights> = {
   // The rare line is the one that is asked for; neighbours were written by others.
   log: { ...PASSAGES, section: 0, title: 0, lead: 0, neighbour: 0.1, rarity: 0.5, severity: 1, widen: 0, novelty: 0 },
   json: { ...PASSAGES, lead: 0, neighbour: 0, sample: 1, widen: 0.5, novelty: 0, identifiers: 0 },
-  code: { ...PASSAGES, widen: 0.5, novelty: 0 },
+  code: { ...PASSAGES, neighbour: 0, definition: 0.5, widen: 0.5, novelty: 0 },
 };
