@@ -13,6 +13,7 @@ const KeyBody = z.strictObject({
   scopes: z
     .array(Scope)
     .min(1, "name at least one scope")
+    .max(SCOPES.length)
     .refine((scopes) => new Set(scopes).size === scopes.length, "names a scope twice")
     .nullish(),
 });
