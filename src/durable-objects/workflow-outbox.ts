@@ -1,15 +1,14 @@
 import type { TaskMessage } from "../consumer/attempt-port.ts";
 import { runAttempt } from "../consumer/run-attempt.ts";
 import { ORDERS_PER_EXECUTOR, splitOrders } from "../consumer/run-orders.ts";
-import { nextWebhookRetryMs, sendWebhook } from "../consumer/webhook.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { ObjectDeps } from "../deps.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
-import type { WorkflowStatus } from "../workflow/run.ts";
 import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../workflow/reserve-port.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { Applied, WorkflowSession } from "./workflow-session.ts";
-import type { WebhookRow, WorkflowStore } from "./workflow-store.ts";
+import { WebhookSender } from "./webhook-sender.ts";
+import type { WorkflowStore } from "./workflow-store.ts";
 import { viewSummary } from "./workflow-view.ts";
 
 /** Messages in one send, and bytes: the platform takes 100 and 256 KB; a reference has under 300 bytes. */
@@ -26,10 +25,6 @@ const GATHER_MS = 4;
 const MAX_EXECUTOR_CALLS = 30;
 /** Agents it calls itself in that time: half of the 1,000 subrequests that a request had at least, the rest is for executors, webhooks and the index. */
 const MAX_OWN_CALLS = 500;
-/** Webhooks on their way at once: two of an object's six connections are free for them. */
-const MAX_DELIVERIES = 2;
-/** When a delivery that was cut off is tried again: the row is postponed by this before the call. */
-const WEBHOOK_LEASE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** Back from the outbox into the object. */
@@ -51,6 +46,7 @@ export class WorkflowOutbox {
   readonly #ctx: DurableObjectState;
   readonly #store: WorkflowStore;
   readonly #verbs: OutboxVerbs;
+  readonly #webhooks: WebhookSender;
   readonly #calls = new Map<string, AbortController>();
   #armedAt = Infinity;
   #indexing: Promise<void> | null = null;
@@ -62,7 +58,6 @@ export class WorkflowOutbox {
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
-  #deliveries = 0;
   #executorCalls = 0;
   #ownCalls = 0;
 
@@ -71,6 +66,7 @@ export class WorkflowOutbox {
     this.#ctx = ctx;
     this.#store = store;
     this.#verbs = verbs;
+    this.#webhooks = new WebhookSender(deps, store, { session: verbs.session, armBy: (time) => this.#armBy(time) });
   }
 
   send(session: WorkflowSession, applied: Applied): void {
@@ -90,7 +86,7 @@ export class WorkflowOutbox {
     else if (applied.hasNews) this.#planNews(session);
     if (applied.leaseRequest !== null) void this.#askForLease(session, applied.leaseRequest);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
-    if (session.identity.spec.webhook !== undefined && applied.events.length > 0) this.deliverWebhooks(session);
+    if (applied.events.length > 0) this.#webhooks.deliver(session);
   }
 
   /** An event from outside reached the object: the platform counts its calls anew. */
@@ -131,39 +127,13 @@ export class WorkflowOutbox {
     this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session)));
   }
 
+  /** Sends the webhooks that are due. */
+  deliverWebhooks(session: WorkflowSession): void {
+    this.#webhooks.deliver(session);
+  }
+
   isRetentionOver(session: WorkflowSession, now: number): boolean {
     return this.#retentionEndsAt(session) <= now;
-  }
-
-  /** Sends the webhooks that are due, oldest first, a few at once. Nobody waits for it: receivers may be slow. */
-  deliverWebhooks(session: WorkflowSession): void {
-    if (session.identity.spec.webhook === undefined || this.#deliveries >= MAX_DELIVERIES) return;
-    this.#deliveries += 1;
-    void this.#deliverDue(session).finally(() => (this.#deliveries -= 1));
-  }
-
-  async #deliverDue(session: WorkflowSession): Promise<void> {
-    while (this.#verbs.session() === session) {
-      const [due] = this.#store.readDueWebhooks(this.#deps.now(), 1);
-      if (due === undefined) return this.#armBy(this.#store.readNextWebhookAt());
-      // Postponed first: nobody else takes it, and if the object dies during the call, it is tried again after that.
-      this.#store.postponeWebhook(due.id, due.attempts + 1, this.#deps.now() + WEBHOOK_LEASE_MS);
-      await this.#deliverWebhook(session, due);
-    }
-  }
-
-  async #deliverWebhook(session: WorkflowSession, row: WebhookRow): Promise<void> {
-    const { identity } = session;
-    const webhook = identity.spec.webhook!;
-    const event = { id: `${identity.workflowId}.${session.run.state.createdAt}.${row.id}`, type: row.type, timestamp: new Date(row.at).toISOString(), workflow: { id: identity.workflowId, name: identity.spec.name, status: row.status as WorkflowStatus } };
-    const result = await sendWebhook({ url: webhook.url, secretName: webhook.secretName ?? null, event }, { ...this.#deps, signal: new AbortController().signal });
-    if (this.#verbs.session() !== session) return;
-    const attempts = row.attempts + 1;
-    const delayMs = result.status === "retry" ? nextWebhookRetryMs(attempts, this.#deps.random()) : null;
-    if (delayMs === null) this.#store.removeWebhook(row.id);
-    else this.#store.postponeWebhook(row.id, attempts, this.#deps.now() + Math.max(delayMs, result.status === "retry" ? (result.retryAfterMs ?? 0) : 0));
-    const reason = result.status === "delivered" ? null : result.reason;
-    this.#deps.log({ event: "webhook.sent", tenant: identity.tenant, workflowId: identity.workflowId, type: row.type, result: result.status, attempts, reason });
   }
 
   /** Calls the agent from the object itself: no hop, but one of its few connections. */
@@ -311,7 +281,7 @@ export class WorkflowOutbox {
   }
 
   #nextChoreAt(session: WorkflowSession): number {
-    return Math.min(this.#retentionEndsAt(session), session.identity.spec.webhook === undefined ? Infinity : this.#store.readNextWebhookAt());
+    return Math.min(this.#retentionEndsAt(session), this.#webhooks.nextAt(session));
   }
 
   #retentionEndsAt(session: WorkflowSession): number {
