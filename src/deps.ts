@@ -1,76 +1,36 @@
 import { waitUntil } from "cloudflare:workers";
 import type { ApiDeps } from "./api/api-deps.ts";
 import type { RequestCounter } from "./api/request-limit.ts";
-import { createEntrySender } from "./api/gateway/entry-sender.ts";
-import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
-import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
+import { OPERATOR_TENANT } from "./api/stored-tiers.ts";
 import type { TenantLifePort } from "./api/directory-port.ts";
 import type { KeyReplica } from "./api/key-port.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
-import type { WorkflowPort } from "./api/workflow-port.ts";
-import { createAllowanceCache, type AllowanceCache } from "./api/allowance-cache.ts";
-import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
-import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
-import type { SettingsLayer } from "./config/settings-layers.ts";
-import { readSettings, type Settings } from "./config/settings.ts";
-import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
+import type { Settings } from "./config/settings.ts";
 import { openWeakestModel } from "./consumer/ask-model.ts";
-import { ReductionCache } from "./consumer/agents/reduction-cache.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
 import type { LoadModels } from "./consumer/load-models.ts";
-import { createFailureMemory, type FailureMemory } from "./consumer/failure-memory.ts";
-import { createMetricsClient } from "./consumer/metrics-client.ts";
-import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import { checkEachUrl } from "./consumer/outbound-fetch.ts";
-import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import type { TenantKeysDeps } from "./durable-objects/tenant-keys.ts";
 import type { TenantRemovalDeps } from "./durable-objects/tenant-removal.ts";
 import type { TenantLeasesDeps } from "./durable-objects/tenant-leases.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
-import { createLog, type Log } from "./log.ts";
+import type { Log } from "./log.ts";
+import { KEY_CACHE_SECONDS, KEY_KEY, METRICS_KEY, nameWorkflow, openMetrics, openPlatform, openTenant, openWorkflow, SETTINGS_KEY, waitFor } from "./platform.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { Fetch } from "./router/language-model.ts";
 import type { MetricsSnapshot } from "./router/model-metrics.ts";
-import type { EngineRegistry } from "./router/registry.ts";
-import { TokenMargins } from "./optimizer/token-margin.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
-/** KV keys of the replicas of documents, metrics and keys, and how long the edge may keep them. */
-const TIERS_KEY = "tiers";
-const SETTINGS_KEY = "settings:";
-const METRICS_KEY = "metrics:";
-const KEY_KEY = "key:";
-const DOCUMENT_CACHE_SECONDS = 60;
-/** The least that the platform allows. */
-const METRICS_CACHE_SECONDS = 30;
-/** The least too: with the isolates' own copies, a revoked key stops within 60 s. */
-const KEY_CACHE_SECONDS = 30;
 /** How long an object waits for settings before it goes on with those that it knows. */
 const MAX_SETTINGS_WAIT_MS = 1_000;
 /** Runner objects that hold queued attempts' calls: enough to spread them, few enough to share. */
 const RUNNERS = 32;
-
-/** Everything read from the environment, once per isolate. */
-interface Platform {
-  baseSettings: Settings;
-  settings: SettingsCache;
-  log: Log;
-  tiers: TiersCache;
-  health: ModelHealth;
-  failures: FailureMemory;
-  registries: WeakMap<StoredTiers["document"], EngineRegistry>;
-  reductions: ReductionCache;
-  margins: TokenMargins;
-  /** Enters what the gateway called into a tenant's ledger and stats. */
-  entries: GatewayDeps["enter"];
-  allowances: AllowanceCache;
-}
 
 /** What a workflow's object can do beside computing. */
 export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
@@ -99,72 +59,6 @@ export interface MetricsDeps {
   settings: () => Promise<Settings>;
   publish: (provider: string, snapshot: MetricsSnapshot) => Promise<void>;
   log: Log;
-}
-
-const platforms = new WeakMap<Env, Platform>();
-
-function openPlatform(env: Env): Platform {
-  const known = platforms.get(env);
-  if (known !== undefined) return known;
-  const tiers = createTiersCache({
-    now: Date.now,
-    readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
-    readOrigin: () => readStoredTiers(openTenant(env, OPERATOR_TENANT)),
-    writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
-  });
-  const baseSettings = readSettings(env.SETTINGS);
-  const log = createLog(env.LOG_LEVEL);
-  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins(), entries: openEntries(env, log), allowances: openAllowances(env, log) };
-  platforms.set(env, platform);
-  return platform;
-}
-
-function openSettings(env: Env, base: Settings): SettingsCache {
-  return createSettingsCache({
-    base,
-    operator: OPERATOR_TENANT,
-    openLayer: (tenant) =>
-      createDocumentCache<SettingsLayer>({
-        now: Date.now,
-        readReplica: () => env.CONFIG.get<StoredDocument<SettingsLayer>>(SETTINGS_KEY + tenant, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
-        readOrigin: () => openTenant(env, tenant).readSettings(),
-        writeReplica: (stored) => env.CONFIG.put(SETTINGS_KEY + tenant, JSON.stringify(stored)),
-      }),
-  });
-}
-
-function openHealth(env: Env, log: Log): ModelHealth {
-  return createMetricsClient({
-    now: Date.now,
-    sleep: waitFor,
-    object: (provider) => openMetrics(env, provider),
-    readReplicas: async (providers) => {
-      const keys = providers.map((provider) => METRICS_KEY + provider);
-      const found = await env.CONFIG.get<MetricsSnapshot>(keys, { type: "json", cacheTtl: METRICS_CACHE_SECONDS });
-      return keys.map((key) => found.get(key) ?? null);
-    },
-    keepAlive: waitUntil,
-    onFault: (error) => log({ event: "metrics.failed", message: String(error) }),
-  });
-}
-
-function openEntries(env: Env, log: Log): GatewayDeps["enter"] {
-  return createEntrySender({
-    now: Date.now,
-    sleep: waitFor,
-    send: (tenant, entries) => openTenant(env, tenant).addGatewayCalls(entries),
-    keepAlive: waitUntil,
-    onFault: (error) => log({ event: "ledger.failed", message: String(error) }),
-  });
-}
-
-function openAllowances(env: Env, log: Log): AllowanceCache {
-  return createAllowanceCache({
-    now: Date.now,
-    readOrigin: (tenant) => openTenant(env, tenant).readTenant(),
-    keepAlive: waitUntil,
-    onFault: (error) => log({ event: "allowance.failed", message: String(error) }),
-  });
 }
 
 /** Powers of ten, ascending. */
@@ -334,38 +228,6 @@ export function createSweepDeps(env: Env): SweepDeps {
     now: Date.now(),
     log: openPlatform(env).log,
   };
-}
-
-export function openWorkflow(env: Env, tenant: string, workflowId: string): WorkflowPort & AttemptPort {
-  return env.WORKFLOW.getByName(nameWorkflow(tenant, workflowId)) as unknown as WorkflowPort & AttemptPort;
-}
-
-function nameWorkflow(tenant: string, workflowId: string): string {
-  return `${tenant}:${workflowId}`;
-}
-
-export function openTenant(env: Env, tenant: string): TenantPort {
-  return env.TENANT.getByName(tenant) as unknown as TenantPort;
-}
-
-/** The object that measures one provider's models. */
-function openMetrics(env: Env, provider: string): MetricsPort & EvidencePort {
-  return env.METRICS.getByName(provider) as unknown as MetricsPort & EvidencePort;
-}
-
-/** False when the signal fired first. */
-async function waitFor(ms: number, signal?: AbortSignal): Promise<boolean> {
-  if (signal?.aborted === true) return false;
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => end(true), ms);
-    const abort = (): void => end(false);
-    const end = (isOver: boolean): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      resolve(isOver);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-  });
 }
 
 function createProviderFetch(env: Env): Fetch {

@@ -2,7 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 import type { AttemptPort, RunnerPort } from "../consumer/attempt-port.ts";
 import { AttemptRunner } from "../consumer/attempt-runner.ts";
 import type { WorkOrder } from "../consumer/work-order.ts";
-import { createObjectDeps, openWorkflow } from "../deps.ts";
+import { createObjectDeps } from "../deps.ts";
+import { openWorkflow } from "../platform.ts";
 
 /**
  * Holds the calls of queued attempts. A Worker's `waitUntil` ends 30 s after its answer and a queue batch that waits holds up the
