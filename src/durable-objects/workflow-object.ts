@@ -11,7 +11,6 @@ import type { DaySpend } from "../workflow/tenant-account.ts";
 import type { ReserveAnswer } from "../workflow/reserve-port.ts";
 import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
-import { findDescendants } from "../workflow/graph.ts";
 import { isFinalWorkflow, type TaskStatus, type WorkflowStatus } from "../workflow/run.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
@@ -19,12 +18,10 @@ import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { ReserveDesk } from "./reserve-desk.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
 import { createCallbackToken, hashSecret } from "./work-orders.ts";
+import { listTasks, readCheckpoint, readEvents, readLedger, readOutputs } from "./workflow-reads.ts";
 import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import { WorkflowStore } from "./workflow-store.ts";
-import { isoTime, viewTask, viewTasks, viewWorkflow } from "./workflow-view.ts";
-
-/** Outputs in one answer to a rerun's new object: well under the 32 MiB of an RPC message. */
-const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
+import { viewTask, viewWorkflow } from "./workflow-view.ts";
 
 /** When the alarm comes again after it failed. */
 const ALARM_RETRY_MS = 5_000;
@@ -96,14 +93,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async listTasks(options: { status: TaskStatus | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem> {
     const session = this.#load();
-    if (session === null) return notFound();
-    const { tasks } = session.run;
-    const numbers: number[] = [];
-    for (let task = Number(options.cursor ?? 0); task < tasks.length && numbers.length <= options.limit; task += 1) {
-      if (options.status === null || tasks[task]!.status === options.status) numbers.push(task);
-    }
-    const items = viewTasks(session, numbers.slice(0, options.limit));
-    return { items, nextCursor: numbers.length > options.limit ? String(numbers[options.limit]) : null };
+    return session === null ? notFound() : listTasks(session, options);
   }
 
   async command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem> {
@@ -131,44 +121,17 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async readCheckpoint(from: readonly string[] | null): Promise<Checkpoint | Problem> {
     const session = this.#load();
-    if (session === null) return notFound();
-    const errors = (from ?? []).flatMap((id, index) => (session.taskNumbers.has(id) ? [] : [{ path: `/from/${index}`, message: `there is no task ${id} in this workflow` }]));
-    if (errors.length > 0) return { problem: "invalid", detail: "from names unknown tasks", errors };
-    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
-    const { run, identity } = session;
-    const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
-    const again = findDescendants(run.plan.graph, numbers);
-    const reusable = run.plan.tasks.flatMap((task, number) => (run.tasks[number]!.status === "completed" && !again.has(number) ? [task.id] : []));
-    return { spec: { ...identity.spec, tasks: this.#store.readTaskSpecs(), input: this.#store.read("input") }, agents: session.agents, reusable };
+    return session === null ? notFound() : readCheckpoint(session, from);
   }
 
   async readEvents(options: { after: number; limit: number }): Promise<Page<LoggedEvent> | Problem> {
     const session = this.#load();
-    if (session === null) return notFound();
-    const items = this.#store.readEvents(options.after, options.limit);
-    const last = items.at(-1)?.seq ?? options.after;
-    return { items, nextCursor: last < session.lastSeq ? String(last) : null };
+    return session === null ? notFound() : readEvents(session, options);
   }
 
   async readLedger(options: { limit: number; cursor: string | null }): Promise<Page<LedgerLine> | Problem> {
     const session = this.#load();
-    if (session === null) return notFound();
-    const calls = this.#store.calls.readCalls(Number(options.cursor ?? 0), options.limit + 1);
-    const items = calls.slice(0, options.limit).map(({ task, attempt, isLate, at, costNanoUsd, provider, model, inputTokens, outputTokens, cachedTokens, estimated }) => ({
-      at: isoTime(at)!,
-      workflowId: session.identity.workflowId,
-      taskId: session.run.plan.tasks[task]!.id,
-      attempt,
-      provider,
-      model,
-      inputTokens,
-      outputTokens,
-      cachedTokens,
-      estimated,
-      costUsd: costNanoUsd / 1_000_000_000,
-      late: isLate,
-    }));
-    return { items, nextCursor: calls.length > options.limit ? String(calls[options.limit - 1]!.id) : null };
+    return session === null ? notFound() : readLedger(session, options);
   }
 
   async awaitsCallback(secret: string): Promise<boolean> {
@@ -256,15 +219,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async readOutputs(taskIds: string[]): Promise<{ taskId: string; json: string }[]> {
     const session = this.#load();
-    const outputs: { taskId: string; json: string }[] = [];
-    let bytes = 0;
-    for (const taskId of session === null ? [] : taskIds) {
-      const json = this.#store.readOutputJson(session!.taskNumbers.get(taskId) ?? -1) ?? "null";
-      bytes += json.length;
-      if (outputs.length > 0 && bytes > MAX_OUTPUTS_ANSWER_BYTES) break;
-      outputs.push({ taskId, json });
-    }
-    return outputs;
+    return session === null ? [] : readOutputs(session, taskIds);
   }
 
   async wake(): Promise<void> {
