@@ -24,6 +24,7 @@ import { PLAN_ENDPOINTS } from "./plan.ts";
 import { answerProblem, RequestRefused } from "./problem.ts";
 import { createRequestLimit } from "./request-limit.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
+import { createStaticFirstRouter } from "./static-first-router.ts";
 import { STATS_ENDPOINTS } from "./stats.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 import { TENANT_ENDPOINTS } from "./tenants.ts";
@@ -62,7 +63,7 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
   const requests = createRequestLimit(deps.requestCounters, { now: deps.now, onFault: (error) => deps.log({ event: "limits.failed", message: String(error) }) });
   const api: Api = { deps, requests, agents: createAgentCatalog(deps), tenants, keys, intents: createIntentCache(), cors: readCorsPolicy(deps.corsOrigins), warnOnce: createDeploymentWarnings(deps) };
   const authenticate = createAuthenticate(deps, keys, tenants);
-  const app = new Hono<ApiEnv>();
+  const app = new Hono<ApiEnv>({ router: createStaticFirstRouter() });
   for (const endpoint of ENDPOINTS) {
     app.on(endpoint.method, endpoint.path, (context: ApiContext) =>
       respond(context, api, endpoint.path, async () => {

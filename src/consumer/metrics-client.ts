@@ -7,6 +7,11 @@ import type { MetricsPort, ModelHealth } from "./metrics-port.ts";
 export const DELIVERY_GAP_MS = 250;
 /** Observations that wait for a delivery; more than a busy isolate makes in its gap, and a bound while the object cannot be reached. */
 export const MAX_WAITING_OBSERVATIONS = 5_000;
+/**
+ * How long one request delivers for all. The platform ends it some time after its answer, and nobody hears of one that died: after this the
+ * next request takes its place, dead or alive.
+ */
+export const COURIER_TERM_MS = 2_000;
 /** How long an isolate's copy of the replicated metrics counts as fresh. */
 const SNAPSHOT_FRESH_MS = 10_000;
 /** How old news of a provider's circuits may be while models are being chosen: by this all isolates know of an opened circuit within seconds. */
@@ -30,8 +35,9 @@ interface Known extends ProviderHealth {
   replicaReadAt: number;
   /** When the last delivery began. */
   deliveredAt: number;
-  /** Replaced by a new list when it is delivered, so that whoever waits to deliver it sees that it is gone. */
   waiting: CallObservation[];
+  /** Who delivers, and since when; null when nobody does. */
+  courier: { since: number } | null;
 }
 
 /** What all parts of one client share. */
@@ -43,13 +49,13 @@ interface Shared extends MetricsClientDeps {
 
 /**
  * An isolate's view of all models' health. Requests of one isolate share its data but not its timers and calls, which end with their
- * request: so each keeps its own timer, and the first whose turn comes delivers for all.
+ * request. A timer for each, and the request that it keeps alive, would cost more than the call that it is about, so one delivers for all.
  */
 export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
   const providers = new Map<string, Known>();
   let joined: { names: readonly string[]; snapshot: MetricsSnapshot | null } | null = null;
   const open = (provider: string): Known => {
-    const known = providers.get(provider) ?? { replica: null, replicaReadAt: -Infinity, circuits: {}, heardAt: -Infinity, deliveredAt: -Infinity, waiting: [] };
+    const known = providers.get(provider) ?? { replica: null, replicaReadAt: -Infinity, circuits: {}, heardAt: -Infinity, deliveredAt: -Infinity, waiting: [], courier: null };
     providers.set(provider, known);
     return known;
   };
@@ -64,9 +70,9 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
     },
     observe(observation) {
       const known = open(observation.provider);
-      // Of too many the last are dropped, but whoever made one sees to the delivery: the requests that made the others may be over.
+      // Of too many the last are dropped.
       if (known.waiting.length < MAX_WAITING_OBSERVATIONS) known.waiting.push(observation);
-      deps.keepAlive(deliverInTurn(observation.provider, known.waiting, shared));
+      if (known.courier === null || deps.now() - known.courier.since >= COURIER_TERM_MS) deps.keepAlive(deliverInTurn(observation.provider, shared));
     },
     async acquireProbe(provider, model) {
       try {
@@ -90,14 +96,17 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
   };
 }
 
-/** Waits for the provider's turn, unless somebody else delivers `batch` before. */
-async function deliverInTurn(provider: string, batch: CallObservation[], shared: Shared): Promise<void> {
+/** Delivers what waits, at the provider's turns, until nothing does or somebody else has taken over. */
+async function deliverInTurn(provider: string, shared: Shared): Promise<void> {
   const known = shared.open(provider);
-  while (known.waiting === batch) {
+  const courier = { since: shared.now() };
+  known.courier = courier;
+  while (known.courier === courier && known.waiting.length > 0) {
     const waitMs = known.deliveredAt + DELIVERY_GAP_MS - shared.now();
-    if (waitMs <= 0) return deliver(provider, shared);
-    await shared.sleep(waitMs);
+    if (waitMs > 0) await shared.sleep(waitMs);
+    else await deliver(provider, shared);
   }
+  if (known.courier === courier) known.courier = null;
 }
 
 /** Delivers what waits, be it nothing, and takes the circuits that are told in return. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CIRCUITS_FRESH_MS, createMetricsClient, DELIVERY_GAP_MS, MAX_WAITING_OBSERVATIONS, type MetricsClientDeps } from "../../src/consumer/metrics-client.ts";
+import { CIRCUITS_FRESH_MS, COURIER_TERM_MS, createMetricsClient, DELIVERY_GAP_MS, MAX_WAITING_OBSERVATIONS, type MetricsClientDeps } from "../../src/consumer/metrics-client.ts";
 import type { MetricsPort, RateLease } from "../../src/consumer/metrics-port.ts";
 import type { CircuitReports } from "../../src/router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot, ModelMetrics } from "../../src/router/model-metrics.ts";
@@ -23,7 +23,7 @@ function createReplica(at: number): MetricsSnapshot {
   return { at, models: { m: metrics } };
 }
 
-function createClient(changes: Partial<MetricsPort> = {}) {
+function createClient(changes: Partial<MetricsPort> = {}, keepAlive: MetricsClientDeps["keepAlive"] = () => undefined) {
   const deliveries: { at: number; provider: string; batch: CallObservation[] }[] = [];
   const faults: unknown[] = [];
   const readReplicas = vi.fn<MetricsClientDeps["readReplicas"]>(async (providers) => providers.map(() => createReplica(START - 1)));
@@ -45,7 +45,7 @@ function createClient(changes: Partial<MetricsPort> = {}) {
       ...changes,
     }),
     readReplicas,
-    keepAlive: (work) => void work,
+    keepAlive,
     onFault: (error) => faults.push(error),
   });
   return { client, deliveries, faults, readReplicas };
@@ -68,10 +68,36 @@ describe("observations", () => {
     }
   });
 
+  test("are delivered by one request for all", async () => {
+    const couriers: Promise<void>[] = [];
+    const { client, deliveries } = createClient({}, (work) => couriers.push(work));
+    for (let index = 0; index < 1_000; index += 1) client.observe(seen());
+    await vi.advanceTimersByTimeAsync(COURIER_TERM_MS);
+    expect(couriers).toHaveLength(1);
+    expect(deliveries.flatMap(({ batch }) => batch)).toHaveLength(1_000);
+  });
+
+  test("are delivered by the next request after the term of the one that died over it", async () => {
+    const { client, deliveries } = createClient();
+    client.observe(seen({ latencyMs: 1 }));
+    client.observe(seen({ latencyMs: 2 }));
+    await vi.advanceTimersByTimeAsync(0);
+    vi.clearAllTimers();
+    await vi.advanceTimersByTimeAsync(COURIER_TERM_MS - 1);
+    client.observe(seen({ latencyMs: 3 }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(deliveries).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    client.observe(seen({ latencyMs: 4 }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(deliveries.flatMap(({ batch }) => batch.map(({ latencyMs }) => latencyMs))).toEqual([1, 2, 3, 4]);
+  });
+
   test("of requests that ended before their turn go with the next", async () => {
     const { client, deliveries } = createClient();
     client.observe(seen());
     client.observe(seen({ latencyMs: 2 }));
+    await vi.advanceTimersByTimeAsync(0);
     vi.clearAllTimers();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(deliveries.flatMap(({ batch }) => batch)).toHaveLength(1);
@@ -88,7 +114,7 @@ describe("observations", () => {
     const other = createClient();
     for (let index = 0; index < MAX_WAITING_OBSERVATIONS + 10; index += 1) other.client.observe(seen());
     vi.clearAllTimers();
-    vi.setSystemTime(START + DELIVERY_GAP_MS);
+    vi.setSystemTime(START + COURIER_TERM_MS);
     other.client.observe(seen());
     await vi.advanceTimersByTimeAsync(0);
     expect(Math.max(...other.deliveries.map(({ batch }) => batch.length))).toBe(MAX_WAITING_OBSERVATIONS);
@@ -142,7 +168,7 @@ describe("a snapshot", () => {
     const answers: ((reports: CircuitReports) => void)[] = [];
     const { client } = createClient({ observe: () => new Promise((resolve) => answers.push(resolve)) });
     client.observe(seen());
-    await vi.advanceTimersByTimeAsync(DELIVERY_GAP_MS);
+    await vi.advanceTimersByTimeAsync(COURIER_TERM_MS);
     client.observe(seen());
     await vi.advanceTimersByTimeAsync(0);
     answers[1]!(OPEN);
