@@ -32,8 +32,8 @@ interface Measured {
 /** The gateway in the runtime alone, beside a Worker that only passes requests on and beside no Worker at all. */
 export async function benchGateway(context: BenchContext): Promise<void> {
   const upstream = await startRawUpstream(completion(), streamedCompletion());
-  const bare = await startHost("Miniflare", { config: "bench/pass-through-worker.toml", stateFolder: context.newStateFolder(), vars: { UPSTREAM: upstream.origin } });
-  const weft = await startHost("Miniflare", { config: "wrangler.toml", stateFolder: context.newStateFolder() });
+  const bare = await startHost("Miniflare", { config: "bench/pass-through-worker.toml", stateFolder: context.newStateFolder(), vars: { UPSTREAM: upstream.origin }, isDirect: true });
+  const weft = await startHost("Miniflare", { config: "wrangler.toml", stateFolder: context.newStateFolder(), isDirect: true });
   try {
     const headers = { authorization: `Bearer ${weft.rootKey}` };
     await putTiers(weft.origin, headers, upstream.origin);
@@ -79,8 +79,9 @@ function printLoad(connections: number, ways: readonly Way[], measured: Map<Way,
   const added = (values: number[], base: number[], share: number): string => show(percentile(values, share) - percentile(base, share));
   const ends = (times: RawTimes[]): number[] => times.map(({ endMs }) => endMs);
   const firsts = (times: RawTimes[]): number[] => times.map(({ firstMs }) => firstMs);
+  const rateOf = (way: Way | undefined): number => median(measured.get(way!)!.requestsPerSecond);
   const rows = ways.map((way) => {
-    const { whole, stream, requestsPerSecond } = measured.get(way)!;
+    const { whole, stream } = measured.get(way)!;
     const own = way === ways[0];
     const plus = (values: number[], base: number[], share: number): string => (own ? show(percentile(values, share)) : `+${added(values, base, share)}`);
     return [
@@ -90,10 +91,11 @@ function printLoad(connections: number, ways: readonly Way[], measured: Map<Way,
       plus(firsts(stream), firsts(direct.stream), 0.5),
       plus(firsts(stream), firsts(direct.stream), 0.99),
       plus(ends(stream), ends(direct.stream), 0.5),
-      show(median(requestsPerSecond)),
+      show(rateOf(way)),
+      `${Math.round((100 * rateOf(way)) / rateOf(ways[1]))} %`,
     ];
   });
-  printTable(`${connections} client${connections === 1 ? "" : "s"}, ms; below "direct": what is added to it`, ["", "p50", "p99", "first chunk p50", "first chunk p99", `${EVENTS} chunks p50`, "requests/s"], rows);
+  printTable(`${connections} client${connections === 1 ? "" : "s"}, ms; below "direct": what is added to it`, ["", "p50", "p99", "first chunk p50", "first chunk p99", `${EVENTS} chunks p50`, "requests/s", "of the bare Worker's"], rows);
 }
 
 function percentile(values: readonly number[], share: number): number {

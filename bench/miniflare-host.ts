@@ -15,7 +15,7 @@ const miniflare = new Miniflare(
   // The configuration comes in the shape of Miniflare 4, which Miniflare 5 converts.
   convertV4MiniflareOptions({
     host: "127.0.0.1",
-    port: options.port,
+    port: options.isDirect ? 0 : options.port,
     resourcePersistencePath: options.stateFolder,
     log: new Log(LogLevel.ERROR),
     ...(options.inspectorPort === null ? {} : { inspectorPort: options.inspectorPort }),
@@ -24,6 +24,7 @@ const miniflare = new Miniflare(
         ...workerOptions,
         rootPath: projectRoot,
         bindings: options.vars,
+        ...(options.isDirect ? { unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }] } : {}),
         modules: [{ type: "ESModule", path: join(options.bundleFolder, `${basename(main ?? "worker.ts", ".ts")}.js`) }],
         modulesRoot: options.bundleFolder,
       },

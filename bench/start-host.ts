@@ -18,12 +18,15 @@ export interface HostOptions {
   port?: number;
   /** Miniflare only: where the runtime's inspector listens. */
   inspectorPort?: number;
+  /** Miniflare only: requests reach the worker itself. Otherwise Miniflare's own worker stands in front, which takes as long as a small worker does. */
+  isDirect?: boolean;
 }
 
 /** What `miniflare-host.ts` reads from the file that it is given. */
-export interface MiniflareHostOptions extends Required<Omit<HostOptions, "inspectorPort">> {
+export interface MiniflareHostOptions extends Required<Omit<HostOptions, "inspectorPort" | "isDirect">> {
   bundleFolder: string;
   inspectorPort: number | null;
+  isDirect: boolean;
 }
 
 /** Starts a worker by its configuration, ours or one to compare with, and waits until `GET /healthz` answers 200. */
@@ -50,7 +53,7 @@ function prepareWranglerDev(_scratch: string, { config, stateFolder, port, vars 
 }
 
 async function prepareMiniflare(scratch: string, options: Prepared): Promise<string[]> {
-  const { config, stateFolder, port, vars, inspectorPort = null } = options;
+  const { config, stateFolder, port, vars, inspectorPort = null, isDirect = false } = options;
   const bundleFolder = join(scratch, "bundle");
   const built = spawnSync(process.execPath, [wranglerBin, "deploy", "--dry-run", "--config", join(projectRoot, config), "--outdir", bundleFolder], {
     cwd: projectRoot,
@@ -59,7 +62,7 @@ async function prepareMiniflare(scratch: string, options: Prepared): Promise<str
   });
   if (built.status !== 0) throw new Error(`${config} does not build:\n${built.stdout}${built.stderr}`);
   const optionsFile = join(scratch, "options.json");
-  const hostOptions: MiniflareHostOptions = { config, stateFolder, port, vars, inspectorPort, bundleFolder };
+  const hostOptions: MiniflareHostOptions = { config, stateFolder, port, vars, inspectorPort, isDirect, bundleFolder };
   await writeFile(optionsFile, JSON.stringify(hostOptions), { mode: 0o600 });
   return [join(import.meta.dirname, "miniflare-host.ts"), optionsFile];
 }
