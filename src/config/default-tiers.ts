@@ -1,6 +1,9 @@
 import type { ModelEntry, ModelPrice, ProviderEntry, TierDocument } from "./tiers.ts";
 
-/** The day these figures were entered. Providers change prices and retire models: check the sources and `PUT /v1/tiers`. */
+/**
+ * The day these figures were entered. Models with a 4 in their names keep the price that they became known for, which is no less than what
+ * their successors, who answer for them now, are billed at: budgets err on the safe side. Providers change prices and retire models: check the sources and `PUT /v1/tiers`.
+ */
 const ENTERED_ON = "2026-11-21";
 
 const ANTHROPIC_PRICES = "https://platform.claude.com/docs/en/about-claude/pricing";
@@ -40,11 +43,13 @@ const ANTHROPIC_MODELS: ModelEntry[] = [
   {
     id: "claude-haiku-4",
     provider: "anthropic",
-    upstreamModel: "claude-haiku-4-5",
+    // Of its line, the one that is billed at no more than this: 0.10 and 0.50 up to 100,000 tokens of prompt, beyond that more. By its
+    // own tokenizer a prompt has a third more tokens than by the others', so the window given here stays clear of that.
+    upstreamModel: "claude-haiku-5-5",
     tier: "weak",
-    price: anthropicPrice(1, 5),
-    contextWindow: 200_000,
-    maxOutputTokens: 64_000,
+    price: anthropicPrice(0.25, 1.25),
+    contextWindow: 75_000,
+    maxOutputTokens: 32_000,
     capabilities: ["tools", "json", "vision", "streaming", "reasoning"],
     quality: 6,
   },
@@ -75,12 +80,34 @@ const ANTHROPIC_MODELS: ModelEntry[] = [
     provider: "anthropic",
     upstreamModel: "claude-opus-4-6",
     tier: "strong",
-    // The list price of the first Opus 4; its successor bills less, so budgets err on the safe side.
     price: anthropicPrice(15, 75),
     contextWindow: 200_000,
     maxOutputTokens: 32_000,
     capabilities: ["tools", "json", "vision", "streaming", "reasoning"],
     quality: 9,
+  },
+  // Long contexts at a lower price than their tiers' others; overviews of the models at platform.claude.com/docs/en/models.
+  {
+    id: "claude-sonnet-5.5",
+    provider: "anthropic",
+    upstreamModel: "claude-sonnet-5-5",
+    tier: "base",
+    price: anthropicPrice(2, 10),
+    contextWindow: 1_000_000,
+    maxOutputTokens: 128_000,
+    capabilities: ["tools", "json", "vision", "streaming", "reasoning"],
+    quality: 9,
+  },
+  {
+    id: "claude-opus-5.5",
+    provider: "anthropic",
+    upstreamModel: "claude-opus-5-5",
+    tier: "strong",
+    price: anthropicPrice(4, 20),
+    contextWindow: 1_000_000,
+    maxOutputTokens: 128_000,
+    capabilities: ["tools", "json", "vision", "streaming", "reasoning"],
+    quality: 10,
   },
 ];
 
@@ -156,7 +183,7 @@ export const DEFAULT_TIERS: TierDocument = {
   models: [...ANTHROPIC_MODELS, ...OTHER_MODELS, OFFLINE_MODEL],
   tiers: {
     weak: ["claude-haiku-4", "gemini-2.5-flash", "gpt-oss:120b-cloud", "llama-3.1-8b", "offline"],
-    base: ["claude-sonnet-4", "claude-sonnet-4.5", "gemini-2.5-pro", "offline"],
-    strong: ["claude-opus-4", "gpt-5-pro", "offline"],
+    base: ["claude-sonnet-4", "claude-sonnet-4.5", "claude-sonnet-5.5", "gemini-2.5-pro", "offline"],
+    strong: ["claude-opus-4", "claude-opus-5.5", "gpt-5-pro", "offline"],
   },
 };

@@ -35,7 +35,7 @@ describe("POST /v1/optimizations/run", () => {
   it("stores and publishes the new order and thresholds, with what they were decided from", async () => {
     const { ask, world, run } = createSlowWorld();
     const decision = await run();
-    expect(decision).toMatchObject({ id: 1, kind: "change", before: { weakMaxScore: 3 }, after: { weakMaxScore: 4, tiers: { base: ["claude-sonnet-4.5", "claude-sonnet-4", "gemini-2.5-pro", "offline"] } } });
+    expect(decision).toMatchObject({ id: 1, kind: "change", before: { weakMaxScore: 3 }, after: { weakMaxScore: 4, tiers: { base: ["claude-sonnet-4.5", "claude-sonnet-4", "claude-sonnet-5.5", "gemini-2.5-pro", "offline"] } } });
     expect(decision.evidence["base"]).toContainEqual(expect.objectContaining({ model: "claude-sonnet-4.5", calls: 100, meanCostUsd: 0.000001 }));
     expect(decision.reasons).toHaveLength(2);
     expect(world.published).toMatchObject({ version: 1, document: { ...DEFAULT_TIERS, tiers: decision.after.tiers } });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { BUILT_IN_AGENTS } from "../../src/config/built-in-agents.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { MAX_MODELS, MAX_PRICE_PER_MILLION_USD, MAX_PROVIDERS, validateTierDocument } from "../../src/config/tiers.ts";
-import { AgentDefinition, AgentName } from "../../src/workflow/agent.ts";
+import { AgentDefinition, AgentName, type TierName } from "../../src/workflow/agent.ts";
 
 const allowAll = () => null;
 
@@ -37,6 +37,16 @@ describe("validateTierDocument", () => {
     for (const ids of Object.values(DEFAULT_TIERS.tiers)) expect(ids.at(-1)).toBe("offline");
     expect(new Set(Object.values(DEFAULT_TIERS.tiers).flat())).toEqual(new Set(DEFAULT_TIERS.models.map((entry) => entry.id)));
     for (const entry of DEFAULT_TIERS.models) expect(entry.price).toMatchObject({ date: expect.any(String), source: expect.any(String) });
+  });
+
+  test.each([
+    ["claude-haiku-4", "weak", 0.25, 1.25], ["gemini-2.5-flash", "weak", 0, 0], ["gpt-oss:120b-cloud", "weak", 0, 0],
+    ["claude-sonnet-4", "base", 3, 15], ["claude-sonnet-4.5", "base", 3, 15], ["gemini-2.5-pro", "base", 0, 0],
+    ["claude-opus-4", "strong", 15, 75], ["gpt-5-pro", "strong", 15, 120],
+    ["llama-3.1-8b", "weak", 0.045, 0.384], ["claude-sonnet-5.5", "base", 2, 10], ["claude-opus-5.5", "strong", 4, 20],
+  ])("has %s in the tier %s at %d and %d dollars per million tokens", (id, tier, input, output) => {
+    expect(DEFAULT_TIERS.models.find((model) => model.id === id)).toMatchObject({ tier, price: { inputPerMillionUsd: input, outputPerMillionUsd: output } });
+    expect(DEFAULT_TIERS.tiers[tier as TierName]).toContain(id);
   });
 
   test.each<[string, Record<string, unknown>, string[]]>([

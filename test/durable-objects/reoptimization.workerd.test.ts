@@ -40,7 +40,7 @@ test("the clock reorders a tier by what was measured, and undoes it when the ans
   expect((await metrics.readEvidence(0)).map(({ model, calls }) => [model, calls])).toEqual([["claude-sonnet-4", 60], ["claude-sonnet-4.5", 60]]);
   await runCron();
   const changed = await ask("GET", "/v1/tiers");
-  expect(changed.tiers["base"]).toEqual(["claude-sonnet-4.5", "claude-sonnet-4", "gemini-2.5-pro", "offline"]);
+  expect(changed.tiers["base"]).toEqual(["claude-sonnet-4.5", "claude-sonnet-4", "claude-sonnet-5.5", "gemini-2.5-pro", "offline"]);
   expect((await ask("GET", "/v1/optimizations")).items).toMatchObject([{ kind: "change", id: 1 }]);
 
   await new Promise((resolve) => setTimeout(resolve, 1_000));
