@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MAX_FAILURE_MESSAGE_CHARS } from "../../src/consumer/agents/agent-answer.ts";
+import { METRICS_MIGRATIONS } from "../../src/durable-objects/metrics-migrations.ts";
 import { migrate, readVersion } from "../../src/durable-objects/migrate.ts";
 import { TENANT_MIGRATIONS } from "../../src/durable-objects/tenant-migrations.ts";
 import { WORKFLOW_MIGRATIONS } from "../../src/durable-objects/workflow-migrations.ts";
@@ -63,6 +64,7 @@ describe("migrations", () => {
   test.each([
     ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2", "6805e461c589d39b"]],
     ["tenant", TENANT_MIGRATIONS, ["01133793c85e2a8c", "3653c20914e42741", "500446a063c1c28b", "51d24fe2a3fcc9bc", "41c8252f9332c389", "e837aac13ba3106a", "51f3a48abf29cbf7"]],
+    ["metrics", METRICS_MIGRATIONS, ["9be658cb272d9067", "00dcb83047d05794"]],
   ])("of the %s object are only added to", async (_name, migrations, hashes) => {
     const digests = await Promise.all(migrations.map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
     expect(digests.map((digest) => [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 16))).toEqual(hashes);
