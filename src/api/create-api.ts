@@ -106,7 +106,7 @@ async function respond(context: ApiContext, api: Api, route: string, work: () =>
   context.set("caller", null);
   context.set("route", route);
   const response = await work().catch((error: unknown) => answerError(error, context, api));
-  response.headers.set("request-id", context.var.requestId);
+  response.headers.set("request-id", context.get("requestId"));
   secureAnswer(response, context.req.raw);
   allowOrigin(response, context.req.raw, api.cors);
   api.warnOnce(context.req.raw);
@@ -119,7 +119,7 @@ function answerError(error: unknown, context: ApiContext, api: Api): Response {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   api.deps.log({ event: "request.failed", ...describeRequest(context), message, stack: stack ?? null });
   if (isOverloaded(error)) return answerProblem({ problem: "rate_limited", detail: "This object has more requests than it can serve: try again in a second." }, context.req.path);
-  return answerProblem({ problem: "internal", detail: `Something failed here. Quote ${context.var.requestId} when you report it.` }, context.req.path);
+  return answerProblem({ problem: "internal", detail: `Something failed here. Quote ${context.get("requestId")} when you report it.` }, context.req.path);
 }
 
 /** An object refuses what it has no room to queue, and says so by a property on the error. */
@@ -128,8 +128,8 @@ function isOverloaded(error: unknown): boolean {
 }
 
 function describeRequest(context: ApiContext) {
-  const { requestId, caller, route } = context.var;
-  return { requestId, tenant: caller?.tenant ?? null, workflowId: route.startsWith("/v1/workflows/:id") ? (context.req.param("id") ?? null) : null, method: context.req.method, route };
+  const route = context.get("route");
+  return { requestId: context.get("requestId"), tenant: context.get("caller")?.tenant ?? null, workflowId: route.startsWith("/v1/workflows/:id") ? (context.req.param("id") ?? null) : null, method: context.req.method, route };
 }
 
 /** A client's own id, when it is one that can stand in a log line. */

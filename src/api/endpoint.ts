@@ -65,8 +65,9 @@ export interface Endpoint {
 
 /** Whoever is let in; a public endpoint has nobody. */
 export function callerOf(context: ApiContext): Caller {
-  const { caller } = context.var;
-  if (caller === null) throw new Error(`${context.var.route} is public and has no caller`);
+  // `context.var` would make a new object of all variables.
+  const caller = context.get("caller");
+  if (caller === null) throw new Error(`${context.get("route")} is public and has no caller`);
   return caller;
 }
 

@@ -124,6 +124,8 @@ function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return joined;
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 /** The platform's parser does not recurse, so the depth can be judged after it, as the order of checks has it. */
 function parseJson(bytes: Uint8Array): unknown {
   const { values, depth } = scanJson(bytes);
@@ -135,7 +137,7 @@ function parseJson(bytes: Uint8Array): unknown {
 
 function decodeJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     refuse("malformed_json", "Send one JSON value in UTF-8.");
   }

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countFiles } from "../../src/router/count-files.ts";
-import { inferTaskType } from "../../src/router/infer-task-type.ts";
+import { inferTaskType, PATTERNS } from "../../src/router/infer-task-type.ts";
 
 describe("the type of a prompt", () => {
   test.each([
@@ -36,6 +37,16 @@ describe("the type of a prompt", () => {
     ["Production is down: find the rollback steps", "production_critical"],
   ])("%j is %s", (prompt, type) => {
     expect(inferTaskType(prompt)).toBe(type);
+  });
+
+  test("is what trying every pattern would give, though few are tried", () => {
+    const words = [...new Set(PATTERNS.flatMap(([, { source }]) => source.match(/[a-z0-9]{2,}/g) ?? []))];
+    const text = fc.array(fc.tuple(fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...words) }, { weight: 1, arbitrary: fc.string({ maxLength: 6 }) }), fc.constantFrom(" ", " ", " ", "-", "", "\n", "é", ".")), { maxLength: 14 });
+    fc.assert(fc.property(text, (pieces) => {
+      const prompt = pieces.flat().join("");
+      const every = PATTERNS.find(([, pattern]) => pattern.test(prompt.toLowerCase()))?.[0] ?? null;
+      expect(inferTaskType(prompt)).toBe(every);
+    }), { numRuns: 5_000 });
   });
 
   test.each(["", "Hello!", "Write a poem about autumn.", "Tell me more about the second one.", "Ein Gedicht, bitte."])("%j tells nothing", (prompt) => {

@@ -141,27 +141,40 @@ function mayFallBack<Answer>({ fault, isPassedOn }: CallEnd<Answer>, signal: Abo
 }
 
 async function callOnce<Answer>(candidate: CallCandidate, hasNext: boolean, request: FallbackRequest<Answer>, deps: FallbackDeps): Promise<CallEnd<Answer>> {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(deps.signal.reason);
-  deps.signal.addEventListener("abort", abort, { once: true });
   // Without another model to ask, waiting on is better than giving up.
-  const timer = hasNext ? setTimeout(() => controller.abort(), deps.settings.circuitFirstTokenMs) : undefined;
+  const limit = hasNext ? limitFirstToken(deps) : null;
+  const signal = limit?.signal ?? deps.signal;
   const startedAt = deps.now();
   let firstTokenAt: number | null = null;
   const onFirstToken = (): void => {
     firstTokenAt ??= deps.now();
-    clearTimeout(timer);
+    limit?.lift();
   };
   try {
-    const end = await request.call(candidate, { signal: controller.signal, onFirstToken });
+    const end = await request.call(candidate, { signal, onFirstToken });
     const at = deps.now();
-    const fault = end.fault !== null && controller.signal.aborted ? abortFault(candidate, firstTokenAt, at - startedAt, deps) : end.fault;
+    const fault = end.fault !== null && signal.aborted ? abortFault(candidate, firstTokenAt, at - startedAt, deps) : end.fault;
     observe({ ...end, fault }, candidate, { startedAt, firstTokenAt, at }, request, deps);
     return { ...end, fault };
   } finally {
-    clearTimeout(timer);
-    deps.signal.removeEventListener("abort", abort);
+    limit?.stop();
   }
+}
+
+/** A signal that also fires when the first token is late. `lift`: it has come; `stop`: the call is over. */
+function limitFirstToken({ signal, settings }: FallbackDeps): { signal: AbortSignal; lift: () => void; stop: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(() => controller.abort(), settings.circuitFirstTokenMs);
+  return {
+    signal: controller.signal,
+    lift: () => clearTimeout(timer),
+    stop: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    },
+  };
 }
 
 function abortFault(candidate: CallCandidate, firstTokenAt: number | null, elapsedMs: number, { signal, settings }: FallbackDeps): CallFault {
