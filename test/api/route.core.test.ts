@@ -64,7 +64,7 @@ describe("POST /v1/route", () => {
     expect(answer.model).toBe("gemini-2.5-flash");
     const reasons = Object.fromEntries(answer.candidates.map(({ model, reason }) => [model, reason]));
     expect(reasons["gpt-oss:120b-cloud"]).toContain("no vision");
-    expect(reasons["claude-haiku-4"]).toContain("may cost $0.00150");
+    expect(reasons["claude-haiku-4"]).toContain("may cost $0.00156");
   });
 
   test.each<[string, Record<string, unknown>, string]>([
