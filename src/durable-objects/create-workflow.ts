@@ -4,7 +4,8 @@ import type { Problem } from "../errors.ts";
 import { createBudgetState } from "../workflow/budget-state.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import type { RunState } from "../workflow/run.ts";
-import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
+import type { Applied } from "./workflow-change.ts";
+import { type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import type { WorkflowStore } from "./workflow-store.ts";
 import { viewWorkflow } from "./workflow-view.ts";
 

@@ -19,7 +19,8 @@ import { ReserveDesk } from "./reserve-desk.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
 import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import { listTasks, readCheckpoint, readEvents, readLedger, readOutputs } from "./workflow-reads.ts";
-import { type Applied, type SessionDeps, WorkflowSession } from "./workflow-session.ts";
+import type { Applied } from "./workflow-change.ts";
+import { type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import { WorkflowStore } from "./workflow-store.ts";
 import { viewTask, viewWorkflow } from "./workflow-view.ts";
 

@@ -1,24 +1,24 @@
 import { MAX_MESSAGE_CHARACTERS, measureOrder } from "../consumer/run-orders.ts";
-import type { AttemptRef, Outcome, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Failure } from "../errors.ts";
-import { listRouteCells, type StatsCell } from "../optimizer/call-stats.ts";
+import { listRouteCells } from "../optimizer/call-stats.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
-import type { WorkflowEvent } from "../workflow/events.ts";
 import { buildGraph } from "../workflow/graph.ts";
 import { noteSpending, noteTasks, openOutlook, type Outlook } from "../workflow/outlook.ts";
 import { sumByTask } from "../workflow/ledger.ts";
 import { planRun } from "../workflow/plan.ts";
-import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
 import type { DaySpend } from "../workflow/tenant-account.ts";
 import { isFinalWorkflow, isLiveAttempt, restoreRun, type Run } from "../workflow/run.ts";
 import type { Abilities, Step } from "../workflow/step.ts";
 import { transition, type AttemptReport, type RunInput } from "../workflow/transition.ts";
+import { describeAttempt, describeRoute, listAttemptEvents } from "./attempt-story.ts";
 import { buildOrder } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
+import { type Applied, type Change, createApplied } from "./workflow-change.ts";
 import { WorkflowEvaluation } from "./workflow-evaluation.ts";
-import type { Identity, TaskDetail, Totals, WorkflowStore } from "./workflow-store.ts";
+import type { Identity, Totals, WorkflowStore } from "./workflow-store.ts";
 
 /** Transforms evaluated in one transaction; the rest follows in the next. At the cost limit of an expression they take a few seconds, and a step's limit is thirty. */
 const MAX_INLINE_PER_STEP = 64;
@@ -35,39 +35,6 @@ export interface SessionDeps {
   settings: Settings;
   /** The dispatch settings as far as the object's remaining calls allow. */
   dispatchSettings: () => DispatchSettings;
-}
-
-/** What one or more steps decided, saved already; the object sends it on. */
-export interface Applied {
-  firstSeq: number;
-  events: WorkflowEvent[];
-  /** Attempts the object calls itself, and those for executors over RPC. */
-  objectOrders: WorkOrder[];
-  directOrders: WorkOrder[];
-  /** Attempts for the queue. */
-  queued: AttemptRef[];
-  accepted: AttemptRef[];
-  /** Whether the tenant's statistics or accounts are to learn something. */
-  hasNews: boolean;
-  /** Answers to reserves, and what the tenant is to be asked for before others can be answered. */
-  replies: ReserveReply[];
-  leaseRequest: LeaseRequest | null;
-  /** Transforms that were evaluated, and those left for the next transaction. */
-  inlineCount: number;
-  inlineLeft: AttemptRef[];
-  wakeBy: number;
-}
-
-/** What a transaction gathers on its way. */
-interface Change {
-  applied: Applied;
-  evaluation: WorkflowEvaluation;
-  pending: RunInput[];
-  details: Map<number, TaskDetail>;
-  touched: Set<number>;
-  isStateTouched: boolean;
-  /** Of routes; the books add those of calls. */
-  cells: StatsCell[];
 }
 
 /** A workflow in an object's memory, with the store that it is saved in. Every change goes through `apply`. */
@@ -230,7 +197,7 @@ export class WorkflowSession {
   }
 
   #change(prepare: (change: Change) => void, afterFirst: (accepted: readonly AttemptRef[]) => AttemptReport[] = () => []): Applied {
-    const applied: Applied = { firstSeq: this.#lastSeq + 1, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
+    const applied = createApplied(this.#lastSeq + 1);
     return this.store.transaction(() => {
       const change: Change = { applied, evaluation: new WorkflowEvaluation(this), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, cells: [] };
       prepare(change);
@@ -313,20 +280,13 @@ export class WorkflowSession {
     if (outcome.status === "waiting") return { task, attempt, result: { status: "waiting" } };
     const bills = this.#books.takeBills(report, outcome.calls);
     if (!isLiveAttempt(this.run, report)) return { task, attempt, result: null, bills };
-    if (outcome.route !== null) change.cells.push(...listRouteCells(describeRoute(outcome, this.#deps.now())));
-    this.#keepStory(report, outcome, change);
+    const now = this.#deps.now();
+    if (outcome.route !== null) change.cells.push(...listRouteCells(describeRoute(outcome, now)));
+    change.applied.events.push(...listAttemptEvents(outcome, { taskId: this.run.plan.tasks[task]!.id, attempt, now }));
+    const detail = describeAttempt(outcome);
+    if (detail !== null) change.details.set(task, detail);
     if (outcome.status === "completed") return { task, attempt, bills, result: change.evaluation.keepOutput(task, outcome.output) };
     return { task, attempt, bills, result: { status: "failed", failure: outcome.failure, retryAfterMs: outcome.retryAfterMs } };
-  }
-
-  /** Events of what happened on the way to an answer, and what views show of it. */
-  #keepStory({ task, attempt }: AttemptRef, outcome: EndedOutcome, { applied, details }: Change): void {
-    const taskId = this.run.plan.tasks[task]!.id;
-    const at = new Date(this.#deps.now()).toISOString();
-    for (const { type, data } of outcome.events ?? []) applied.events.push({ type, at, taskId, data: { attempt, ...data } } as WorkflowEvent);
-    const context = outcome.status === "completed" ? outcome.context : null;
-    if (context !== null && context.reducedTokens < context.originalTokens) applied.events.push({ type: "context.reduced", at, taskId, data: { attempt, ...context } });
-    if (outcome.route !== null) details.set(task, { route: outcome.route, context });
   }
 
   #createAbilities(evaluation: WorkflowEvaluation): Abilities {
@@ -339,20 +299,4 @@ export class WorkflowSession {
       warningThresholds: this.#deps.settings.budgets.warningThresholds,
     };
   }
-}
-
-type EndedOutcome = Exclude<Outcome, { status: "waiting" }>;
-
-function describeRoute(outcome: EndedOutcome, now: number) {
-  const { route, events = [] } = outcome;
-  const context = outcome.status === "completed" ? outcome.context : null;
-  return {
-    at: now,
-    tier: route?.tier ?? null,
-    taskType: outcome.taskType ?? null,
-    failureCode: outcome.status === "failed" ? outcome.failure.code : null,
-    fallbacks: events.filter(({ type }) => type === "model.fallback").length,
-    escalatedFrom: events.flatMap(({ type, data }) => (type === "model.escalated" && "fromTier" in data ? [data.fromTier] : [])),
-    contextTokensSaved: context === null ? 0 : context.originalTokens - context.reducedTokens,
-  };
 }

@@ -1,0 +1,44 @@
+import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
+import type { StatsCell } from "../optimizer/call-stats.ts";
+import type { WorkflowEvent } from "../workflow/events.ts";
+import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
+import type { RunInput } from "../workflow/transition.ts";
+import type { WorkflowEvaluation } from "./workflow-evaluation.ts";
+import type { TaskDetail } from "./workflow-store.ts";
+
+/** What one or more steps decided, saved already; the object sends it on. */
+export interface Applied {
+  firstSeq: number;
+  events: WorkflowEvent[];
+  /** Attempts the object calls itself, and those for executors over RPC. */
+  objectOrders: WorkOrder[];
+  directOrders: WorkOrder[];
+  /** Attempts for the queue. */
+  queued: AttemptRef[];
+  accepted: AttemptRef[];
+  /** Whether the tenant's statistics or accounts are to learn something. */
+  hasNews: boolean;
+  /** Answers to reserves, and what the tenant is to be asked for before others can be answered. */
+  replies: ReserveReply[];
+  leaseRequest: LeaseRequest | null;
+  /** Transforms that were evaluated, and those left for the next transaction. */
+  inlineCount: number;
+  inlineLeft: AttemptRef[];
+  wakeBy: number;
+}
+
+/** What a transaction gathers on its way. */
+export interface Change {
+  applied: Applied;
+  evaluation: WorkflowEvaluation;
+  pending: RunInput[];
+  details: Map<number, TaskDetail>;
+  touched: Set<number>;
+  isStateTouched: boolean;
+  /** Of routes; the books add those of calls. */
+  cells: StatsCell[];
+}
+
+export function createApplied(firstSeq: number): Applied {
+  return { firstSeq, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
+}
