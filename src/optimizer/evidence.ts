@@ -40,7 +40,7 @@ export function foldEvidence(state: EvidenceState, observations: readonly CallOb
   const changed = new Map<string, Record<string, EvidenceSums>>();
   for (const call of observations) {
     const start = String(Math.floor(Math.min(call.at, now) / stepMs) * stepMs);
-    if (Number(start) <= now - windowMs) continue;
+    if (Number(start) <= now - windowMs || call.isInconclusive === true) continue;
     const step = changed.get(start) ?? { ...next[start] };
     changed.set(start, step);
     const kind = JSON.stringify([call.taskType ?? UNTYPED, call.tier, call.model]);

@@ -42,6 +42,8 @@ export interface CircuitCall {
   at: number;
   /** Whether the model's health is to blame; a refused request is no failure. */
   isFailure: boolean;
+  /** It proves nothing either way. */
+  isInconclusive?: boolean;
   /** A wait that the provider asked for. */
   retryAfterMs: number | null;
 }
@@ -79,7 +81,13 @@ export function acquireProbe(circuit: Circuit, now: number): { circuit: Circuit;
 
 /** The circuit after a call. Calls that began before it opened say nothing about whether the model has recovered. */
 export function observeCall(circuit: Circuit, call: CircuitCall, settings: CircuitSettings): Circuit {
+  if (call.isInconclusive === true) return releaseProbe(circuit, call);
   return circuit.state === "closed" ? observeClosed(circuit, call, settings) : observeOpen(circuit, call, settings);
+}
+
+/** A probe that proved nothing gives its place to the next. */
+function releaseProbe(circuit: Circuit, call: CircuitCall): Circuit {
+  return circuit.probeUntil === null || call.startedAt < circuit.openUntil! ? circuit : { ...circuit, probeUntil: null };
 }
 
 function observeClosed(circuit: Circuit, call: CircuitCall, settings: CircuitSettings): Circuit {

@@ -93,7 +93,7 @@ function foldModel(state: ModelState, calls: readonly CallObservation[], now: nu
     tally: addToTally(state.tally, calls, halfLifeMs),
     latency: addValues(state.latency, answers.map(({ latencyMs, at }) => ({ value: latencyMs, at })), halfLifeMs),
     firstToken: addValues(state.firstToken, answers.flatMap(({ timeToFirstTokenMs, at }) => (timeToFirstTokenMs === null ? [] : [{ value: timeToFirstTokenMs, at }])), halfLifeMs),
-    circuit: calls.reduce((circuit, { at, latencyMs, isHealthFailure, retryAfterMs }) => observeCall(circuit, { startedAt: at - latencyMs, at, isFailure: isHealthFailure, retryAfterMs }, settings), state.circuit),
+    circuit: calls.reduce((circuit, { at, latencyMs, isHealthFailure: isFailure, isInconclusive, retryAfterMs }) => observeCall(circuit, { startedAt: at - latencyMs, at, isFailure, ...(isInconclusive === undefined ? {} : { isInconclusive }), retryAfterMs }, settings), state.circuit),
     updatedAt: now,
   };
 }
@@ -103,7 +103,7 @@ function addToTally(tally: Tally, calls: readonly CallObservation[], halfLifeMs:
   const sum = scaleTally(tally, at, halfLifeMs);
   for (const call of calls) {
     const weight = decay(at - call.at, halfLifeMs);
-    sum.calls += weight;
+    if (call.isInconclusive !== true) sum.calls += weight;
     sum.tokens += weight * (call.inputTokens + call.outputTokens);
     sum.costNanoUsd += weight * call.costNanoUsd;
     if (call.quality !== null) {

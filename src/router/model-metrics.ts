@@ -11,6 +11,8 @@ export interface CallObservation {
   isSuccess: boolean;
   /** Whether the failure says something about the provider's health; a refused request does not. */
   isHealthFailure: boolean;
+  /** It proves nothing of the model either way: the request was wrong, or its caller did not wait. It still cost what it cost. */
+  isInconclusive?: boolean;
   retryAfterMs: number | null;
   latencyMs: number;
   timeToFirstTokenMs: number | null;

@@ -149,6 +149,28 @@ describe("a model with limits", () => {
     expect(asked).toHaveLength(1);
   });
 
+  test("that has no place in time is left to the next one; alone it fails, without a call", async () => {
+    const health = { acquireRate: async () => false };
+    const { result, called, observed } = await walk([limited, candidate("b")], { b: answered("B") }, { health });
+    expect([called, result.answer, result.failedModels]).toEqual(["b", "B", []]);
+    expect(observed).toHaveLength(1);
+    const alone = await walk([limited], {}, { health });
+    expect([alone.called, alone.result.fault]).toMatchObject(["", { failure: { code: "provider_unavailable", retryable: true, message: expect.stringContaining("limits") }, isHealthFailure: false }]);
+  });
+
+  test("waits as long as the caller can", async () => {
+    const asked: unknown[] = [];
+    await walk([limited], { a: answered("A") }, { waitUntil: 5_000, health: { acquireRate: async (_provider: string, { maxWaitMs }: { maxWaitMs?: number }) => asked.push(maxWaitMs) > 0 } });
+    expect(asked).toEqual([4_990]);
+  });
+
+  test("that is half-open asks for the probe last: one that cannot be made would keep others from it", async () => {
+    const asked: string[] = [];
+    const health = { acquireProbe: async () => asked.push("probe") > 0, acquireRate: async () => asked.push("rate") > 5 };
+    await walk([candidate("a", { limits: { requestsPerMinute: 1 }, needsProbe: true })], {}, { health });
+    expect(asked).toEqual(["rate"]);
+  });
+
   test("is not called when the time is over before there is a place", async () => {
     const abort = new AbortController();
     const acquireRate = async () => {
@@ -187,7 +209,7 @@ describe("time", () => {
     const { result, called, observed } = await walk([candidate("a"), candidate("b")], { a: hang }, { signal: abort.signal });
     expect(called).toBe("a");
     expect(result.fault).toMatchObject({ failure: { code: "timeout", retryable: true } });
-    expect(observed[0]).toMatchObject({ isSuccess: false, isHealthFailure: false });
+    expect(observed[0]).toMatchObject({ isSuccess: false, isHealthFailure: false, isInconclusive: true });
   });
 
   test("a signal that fired before makes no call", async () => {

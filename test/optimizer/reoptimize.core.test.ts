@@ -208,6 +208,10 @@ describe("evidence", () => {
     expect(readEvidence(foldEvidence({}, [call({ at: 300_000 }), call({ at: 9_000_000 })], 1_000_000, 600_000), 0)).toHaveLength(1);
   });
 
+  it("leaves out calls that prove nothing of the model: no client can make one look bad by wrong requests or by leaving", () => {
+    expect(readEvidence(foldEvidence({}, [call({}), call({ isSuccess: false, isInconclusive: true })], 1_000_000, 600_000), 0)).toMatchObject([{ calls: 1, successes: 1 }]);
+  });
+
   it("is bounded in steps and in kinds", () => {
     let state: EvidenceState = {};
     for (let at = 0; at < 3_000_000; at += 5_000) state = foldEvidence(state, [call({ at })], at, 600_000);

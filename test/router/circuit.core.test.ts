@@ -43,6 +43,13 @@ describe("a closed circuit", () => {
     expect(readCircuitState(observeAll(calls), calls.at(-1)!.at).state).toBe(state);
   });
 
+  test("neither counts nor is comforted by calls that prove nothing: callers in a hurry keep no sick model closed", () => {
+    const hurried = Array.from({ length: 4 }, (_, at) => call(at, false, { isInconclusive: true }));
+    const mixed = FIVE_FAILURES.flatMap((failure) => [...hurried, failure]);
+    expect(readCircuitState(observeAll(mixed), 5).state).toBe("open");
+    expect(observeAll(hurried)).toEqual(createCircuit(0));
+  });
+
   test("lets everybody through", () => {
     expect(acquireProbe(createCircuit(0), 5).isGranted).toBe(true);
   });
@@ -65,6 +72,14 @@ describe("a closed circuit", () => {
 });
 
 describe("an open circuit", () => {
+  test("is not closed by probes that prove nothing; the next probe may go at once", () => {
+    const { circuit: probed } = acquireProbe(OPEN, 1_005);
+    const after = observeAll([call(1_020, false, { isInconclusive: true }), call(1_040, false, { isInconclusive: true })], probed);
+    expect(readCircuitState(after, 1_040).state).toBe("half-open");
+    expect(acquireProbe(probed, 1_040).isGranted).toBe(false);
+    expect(acquireProbe(after, 1_040).isGranted).toBe(true);
+  });
+
   test("lets nobody through until its cooldown is over, then is half-open", () => {
     expect(acquireProbe(OPEN, 1_004).isGranted).toBe(false);
     expect(readCircuitState(OPEN, 1_004).state).toBe("open");

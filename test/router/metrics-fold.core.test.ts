@@ -44,6 +44,13 @@ describe("a model's metrics", () => {
     expect(metrics.successRate).toBeCloseTo(1 / 21, 9);
   });
 
+  test("leave out calls that prove nothing of the model, but not what they cost", () => {
+    const hurried = failure({ isHealthFailure: false, isInconclusive: true, inputTokens: 600, outputTokens: 400, costNanoUsd: 8_000_000 });
+    const metrics = describeOnly(fold([seen(), ...Array.from({ length: 3 }, () => hurried)]));
+    expect(metrics).toMatchObject({ successRate: 1, calls: 4 });
+    expect(metrics.costPer1kTokensUsd).toBeGreaterThan(describeOnly(fold([seen()])).costPer1kTokensUsd!);
+  });
+
   test("are null where nothing was measured, and finite everywhere else", () => {
     expect(describeOnly(fold([failure()]))).toMatchObject({ successRate: 0, latencyMs: null, timeToFirstTokenMs: null, tokensPerSecond: null, quality: null });
     fc.assert(

@@ -60,7 +60,7 @@ export async function answerChat(body: ChatBody, tenant: string, clientSignal: A
         return callChat(call, candidate, control, { ...models, fetch: deps.gateway.fetch, secret: deps.gateway.secret, now: deps.now });
       },
     },
-    { health: models.health, settings: { circuitFirstTokenMs: firstTokenMs(body, models.settings.routing) }, now: deps.now, signal: watchdog.signal },
+    { health: models.health, settings: { circuitFirstTokenMs: firstTokenMs(body, models.settings.routing) }, now: deps.now, signal: watchdog.signal, waitUntil: deps.now() + models.settings.orchestration.taskTimeoutMs },
   );
   const entered = result.then((end) => {
     watchdog.stop();

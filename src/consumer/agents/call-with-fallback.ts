@@ -21,6 +21,8 @@ export interface CallFault {
   retryAfterMs: number | null;
   /** Whether it says something about the model's health; a refused request, or a client that left, does not. */
   isHealthFailure: boolean;
+  /** It says nothing of the model at all: whoever was asked this, or asked like this, would have failed. */
+  isInconclusive?: boolean;
 }
 
 /** One call as it ended. */
@@ -62,6 +64,8 @@ export interface FallbackDeps {
   now: () => number;
   /** Bounds all calls together. */
   signal: AbortSignal;
+  /** How long a call may wait for its place within a model's limits (Unix ms); left out: as long as any attempt may take. */
+  waitUntil?: number;
 }
 
 export interface FallbackResult<Answer> {
@@ -83,6 +87,8 @@ export interface FallbackResult<Answer> {
 
 /** When a half-open model that is being tried by another caller may be asked for again. */
 const PROBE_RETRY_MS = 1_000;
+/** When a model whose limits are taken for longer than a call can wait may be asked for again: limits are per minute. */
+const RATE_RETRY_MS = 60_000;
 
 /**
  * Asks the candidates one after the other until one answers. The next is asked after a transient failure only, and only as long as
@@ -112,17 +118,17 @@ export async function callWithFallback<Answer>(request: FallbackRequest<Answer>,
 }
 
 /** Waits for a place within the model's limits; a half-open model takes one caller. Why it may not be called, or null. */
-async function admit<Answer>(candidate: CallCandidate, request: FallbackRequest<Answer>, { health, signal }: FallbackDeps): Promise<CallFault | null> {
+async function admit<Answer>(candidate: CallCandidate, request: FallbackRequest<Answer>, { health, signal, now, waitUntil }: FallbackDeps): Promise<CallFault | null> {
   const { model, provider, needsProbe } = candidate;
+  const refuse = (what: string, retryAfterMs: number): CallFault => ({ failure: { code: "provider_unavailable", message: `${provider.id} (${model.id}) ${what}`, retryable: true }, retryAfterMs, isHealthFailure: false });
   if (signal.aborted) return null;
-  if (needsProbe && !(await health.acquireProbe(provider.id, model.id))) {
-    const message = `${provider.id} (${model.id}) failed before and is being tried by another call`;
-    return { failure: { code: "provider_unavailable", message, retryable: true }, retryAfterMs: PROBE_RETRY_MS, isHealthFailure: false };
-  }
   if (model.limits !== undefined) {
     const limits = { requestsPerMinute: model.limits.requestsPerMinute ?? null, tokensPerMinute: model.limits.tokensPerMinute ?? null };
-    await health.acquireRate(provider.id, { model: model.id, limits, tokens: request.tokensOf(candidate) }, signal);
+    const hasPlace = await health.acquireRate(provider.id, { model: model.id, limits, tokens: request.tokensOf(candidate), ...(waitUntil === undefined ? {} : { maxWaitMs: Math.max(0, waitUntil - now()) }) }, signal);
+    if (!hasPlace) return refuse("has no place within its limits for as long as the call can wait", RATE_RETRY_MS);
   }
+  // Asked for last: a probe that is given and not made keeps everybody else from it for a while.
+  if (needsProbe && !signal.aborted && !(await health.acquireProbe(provider.id, model.id))) return refuse("failed before and is being tried by another call", PROBE_RETRY_MS);
   return null;
 }
 
@@ -180,7 +186,7 @@ function limitFirstToken({ signal, settings }: FallbackDeps): { signal: AbortSig
 function abortFault(candidate: CallCandidate, firstTokenAt: number | null, elapsedMs: number, { signal, settings }: FallbackDeps): CallFault {
   // A caller in a hurry proves nothing about the model; one that waited as long as is allowed does.
   const isHealthFailure = firstTokenAt === null && elapsedMs >= settings.circuitFirstTokenMs;
-  if (signal.aborted) return { ...timeoutFault(candidate), isHealthFailure };
+  if (signal.aborted) return { ...timeoutFault(candidate), isHealthFailure, isInconclusive: !isHealthFailure };
   const message = `${candidate.provider.id} (${candidate.model.id}) did not begin its answer within ${settings.circuitFirstTokenMs} ms`;
   return { failure: { code: "provider_unavailable", message, retryable: true }, retryAfterMs: null, isHealthFailure: true };
 }
@@ -209,6 +215,7 @@ function observe<Answer>(end: CallEnd<Answer>, { model, provider, tier }: CallCa
     taskType: request.taskType,
     isSuccess: isAnswered,
     isHealthFailure: fault?.isHealthFailure ?? false,
+    ...(fault?.isInconclusive === true ? { isInconclusive: true } : {}),
     retryAfterMs: fault?.retryAfterMs ?? null,
     latencyMs: Math.max(0, times.at - times.startedAt),
     timeToFirstTokenMs: times.firstTokenAt === null ? null : Math.max(0, times.firstTokenAt - times.startedAt),

@@ -8,6 +8,8 @@ export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
 
 /** Statuses that a later call may not meet again, besides all of 500 and above. */
 const TRANSIENT_STATUSES = new Set([408, 409, 425, 429]);
+/** Statuses by which a provider says that the request is wrong. Of the other refusals (401, 404, …) its own configuration may be the cause. */
+const REQUEST_STATUSES = new Set([400, 413, 415, 422]);
 /** What a refusal inside a stream, without a status, is called by the providers. */
 const REFUSAL = /invalid_request|authentication|permission|not_found|content_?(policy|filter)|moderation|billing|unsupported/i;
 /** Errors of the engine's package, or of the check of its URL, before anything was sent: the same call would fail the same way. */
@@ -36,6 +38,7 @@ export function classifyError(error: unknown, call: FailedCall): CallFault {
     },
     retryAfterMs: rejected ? null : retryAfterMs(headers, call.now),
     isHealthFailure: !rejected,
+    ...(status !== null && REQUEST_STATUSES.has(status) ? { isInconclusive: true } : {}),
   };
 }
 

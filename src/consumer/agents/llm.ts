@@ -142,7 +142,7 @@ function askChain({ task, choice }: Rung, budget: AttemptBudget, deps: LlmDeps):
       },
       call: (candidate, control) => callLlm(task, candidate, control, callDeps),
     },
-    { health, settings: settings.routing, now, signal },
+    { health, settings: settings.routing, now, signal, waitUntil: task.order.deadlineAt },
   );
 }
 
