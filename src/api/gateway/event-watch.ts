@@ -17,6 +17,8 @@ export interface EventWatch {
 }
 
 export interface EventWatchOptions {
+  /** The client asked for several answers at once: one of them that is finished does not say that all are. */
+  hasSeveral?: boolean;
   /** The client asked for the usage chunk. Otherwise it is taken out: it was asked for on our own account. */
   isUsageWanted: boolean;
   /** Cost in US dollars by the provider's `usage`; null: none was reported, so by the estimates. */
@@ -73,7 +75,7 @@ export function createEventWatch(options: EventWatchOptions): EventWatch {
   return {
     take(events) {
       const text = decoder.decode(events);
-      isComplete ||= IS_FINISHED.test(text);
+      isComplete ||= options.hasSeveral !== true && IS_FINISHED.test(text);
       outputTokens += measureDeltas(text);
       if (hasBegun && !NEEDS_READING.test(text)) return events;
       const passedOn = splitEvents(text).map(readEvent).join("");

@@ -30,6 +30,14 @@ describe("a watched stream", () => {
     }
   });
 
+  test("of several answers is complete at its very end only", () => {
+    const watcher = createEventWatch({ isUsageWanted: false, hasSeveral: true, costOf: () => 0, estimateUsage: () => ({}) });
+    watcher.take(new TextEncoder().encode(delta({ content: "a" }) + delta({}, "stop")));
+    expect(watcher.isComplete).toBe(false);
+    watcher.take(new TextEncoder().encode(DONE));
+    expect(watcher.isComplete).toBe(true);
+  });
+
   test("passes events on as the very bytes that came, also where the model speaks of usage and errors", () => {
     const { watcher } = watch(true);
     const events = [delta({ content: "a" }), delta({ content: 'say {"usage":{"prompt_tokens":1}} and "error":"x"' }), frame({ ...HEAD, choices: [], usage: null }), "data:  spaced \r\n\r\n"];
