@@ -8,6 +8,7 @@ import { measureTokens } from "../../optimizer/tokens.ts";
 import { createKeyFilter, redactKey } from "../../router/redact-key.ts";
 import { askDirectly } from "./ask-directly.ts";
 import { askEngine } from "./ask-engine.ts";
+import { countChoices } from "./bound-tokens.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
 import { createEventWatch, frame, hasContent, isRecord } from "./event-watch.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
@@ -82,7 +83,7 @@ function endWhole(text: string, call: ChatCall, candidate: CallCandidate, deps: 
 async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: "stream" }>, call: ChatCall, candidate: CallCandidate, control: CallControl, deps: ChatDeps): Promise<CallEnd<ChatAnswer>> {
   const record = (usage: object | null, wasLeft: boolean): CallRecord => recordCall(usage, watch.outputTokens, call, candidate, deps, wasLeft);
   const watch = createEventWatch({
-    hasSeveral: typeof call.body["n"] === "number" && call.body["n"] > 1,
+    hasSeveral: countChoices(call.body) > 1,
     isUsageWanted: call.body.stream_options?.include_usage === true,
     costOf: (usage) => record(usage, false).costNanoUsd / NANO,
     estimateUsage: () => ({ prompt_tokens: call.inputTokens, completion_tokens: watch.outputTokens, total_tokens: call.inputTokens + watch.outputTokens }),
