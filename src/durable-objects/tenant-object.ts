@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CreateTenant, CreateTenantAnswer } from "../api/directory-port.ts";
 import type { KeyGrant, ListedKey } from "../api/key-port.ts";
-import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantSpend, TenantStatus } from "../api/tenant-port.ts";
+import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantStatus } from "../api/tenant-port.ts";
 import type { Scope } from "../api/scopes.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
@@ -10,7 +10,7 @@ import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsLayer } from "../config/settings-layers.ts";
 import { createTenantDeps, type TenantDeps } from "../deps.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
-import { patchAllowance, periodStart, type Allowance, type TenantBudget } from "../config/tenant-record.ts";
+import { patchAllowance, type Allowance } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
@@ -140,7 +140,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async readTenant(): Promise<TenantStatus> {
     const record = this.#store.record.read();
-    return { ...record, spend: this.#readSpend(record.budget) };
+    return { ...record, spend: this.#leases.readSpend() };
   }
 
   async patchTenant(patch: Json): Promise<TenantStatus | Problem> {
@@ -286,13 +286,6 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
         settings: edited,
       };
     });
-  }
-
-  /** Periods begin with an hour, so the sums by the hour tell exactly. */
-  #readSpend(budget: TenantBudget | null): TenantSpend {
-    const start = periodStart(budget, Date.now());
-    const sums = this.#store.stats.readPeriod(start ?? 0);
-    return { spentNanoUsd: sums.reduce((total, { sums: { costNanoUsd } }) => total + costNanoUsd, 0), reservedNanoUsd: this.#leases.readSpend().reservedNanoUsd, periodStart: start };
   }
 
   #editSettings(request: SettingsEdit): StoredDocument<SettingsLayer> | Problem {
