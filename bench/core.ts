@@ -64,7 +64,7 @@ function create(dependencies: number[][]): { run: Run; first: Step } {
   const tasks = dependencies.map((_, task) => ({ id: `task-${task}`, kind: "llm" as const, rank: 2, hasWhen: false, timeoutMs: 300_000, retry, cap: null }));
   const plan = { name: null, tasks, graph, maxConcurrency: MAX_CONCURRENCY, scheduling: "eager", onFailure: "fail", startAt: null, deadlineMs: null, cap: NO_CAP } as const;
   const state = { status: "pending", createdAt: 0, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null } as const;
-  const run = restoreRun(plan, { ...state, budget: createBudgetState() }, dependencies.map(createTaskState));
+  const run = restoreRun(plan, { ...state, budget: createBudgetState(), isLimited: false }, dependencies.map(createTaskState));
   return { run, first: transition(run, { type: "create", reused: [] }, 0, abilities) };
 }
 

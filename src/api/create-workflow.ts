@@ -1,3 +1,4 @@
+import { limitsTasks } from "../config/tenant-record.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { WorkflowSpec } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
@@ -29,11 +30,15 @@ export async function hashRequest(key: string | null, bytes: Uint8Array): Promis
 /** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. */
 export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null): Promise<Response> {
   const { id } = made.spec;
+  const { tenant } = callerOf(context);
+  // Where it cannot be read, the workflow hears of limits from the tenant's object when it tells that it has begun.
+  const limits = (await api.deps.allowances.read(tenant).catch(() => null))?.limits;
   const create = (workflowId: string, port: WorkflowPort) =>
     port.create({
-      tenant: callerOf(context).tenant,
+      tenant,
       workflowId,
       ...made,
+      isLimited: limits !== undefined && limitsTasks(limits),
       origin: readOrigin(context, api),
       requestId: context.var.requestId,
       idempotency,

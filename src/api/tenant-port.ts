@@ -7,7 +7,8 @@ import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DirectoryPort, TenantLifePort } from "./directory-port.ts";
 import type { KeyPort } from "./key-port.ts";
-import type { DaySpend, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
+import type { StartDemand } from "../workflow/start-permits.ts";
+import type { DaySpend, Holder, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
 import type { StatsPort, WorkflowCell } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
@@ -27,10 +28,30 @@ export interface IndexEntry {
   cells?: WorkflowCell[];
   /** How its spending stands, day by day: days that changed since they were last told. Also without a tenant budget, so that one that is set later counts it. */
   spend?: DaySpend[];
+  /** Of an ended workflow of a tenant with limits: what it was granted and did not use is free. */
+  starts?: StartsTold;
 }
 
-/** What a tenant asks of a workflow that leased from its budget. */
+/** How a workflow stands in what the tenant's limits allow it. Later ones have higher revisions, also over restarts of the workflow's object. */
+export interface StartsTold {
+  revision: number;
+  demand: StartDemand;
+}
+
+export interface StartsRequest extends StartsTold {
+  holder: Holder;
+}
+
+export type StartsAnswer =
+  /** The tenant has no limits: it need not be asked before it tells otherwise. */
+  | { kind: "unlimited" }
+  /** The workflow may start attempts until it has started so many in total. Only the answer to the newest request counts. */
+  | { kind: "granted"; upTo: number };
+
+/** What a tenant asks of a workflow that holds something of its budget or limits. */
 export interface LeaseHolderPort {
+  /** How it stands now. Null when the workflow that was created then (Unix ms) is no more. */
+  readStarts(createdAt: number): Promise<StartsTold | null>;
   /**
    * Gives back what of the leases for `day` and all days before is neither spent nor reserved, and tells how those days stand, under
    * a new revision. Null when the workflow that was created then (Unix ms) is no more.
@@ -69,8 +90,8 @@ export interface TenantPort extends StatsPort, OptimizationPort, KeyPort, Direct
   listAgents(): Promise<RegisteredAgent[]>;
   deleteAgent(name: string): Promise<boolean>;
   listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem>;
-  /** Idempotent; called by workflow objects, batched. */
-  indexWorkflow(entry: IndexEntry): Promise<void>;
+  /** Idempotent; called by workflow objects, batched. Answers whether the tenant has limits, so that `leaseStarts` has to be asked. */
+  indexWorkflow(entry: IndexEntry): Promise<{ isLimited: boolean }>;
   removeWorkflow(workflowId: string): Promise<void>;
   /** Takes a removal back: entries of the workflow count again. */
   readmitWorkflow(workflowId: string): Promise<void>;
@@ -92,6 +113,11 @@ export interface TenantPort extends StatsPort, OptimizationPort, KeyPort, Direct
   leaseBudget(request: Omit<ShareRequest, "expiresAt">): Promise<ShareAnswer>;
   /** The same for a request to the gateway, by the id of its entry: `addGatewayCalls` settles it. */
   reserveCalls(request: CallsToReserve): Promise<ShareAnswer>;
+  /**
+   * Asks to start attempts under the tenant's limits: answered when the first can start, or after a while. A newer request of the same
+   * workflow takes the place of an older one; one that wants less than was granted gives the rest back.
+   */
+  leaseStarts(request: StartsRequest): Promise<StartsAnswer>;
   /** Looks after workflows that hold what they have not spent and were not heard of for long: what a vanished one held is free again. */
   recoverLeases(): Promise<void>;
 }

@@ -49,6 +49,8 @@ export interface CreateRequest {
   plannedModels?: Record<string, string>;
   /** What is foreseen of each task, in the order of the spec; absent where no task calls a model. */
   outlook?: TaskOutlook[];
+  /** The tenant has limits of tasks, as far as is known here: attempts wait until it lets them start. */
+  isLimited?: boolean;
 }
 
 export type CreateAnswer =

@@ -45,6 +45,11 @@ export interface Allowance {
   limits: TenantLimits;
 }
 
+/** Whether workflows have to be let start their tasks. */
+export function limitsTasks({ tasksPerSecond, concurrentTasks }: TenantLimits): boolean {
+  return tasksPerSecond !== null || concurrentTasks !== null;
+}
+
 export const NO_LIMITS: TenantLimits = { tasksPerSecond: null, concurrentTasks: null, requestsPerMinute: null };
 export const NO_ALLOWANCE: Allowance = { budget: null, limits: NO_LIMITS };
 

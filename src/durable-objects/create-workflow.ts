@@ -76,7 +76,7 @@ export async function forgetWorkflow(storage: DurableObjectStorage, store: Workf
 function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {
   const { tasks, input, ...spec } = request.spec;
   const { tenant, workflowId, origin, requestId } = request;
-  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState() };
+  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState(), isLimited: request.isLimited ?? false };
   store.write("identity", { tenant, workflowId, origin, requestId, spec });
   store.write("input", input);
   store.write("state", state);

@@ -66,4 +66,13 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX workflow_stats_by_time ON workflow_stats (created_at, id);
   `,
+  `
+  -- What workflows were granted of the starts that the tenant's limits allow: totals, of those that have something running or to start.
+  CREATE TABLE start_grants (
+    holder TEXT NOT NULL, created_at INTEGER NOT NULL, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, revision INTEGER NOT NULL, touched_at INTEGER NOT NULL,
+    PRIMARY KEY (holder, created_at)
+  ) WITHOUT ROWID;
+  CREATE INDEX start_grants_by_time ON start_grants (touched_at);
+  CREATE TABLE start_bucket (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), left_over REAL NOT NULL, at INTEGER NOT NULL);
+  `,
 ];

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CreateTenant, CreateTenantAnswer } from "../api/directory-port.ts";
 import type { KeyGrant, ListedKey } from "../api/key-port.ts";
-import type { CallsToReserve, IndexEntry, RegisteredAgent, SettingsVersion, TenantPort, TenantStatus } from "../api/tenant-port.ts";
+import type { CallsToReserve, IndexEntry, StartsAnswer, StartsRequest, RegisteredAgent, SettingsVersion, TenantPort, TenantStatus } from "../api/tenant-port.ts";
 import type { Scope } from "../api/scopes.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
@@ -18,6 +18,7 @@ import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
 import { TenantDirectory } from "./tenant-directory.ts";
 import { TenantKeys } from "./tenant-keys.ts";
 import { TenantLeases } from "./tenant-leases.ts";
+import { TenantStarts } from "./tenant-starts.ts";
 import { TenantRemoval } from "./tenant-removal.ts";
 import { TenantStore } from "./tenant-store.ts";
 
@@ -39,6 +40,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #deps: TenantDeps;
   readonly #keys: TenantKeys;
   readonly #leases: TenantLeases;
+  readonly #starts: TenantStarts;
   readonly #directory: TenantDirectory;
   readonly #removal: TenantRemoval;
   #entries: IndexEntry[] = [];
@@ -52,6 +54,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#store = new TenantStore(ctx.storage, name);
     this.#deps = createTenantDeps(env, name);
     this.#leases = new TenantLeases(this.#store, this.#deps);
+    this.#starts = new TenantStarts(this.#store, this.#deps);
     this.#keys = new TenantKeys(this.#store, { ...this.#deps, tryLater: () => void this.#armBy(this.#deps.now() + RETRY_MS) });
     this.#directory = new TenantDirectory(this.#store, this.#deps);
     this.#removal = new TenantRemoval(this.#store, this.#deps, () => this.#empty());
@@ -149,6 +152,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     const patched = patchAllowance(record, patch);
     if ("faults" in patched) return { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults };
     this.#store.record.write({ ...record, ...patched });
+    this.#starts.share();
     return this.readTenant();
   }
 
@@ -158,6 +162,10 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async reserveCalls(request: CallsToReserve): Promise<ShareAnswer> {
     return this.#leases.reserveCalls(request);
+  }
+
+  async leaseStarts(request: StartsRequest): Promise<StartsAnswer> {
+    return this.#starts.lease(request);
   }
 
   async recoverLeases(): Promise<void> {
@@ -192,13 +200,16 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   /** Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. Settles once the entry is stored. */
-  async indexWorkflow(entry: IndexEntry): Promise<void> {
-    if (this.#removal.isForeign(entry)) return this.#deps.purgeWorkflow(this.#store.tenant, entry.summary.id);
+  async indexWorkflow(entry: IndexEntry): Promise<{ isLimited: boolean }> {
+    if (this.#removal.isForeign(entry)) {
+      await this.#deps.purgeWorkflow(this.#store.tenant, entry.summary.id);
+      return { isLimited: false };
+    }
     this.#entries.push(entry);
     // One that comes alone is stored at once: somebody may wait for it.
-    if (this.#gathering === null && Date.now() - this.#storedAt >= GATHER_MS) return this.#storeEntries();
-    this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.#storeEntries());
-    await this.#gathering;
+    if (this.#gathering === null && Date.now() - this.#storedAt >= GATHER_MS) this.#storeEntries();
+    else await (this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.#storeEntries()));
+    return { isLimited: this.#starts.isLimited };
   }
 
   async removeWorkflow(workflowId: string): Promise<void> {
@@ -223,6 +234,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#entries = [];
     if (entries.length === 0) return;
     this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, Date.now())));
+    for (const { summary, starts } of entries) if (starts !== undefined) this.#starts.tell({ id: summary.id, createdAt: Date.parse(summary.createdAt) }, starts);
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {

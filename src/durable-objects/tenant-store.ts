@@ -9,6 +9,7 @@ import { KeyStore } from "./key-store.ts";
 import type { ListPosition } from "./list-position.ts";
 import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
+import { StartGrantStore } from "./start-grant-store.ts";
 import { TenantAccountStore } from "./tenant-account-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 import { TenantRecordStore } from "./tenant-record-store.ts";
@@ -39,6 +40,7 @@ export class TenantStore {
   readonly keys: KeyStore;
   readonly directory: DirectoryStore;
   readonly account: TenantAccountStore;
+  readonly starts: StartGrantStore;
   readonly stats: TenantStatsStore;
   readonly optimizations: OptimizationStore;
 
@@ -48,6 +50,7 @@ export class TenantStore {
     this.#sql = storage.sql;
     this.record = new TenantRecordStore(storage.sql, tenant);
     this.account = new TenantAccountStore(storage.sql, () => this.record.read().budget);
+    this.starts = new StartGrantStore(storage.sql);
     this.keys = new KeyStore(storage.sql);
     this.directory = new DirectoryStore(storage.sql);
     this.stats = new TenantStatsStore(storage.sql);

@@ -2,6 +2,7 @@ import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
 import type { StatsCell } from "../optimizer/call-stats.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
 import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
+import type { StartsQuestion } from "../workflow/starts-known.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import type { WorkflowEvaluation } from "./workflow-evaluation.ts";
 import type { TaskDetail } from "./workflow-store.ts";
@@ -21,6 +22,7 @@ export interface Applied {
   /** Answers to reserves, and what the tenant is to be asked for before others can be answered. */
   replies: ReserveReply[];
   leaseRequest: LeaseRequest | null;
+  startsQuestion: StartsQuestion | null;
   /** Transforms that were evaluated, and those left for the next transaction. */
   inlineCount: number;
   inlineLeft: AttemptRef[];
@@ -40,5 +42,5 @@ export interface Change {
 }
 
 export function createApplied(firstSeq: number): Applied {
-  return { firstSeq, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
+  return { firstSeq, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, startsQuestion: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
 }

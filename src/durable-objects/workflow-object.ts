@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { LeaseHolderPort } from "../api/tenant-port.ts";
+import type { LeaseHolderPort, StartsTold } from "../api/tenant-port.ts";
 import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
 import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
 import { redactSent } from "../consumer/agents/redact-sent.ts";
@@ -54,8 +54,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       session: () => this.#load(),
       report: (reports) => this.#applyAlone(() => this.#applyReports(reports)),
       reserve: (call) => this.reserve(call),
-      lease: (request, answer) => this.#applyAlone(() => this.#apply({ type: "lease", ...request, answer })),
-      trim: () => this.#applyAlone(() => this.#apply({ type: "trim" })),
+      apply: (input) => this.#applyAlone(() => this.#apply(input)),
       lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs })),
       runInline: (refs) => this.#applyAlone(() => this.#commit((session) => session.runInline(refs))),
       ended: () => this.#waiters.forEach((wake) => wake()),
@@ -201,6 +200,11 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (session === null || session.run.state.createdAt !== createdAt) return null;
     this.#apply({ type: "trim" });
     return session.listSpend().filter((spend) => spend.day <= day);
+  }
+
+  async readStarts(createdAt: number): Promise<StartsTold | null> {
+    const session = this.#load();
+    return session === null || session.run.state.createdAt !== createdAt ? null : this.#outbox.describeStarts(session);
   }
 
   async deadLetter(refs: AttemptRef[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { StartsTold } from "../api/tenant-port.ts";
 import type { TaskMessage } from "../consumer/attempt-port.ts";
 import { runAttempt } from "../consumer/run-attempt.ts";
 import { ORDERS_PER_EXECUTOR, splitOrders } from "../consumer/run-orders.ts";
@@ -5,7 +6,10 @@ import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/wor
 import type { ObjectDeps } from "../deps.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../workflow/reserve-port.ts";
+import { tellStarts } from "../workflow/ask-starts.ts";
+import type { StartsQuestion, StartsReply } from "../workflow/starts-known.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
+import type { RunInput } from "../workflow/transition.ts";
 import type { Applied } from "./workflow-change.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 import { WebhookSender } from "./webhook-sender.ts";
@@ -34,8 +38,8 @@ interface OutboxVerbs {
   report: (reports: Report[]) => void;
   lose: (refs: AttemptRef[]) => void;
   reserve: (call: ReserveCall) => Promise<ReserveAnswer>;
-  lease: (request: Pick<LeaseRequest, "day" | "revision">, answer: LeaseAnswer) => void;
-  trim: () => void;
+  /** A step that nobody waits for. */
+  apply: (input: RunInput) => void;
   runInline: (refs: AttemptRef[]) => void;
   /** The workflow is final, and the tenant's index knows. */
   ended: () => void;
@@ -61,6 +65,7 @@ export class WorkflowOutbox {
   #running = 0;
   #executorCalls = 0;
   #ownCalls = 0;
+  #startsRevision = 0;
 
   constructor(deps: ObjectDeps, ctx: DurableObjectState, store: WorkflowStore, verbs: OutboxVerbs) {
     this.#deps = deps;
@@ -86,6 +91,7 @@ export class WorkflowOutbox {
     if (isIndexed) this.#planIndex(session);
     else if (applied.hasNews) this.#planNews(session);
     if (applied.leaseRequest !== null) void this.#askForLease(session, applied.leaseRequest);
+    if (applied.startsQuestion !== null) void this.#askForStarts(session, applied.startsQuestion);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
     if (applied.events.length > 0) this.#webhooks.deliver(session);
   }
@@ -233,7 +239,30 @@ export class WorkflowOutbox {
     } catch (error) {
       this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
     }
-    if (this.#verbs.session() === session) this.#verbs.lease({ day, revision }, answer);
+    if (this.#verbs.session() === session) this.#verbs.apply({ type: "lease", day, revision, answer });
+  }
+
+  /** Asks the tenant whether attempts may start. The answer may take a while; the core counts on the one to its newest question only. */
+  async #askForStarts(session: WorkflowSession, { number, demand }: StartsQuestion): Promise<void> {
+    const { identity, run } = session;
+    let reply: StartsReply = { kind: "failed" };
+    try {
+      reply = await this.#deps.tenant(identity.tenant).leaseStarts({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, revision: this.#nextStartsRevision(), demand });
+    } catch (error) {
+      this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
+    }
+    if (this.#verbs.session() === session) this.#verbs.apply({ type: "starts", number, reply });
+  }
+
+  /** How the workflow stands in what the tenant's limits allow it, as it is told now. */
+  describeStarts({ run }: WorkflowSession): StartsTold {
+    return { revision: this.#nextStartsRevision(), demand: tellStarts(run) };
+  }
+
+  /** Grows also over restarts of the object, which take longer than a clock is set back by. */
+  #nextStartsRevision(): number {
+    this.#startsRevision = Math.max(this.#startsRevision + 1, this.#deps.now());
+    return this.#startsRevision;
   }
 
   /** Tells the tenant what it was not told yet of this workflow's calls: before the workflow is removed. Throws when it cannot be told. */
@@ -244,11 +273,14 @@ export class WorkflowOutbox {
   async #tellTenant(session: WorkflowSession): Promise<void> {
     const cells = this.#store.stats.readUnsent();
     // What an ended workflow has leased and not spent goes back to the tenant.
-    if (session.isFinal && session.hasSpend) this.#verbs.trim();
+    if (session.isFinal && session.hasSpend) this.#verbs.apply({ type: "trim" });
     const spend = session.hasSpend ? session.listSpend() : undefined;
-    await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }) });
+    const starts = session.isFinal && session.run.state.isLimited ? { starts: this.describeStarts(session) } : {};
+    const { isLimited } = await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }), ...starts });
     // In the meantime it may have been removed, with its tables.
-    if (cells.length > 0 && this.#verbs.session() === session) this.#store.transaction(() => this.#store.stats.markSent(cells));
+    if (this.#verbs.session() !== session) return;
+    if (cells.length > 0) this.#store.transaction(() => this.#store.stats.markSent(cells));
+    if (isLimited !== session.run.state.isLimited && !session.isFinal) this.#verbs.apply({ type: "limits", isLimited });
   }
 
   /** Puts the workflow back into an index that was told to forget it. */

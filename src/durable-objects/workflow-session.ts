@@ -224,6 +224,7 @@ export class WorkflowSession {
     applied.accepted.push(...step.accepted);
     applied.replies.push(...step.replies);
     applied.leaseRequest = step.leaseRequest ?? applied.leaseRequest;
+    applied.startsQuestion = step.startsQuestion ?? applied.startsQuestion;
     applied.wakeBy = Math.min(applied.wakeBy, step.wakeBy);
     this.#books.enter(step.entries, step.now);
     if (this.outlook !== null) {

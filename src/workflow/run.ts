@@ -5,6 +5,7 @@ import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
 import { EMPTY_BOOKS, openLedger, type Cap, type Ledger, type StoredBooks } from "./ledger.ts";
 import type { RetryPolicy } from "./spec.ts";
+import { createStartsKnown, type StartsKnown } from "./starts-known.ts";
 
 export type WorkflowStatus = "scheduled" | "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
 export type TaskStatus = "pending" | "queued" | "running" | "waiting" | "completed" | "failed" | "skipped" | "cancelled";
@@ -79,6 +80,8 @@ export interface RunState {
   isFailing: boolean;
   error: Failure | null;
   budget: BudgetState;
+  /** The tenant has limits: attempts start only as it lets them. */
+  isLimited: boolean;
 }
 
 /** A workflow in memory: the plan, the stored state, and indexes derived from both so that no step rescans finished tasks. */
@@ -89,6 +92,7 @@ export interface Run {
   index: RunIndex;
   ledger: Ledger;
   waiting: BudgetWaiting;
+  starts: StartsKnown;
 }
 
 export interface RunIndex {
@@ -103,7 +107,7 @@ export interface RunIndex {
   /** Open tasks of each wave, and the wave that may run (used by wave scheduling). */
   openInWave: number[];
   currentWave: number;
-  counts: { final: number; completed: number; failed: number; skipped: number; inObject: number };
+  counts: { final: number; completed: number; failed: number; skipped: number; inObject: number; /** Attempts, ever. */ started: number };
 }
 
 export function isFinalTask(status: TaskStatus): boolean {
@@ -144,7 +148,7 @@ export function createTaskState(): TaskState {
 /** Builds a run from what is stored. O(tasks + dependencies): at creation, after an eviction and at a manual retry only. */
 export function restoreRun(plan: RunPlan, state: RunState, tasks: TaskState[], books: Omit<StoredBooks, "leases"> = EMPTY_BOOKS): Run {
   const caps = new Map(plan.tasks.flatMap(({ cap }, task) => (cap === null ? [] : [[task, cap] as const])));
-  return { plan, state, tasks, index: deriveIndex(plan, tasks), ledger: openLedger(plan.cap, caps, { ...books, leases: state.budget.leases }), waiting: createBudgetWaiting() };
+  return { plan, state, tasks, index: deriveIndex(plan, tasks), ledger: openLedger(plan.cap, caps, { ...books, leases: state.budget.leases }), waiting: createBudgetWaiting(), starts: createStartsKnown() };
 }
 
 /** The fence: whether this is the attempt that the task is waiting for. */
@@ -168,7 +172,7 @@ export function deriveIndex(plan: RunPlan, tasks: readonly TaskState[]): RunInde
     retrying: new Set(),
     openInWave: graph.waves.map(() => 0),
     currentWave: 0,
-    counts: { final: 0, completed: 0, failed: 0, skipped: 0, inObject: 0 },
+    counts: { final: 0, completed: 0, failed: 0, skipped: 0, inObject: 0, started: tasks.reduce((sum, { attempt }) => sum + attempt, 0) },
   };
   tasks.forEach((task, id) => {
     if (isFinalTask(task.status)) {

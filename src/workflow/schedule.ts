@@ -1,5 +1,6 @@
 import { chooseChannel } from "./dispatch.ts";
 import { takeFirst } from "./fifo.ts";
+import { countStartsLeft } from "./ask-starts.ts";
 import { closeCalls } from "./budget.ts";
 import { holdTaskBudget } from "./reserve.ts";
 import { countSlots } from "./run.ts";
@@ -54,7 +55,8 @@ function pickReady(step: Step): number[] {
   const { plan, state, tasks } = step.run;
   const picked: number[] = [];
   let evaluations = 0;
-  while (state.status === "running" && !state.isFailing && countSlots(step.run) + picked.length < plan.maxConcurrency) {
+  const startsLeft = countStartsLeft(step.run);
+  while (state.status === "running" && !state.isFailing && countSlots(step.run) + picked.length < plan.maxConcurrency && picked.length < startsLeft) {
     if (evaluations === MAX_WHENS_PER_STEP) {
       wakeAt(step, step.now);
       break;
@@ -96,6 +98,7 @@ function dispatchTask(step: Step, task: number, readySize: number, inObject: num
   state.attempt += 1;
   state.channel = channel;
   run.index.live.add(task);
+  run.index.counts.started += 1;
   emit(step, "task.queued", { attempt: state.attempt }, task);
   if (channel === "queue") {
     state.status = "queued";

@@ -4,6 +4,7 @@ import type { DispatchSettings } from "./dispatch.ts";
 import type { EventData, EventType, WorkflowEvent } from "./events.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { LeaseRequest, ReserveReply } from "./reserve-port.ts";
+import type { StartsQuestion } from "./starts-known.ts";
 import { isEligible, type Channel, type Run, type TaskState } from "./run.ts";
 
 /** How an attempt ended, as far as the core cares: outputs and usage are the store's. */
@@ -50,6 +51,8 @@ export interface Step {
   replies: ReserveReply[];
   /** What the tenant is to be asked for. */
   leaseRequest: LeaseRequest | null;
+  /** What the tenant is asked of starts. */
+  startsQuestion: StartsQuestion | null;
 }
 
 /** Adds an event at the step's time. */

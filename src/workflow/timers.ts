@@ -1,3 +1,4 @@
+import { countStartsLeft, nextStartsAt } from "./ask-starts.ts";
 import { failAttempt, loseAttempt } from "./attempts.ts";
 import { nextExpiryAt } from "./ledger.ts";
 import { nextAskAt } from "./reserve.ts";
@@ -48,7 +49,7 @@ function timeoutOf(state: TaskState, graceMs: number): number {
 export function nextWakeAt(run: Run, graceMs: number): number {
   const { state, plan } = run;
   // Ready tasks with a slot free: a step stopped before it had asked all their conditions.
-  const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && hasReadyTask(run);
+  const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && countStartsLeft(run) > 0 && hasReadyTask(run);
   return isCut ? (state.startedAt ?? 0) : nextTimerAt(run, graceMs);
 }
 
@@ -56,7 +57,7 @@ function nextTimerAt(run: Run, graceMs: number): number {
   const { state, plan, index, tasks } = run;
   const booksAt = nextExpiryAt(run.ledger);
   if (isFinalWorkflow(state.status)) return booksAt;
-  let at = Math.min(state.deadlineAt ?? Infinity, booksAt, nextAskAt(run));
+  let at = Math.min(state.deadlineAt ?? Infinity, booksAt, nextAskAt(run), nextStartsAt(run));
   if (state.status === "scheduled" && plan.startAt !== null) at = Math.min(at, plan.startAt);
   for (const task of index.live) at = Math.min(at, tasks[task]!.leaseUntil ?? Infinity, timeoutOf(tasks[task]!, graceMs));
   for (const task of index.retrying) at = Math.min(at, tasks[task]!.retryAt ?? Infinity);

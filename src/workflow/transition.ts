@@ -1,4 +1,5 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
+import { askForStarts, setLimited, takeStarts } from "./ask-starts.ts";
 import { cancelRun, pauseRun, resumeRun, retryTask } from "./commands.ts";
 import { claimAttempts, deadLetterAttempts, loseAttempts, renewAttempts, reportAttempts } from "./attempts.ts";
 import { closeCalls, settleUnreported } from "./budget.ts";
@@ -9,6 +10,7 @@ import type { LeaseAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isFinalWorkflow, type Run } from "./run.ts";
 import { scheduleReady, startRun } from "./schedule.ts";
 import { wakeAt, type Abilities, type AttemptResult, type Step } from "./step.ts";
+import type { StartsReply } from "./starts-known.ts";
 import { fireTimers } from "./timers.ts";
 
 /** `bills`: of all calls that the attempt made. They count also when it is not the live one any more; then `result` may be null. */
@@ -32,6 +34,8 @@ export type RunInput =
   | { type: "reserve"; requests: readonly ReserveRequest[] }
   | { type: "lease"; day: number; revision: number; answer: LeaseAnswer }
   | { type: "trim" }
+  | { type: "starts"; number: number; reply: StartsReply }
+  | { type: "limits"; isLimited: boolean }
   /** Settles all that is held: the workflow is about to be forgotten. */
   | { type: "closeBooks" };
 
@@ -41,12 +45,13 @@ export type RunInput =
  * a run whose step could not be saved must be thrown away and restored from the store.
  */
 export function transition(run: Run, input: RunInput, now: number, abilities: Abilities): Step {
-  const step: Step = { run, now, abilities, events: [], dispatches: [], touched: new Set(), isStateTouched: false, wakeBy: Infinity, accepted: [], entries: [], replies: [], leaseRequest: null };
+  const step: Step = { run, now, abilities, events: [], dispatches: [], touched: new Set(), isStateTouched: false, wakeBy: Infinity, accepted: [], entries: [], replies: [], leaseRequest: null, startsQuestion: null };
   applyInput(step, input);
   answerReserves(step);
   scheduleReady(step);
   askForLease(step);
   finishIfDone(step);
+  askForStarts(step);
   return step;
 }
 
@@ -77,7 +82,7 @@ function applyInput(step: Step, input: RunInput): void {
   }
 }
 
-/** What concerns money alone, and goes on after the end: late bills, calls that nobody reported, the tenant's budget. */
+/** What concerns the tenant alone, and goes on after the end: late bills, calls that nobody reported, its budget and limits. */
 function keepBooks(step: Step, input: RunInput): void {
   switch (input.type) {
     case "report":
@@ -93,5 +98,9 @@ function keepBooks(step: Step, input: RunInput): void {
       return takeLease(step, input.day, input.revision, input.answer);
     case "trim":
       return trimLeases(step);
+    case "starts":
+      return takeStarts(step, input.number, input.reply);
+    case "limits":
+      return setLimited(step, input.isLimited);
   }
 }

@@ -1,3 +1,4 @@
+import { countStartsLeft, nextStartsAt } from "../../src/workflow/ask-starts.ts";
 import { MAX_LOSSES } from "../../src/workflow/attempts.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";
@@ -34,7 +35,7 @@ function checkAccepted(scenario: Scenario, before: Before, input: RunInput, step
   const accepted = step.accepted.map(({ task, attempt }) => `${task}#${attempt}`);
   mustHold(accepted.join() === expected.join(), "only the live attempt is heard", () => `${input.type} accepted [${accepted}], not [${expected}]`);
   checkLeases(scenario, input, step);
-  const isCommand = input.type === "create" || input.type === "tick" || input.type === "pause" || input.type === "resume" || input.type === "cancel" || input.type === "retryTask";
+  const isCommand = input.type === "create" || input.type === "tick" || input.type === "pause" || input.type === "resume" || input.type === "cancel" || input.type === "retryTask" || input.type === "starts";
   const isDeaf = isCommand ? isFinalWorkflow(before.state.status) && input.type !== "retryTask" : expected.length === 0;
   if (!isDeaf) return;
   const isEmpty = step.touched.size === 0 && step.events.length === 0 && step.dispatches.length === 0 && !step.isStateTouched;
@@ -126,7 +127,8 @@ function checkChanges(before: Before, input: RunInput, step: Step): void {
   });
 }
 
-function checkLimits({ settings }: Scenario, { plan, tasks, index, state }: Run): void {
+function checkLimits({ settings }: Scenario, run: Run): void {
+  const { plan, tasks, index, state, starts } = run;
   const live = tasks.filter((task) => isLiveTask(task.status)).length;
   mustHold(live <= plan.maxConcurrency, "never more live attempts than maxConcurrency", () => `${live} of ${plan.maxConcurrency}`);
   mustHold(index.counts.inObject <= settings.objectMax, "the object makes no more calls at once than objectMax", () => `${index.counts.inObject} of ${settings.objectMax}`);
@@ -138,8 +140,11 @@ function checkLimits({ settings }: Scenario, { plan, tasks, index, state }: Run)
   });
   if (state.status !== "running" || state.isFailing) return;
   const waiting = index.ready.some((fifo) => fifo.items.slice(fifo.head).some((id) => tasks[id]!.status === "pending" && tasks[id]!.retryAt === null));
-  mustHold(!waiting || live === plan.maxConcurrency, "no slot stays free while a task could start", () => `${live} of ${plan.maxConcurrency} live`);
-  const isTimed = live > 0 || tasks.some((task) => task.retryAt !== null);
+  const mayStart = countStartsLeft(run) > 0;
+  mustHold(!waiting || live === plan.maxConcurrency || !mayStart, "no slot stays free while a task could start", () => `${live} of ${plan.maxConcurrency} live`);
+  const isAsking = starts.asked !== null || nextStartsAt(run) < Infinity;
+  mustHold(!waiting || live === plan.maxConcurrency || mayStart || isAsking, "the tenant is asked for the starts that are lacking", () => JSON.stringify(starts));
+  const isTimed = live > 0 || isAsking || tasks.some((task) => task.retryAt !== null);
   mustHold(isTimed, "a running workflow has something under way", () => tasks.map((task, id) => `${plan.tasks[id]!.id} ${task.status}`).join(", "));
 }
 

@@ -17,6 +17,7 @@ export function generateScenario(seed: number): Scenario {
     startAtMs: random.chance(0.12) ? random.between(-1_000, 20_000) : null,
     deadlineMs: random.chance(0.12) ? random.between(1, 4 * spanMs) : null,
     isResultBroken: random.chance(0.02),
+    limits: drawLimits(createRandom(seed, 7)),
     settings: {
       objectMax: random.pick([0, 1, 4]),
       directMax: random.pick([0, 4, 16]),
@@ -36,6 +37,13 @@ export function generateScenario(seed: number): Scenario {
     retriesAtEnd: random.pick([0, 0, 0, 1, 3]),
   };
   return random.chance(0.12) ? withFailingCrowd(random, scenario) : scenario;
+}
+
+/** By random numbers of its own: what a seed was before there were limits it still is. */
+function drawLimits(random: Random): Scenario["limits"] {
+  if (!random.chance(0.25)) return null;
+  const concurrentTasks = random.pick([null, 1, 2, 5, 20]);
+  return { concurrentTasks, tasksPerSecond: random.pick([concurrentTasks === null ? 3 : null, null, 1, 10, 100]) };
 }
 
 /** Many tasks side by side fail for good, and a user retries some of them before the rest is over. */

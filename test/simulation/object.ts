@@ -2,6 +2,7 @@ import type { AttemptRef } from "../../src/consumer/work-order.ts";
 import { createBudgetState } from "../../src/workflow/budget-state.ts";
 import type { Run, RunPlan, RunState } from "../../src/workflow/run.ts";
 import { createTaskState } from "../../src/workflow/run.ts";
+import type { StartsQuestion } from "../../src/workflow/starts-known.ts";
 import type { Abilities, AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 import type { Before } from "./check-step.ts";
@@ -26,6 +27,11 @@ export interface ObjectPorts {
   send: (dispatch: Dispatch) => void;
   /** A task's failure was seen from outside. */
   noticeFailure: (task: number) => void;
+  /** The tenant has limits of tasks. */
+  isLimited: boolean;
+  askForStarts: (question: StartsQuestion) => void;
+  /** Sees the run after what was decided is saved. */
+  seeRun: (run: Run) => void;
   /** Tells the alarm that the armed time changed. */
   armAlarm: () => void;
 }
@@ -50,7 +56,7 @@ export class SimulatedObject {
   create(reused: readonly { task: number; outputBytes: number }[]): void {
     const { store, plan, clock, core } = this.#ports;
     if (store.isCreated) return;
-    const state: RunState = { status: "pending", createdAt: clock(), startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState() };
+    const state: RunState = { status: "pending", createdAt: clock(), startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState(), isLimited: this.#ports.isLimited };
     this.#memory = { run: core.restoreRun(plan, state, plan.tasks.map(createTaskState)), lastSeq: 0 };
     this.#perform({ type: "create", reused });
   }
@@ -90,6 +96,9 @@ export class SimulatedObject {
     }
     this.#mayDie();
     this.#commit(changes);
+    // The last word is what the tenant is told.
+    const question = changes.findLast(({ step }) => step.startsQuestion !== null)?.step.startsQuestion;
+    if (question != null) this.#ports.askForStarts(question);
     for (const dispatch of changes.flatMap(({ step }) => step.dispatches)) {
       if (settled.has(nameOf(dispatch))) continue;
       this.#mayDie();
@@ -115,6 +124,7 @@ export class SimulatedObject {
     const events = store.save(changes.map(({ step }) => step), memory.lastSeq + 1, armedAt);
     memory.lastSeq += events.length;
     oracle.seeCommit(changes, events, store);
+    this.#ports.seeRun(memory.run);
     if (isArmedAnew) armAlarm();
     for (const { step } of changes) for (const task of step.touched) if (step.run.tasks[task]!.status === "failed") noticeFailure(task);
   }

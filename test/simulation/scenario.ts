@@ -14,6 +14,8 @@ export interface Scenario {
   startAtMs: number | null;
   deadlineMs: number | null;
   isResultBroken: boolean;
+  /** The tenant's, of tasks; null: none. */
+  limits: { tasksPerSecond: number | null; concurrentTasks: number | null } | null;
   settings: DispatchSettings;
   renewEveryMs: number;
   /** From then on nothing goes wrong any more, so that the workflow has to end. */

@@ -31,7 +31,7 @@ function* listSmaller(scenario: Scenario): Generator<Scenario> {
   const active = (Object.keys(scenario.faults) as (keyof Faults)[]).filter((fault) => scenario.faults[fault] > 0);
   if (active.length > 0 && scenario.faultsUntilMs > 0) yield { ...scenario, faultsUntilMs: 0 };
   for (const fault of active) yield { ...scenario, faults: { ...scenario.faults, [fault]: 0 } };
-  const plainer: Partial<Scenario> = { eagerRetries: 0, retriesAtEnd: 0, deadlineMs: null, startAtMs: null, isResultBroken: false, scheduling: "eager", maxConcurrency: 50 };
+  const plainer: Partial<Scenario> = { eagerRetries: 0, limits: null, retriesAtEnd: 0, deadlineMs: null, startAtMs: null, isResultBroken: false, scheduling: "eager", maxConcurrency: 50 };
   for (const [name, value] of Object.entries(plainer)) if (scenario[name as keyof Scenario] !== value) yield { ...scenario, [name]: value };
   yield* listWithPlainerTasks(scenario);
 }

@@ -11,6 +11,7 @@ import { Oracle } from "./oracle.ts";
 import { Queue } from "./queue.ts";
 import { createRandom } from "./random.ts";
 import { EPOCH_MS, planOf, type Command, type Faults, type Scenario } from "./scenario.ts";
+import { SimulatedTenant } from "./tenant.ts";
 import { Store } from "./store.ts";
 import { Violation } from "./violation.ts";
 import { callObject, persist, type World } from "./world.ts";
@@ -85,12 +86,16 @@ function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Or
       eagerRetriesLeft -= 1;
       if (eagerRetriesLeft >= 0) agenda.after(world.random.pick([1, 20, 500]), () => persist(world, COMMAND_TRIES, () => callObject(world, { type: "retryTask", task })));
     },
+    isLimited: scenario.limits !== null,
+    askForStarts: (question) => tenant!.ask(question),
+    seeRun: (run) => tenant?.see(run),
     armAlarm: () => alarm.arm(),
   });
   const world: World = { scenario, agenda, random: createRandom(scenario.seed, 5), object, store, oracle, strikes };
   const executor = new Executor(world);
   const queue = new Queue(world, executor);
   const alarm = new Alarm(world, clock);
+  const tenant = scenario.limits === null ? null : new SimulatedTenant(world, scenario.limits);
 
   const reused = scenario.tasks.flatMap((task, id) => (task.isReused ? [{ task: id, outputBytes: 2 }] : []));
   agenda.after(0, () => persist(world, Infinity, () => object.create(reused)));

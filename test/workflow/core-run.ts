@@ -7,6 +7,7 @@ import { dayOf, nameCall, NO_CAP, type Amount, type Bill, type Cap, type LedgerE
 import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../../src/workflow/reserve-port.ts";
 import { createTaskState, restoreRun, type AgentKind, type Run, type RunPlan } from "../../src/workflow/run.ts";
 import { RetryPolicy } from "../../src/workflow/spec.ts";
+import type { StartsQuestion } from "../../src/workflow/starts-known.ts";
 import type { AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
 import { transition, type RunInput } from "../../src/workflow/transition.ts";
 
@@ -30,6 +31,8 @@ export interface RunOptions extends Partial<Omit<RunPlan, "tasks" | "graph">> {
   /** What the tenant says when it is asked; `null`: nothing, until `answerLease`. Without it, it is known to have no budget. */
   tenant?: LeaseAnswer | null;
   leaseChunkNanoUsd?: number;
+  /** The tenant has limits of tasks. */
+  isLimited?: boolean;
 }
 
 export interface ReserveOptions {
@@ -51,6 +54,8 @@ export class CoreRun {
   readonly entries: LedgerEntry[] = [];
   /** What the tenant was asked, oldest first. */
   readonly questions: LeaseRequest[] = [];
+  /** What the tenant was asked of starts, oldest first. */
+  readonly startsQuestions: StartsQuestion[] = [];
   /** The latest answer to each reserve, by the call's name. */
   readonly answers = new Map<string, ReserveAnswer>();
   last: Step;
@@ -63,7 +68,7 @@ export class CoreRun {
     this.#tasks = tasks;
     this.#options = options;
     const state = { status: "pending", createdAt: START, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null } as const;
-    this.run = restoreRun(planTasks(tasks, options), { ...state, budget: createBudgetState() }, this.#names.map(createTaskState));
+    this.run = restoreRun(planTasks(tasks, options), { ...state, budget: createBudgetState(), isLimited: options.isLimited ?? false }, this.#names.map(createTaskState));
     if (options.tenant === undefined) this.run.waiting.unlimitedUntil = Infinity;
     this.last = this.apply({ type: "create", reused: (options.reused ?? []).map((name) => ({ task: this.id(name), outputBytes: 2 })) });
   }
@@ -87,6 +92,7 @@ export class CoreRun {
     this.dispatches.push(...last.dispatches);
     this.entries.push(...last.entries);
     for (const { ref, answer } of last.replies) this.answers.set(nameCall(ref), answer);
+    if (last.startsQuestion !== null) this.startsQuestions.push(last.startsQuestion);
     if (last.leaseRequest !== null) this.questions.push(last.leaseRequest);
     if (last.leaseRequest !== null && tenant !== null) this.answerLease(tenant);
     return last;
@@ -111,6 +117,11 @@ export class CoreRun {
   /** The tenant's answer to a question, the last one if none is given. */
   answerLease(answer: LeaseAnswer, question = this.questions.at(-1)!): Step {
     return this.apply({ type: "lease", day: question.day, revision: question.revision, answer });
+  }
+
+  /** The tenant's answer to a question of starts, the last one if none is given. */
+  answerStarts(upTo: number, { number } = this.startsQuestions.at(-1)!): Step {
+    return this.apply({ type: "starts", number, reply: { kind: "granted", upTo } });
   }
 
   /** What the workflow's account holds. */

@@ -1,0 +1,103 @@
+import { countSlots, isFinalWorkflow, type Run } from "./run.ts";
+import { sumWanted, type StartDemand } from "./start-permits.ts";
+import { createStartsKnown, type StartsReply } from "./starts-known.ts";
+import { wakeAt, type Step } from "./step.ts";
+
+/** Half as long again as the tenant lets one wait. */
+const LOST_MS = 15_000;
+/** When a tenant that could not be reached is asked again. */
+const ASK_AGAIN_MS = 1_000;
+/** After an answer without a start: it came late enough by itself. */
+const ASK_ON_MS = 1;
+const NOTHING = [0, 0, 0, 0] as const;
+
+/** Attempts that may start now, as far as the tenant's limits go. */
+export function countStartsLeft({ state, starts, index }: Run): number {
+  return state.isLimited ? Math.max(0, starts.upTo - index.counts.started) : Infinity;
+}
+
+/** O(1). Ready lists may hold tasks that are over: what is wanted for these goes back. */
+function describeDemand(run: Run): StartDemand {
+  const { index, plan, state } = run;
+  const { started } = index.counts;
+  let slots = state.status === "running" && !state.isFailing ? Math.max(0, plan.maxConcurrency - countSlots(run)) : 0;
+  const wanted = index.ready.map(({ items, head }) => {
+    const count = Math.min(slots, items.length - head);
+    slots -= count;
+    return count;
+  }) as unknown as StartDemand["wanted"];
+  return { started, ended: started - index.live.size, wanted };
+}
+
+/** Asks for what ready tasks lack, and tells of what ended or is not wanted any more: others may wait for it. The end is told with the index. */
+export function askForStarts(step: Step): void {
+  const { run, now } = step;
+  const { starts, state } = run;
+  if (!state.isLimited) return;
+  if (isFinalWorkflow(state.status)) {
+    Object.assign(starts, { upTo: 0, asked: null, told: { ...describeDemand(run), wanted: NOTHING } });
+    return;
+  }
+  if (starts.asked !== null && starts.asked.lostAt <= now) Object.assign(starts, { asked: null, told: null });
+  if (!isNews(run, describeDemand(run))) return;
+  if (starts.asked === null && now < starts.askAgainAt) return wakeAt(step, starts.askAgainAt);
+  starts.questions += 1;
+  const question = { number: starts.questions, demand: tellStarts(run) };
+  starts.asked = { ...question, lostAt: now + LOST_MS };
+  step.startsQuestion = question;
+  // An object that dies with its question is woken to ask it again.
+  wakeAt(step, starts.asked.lostAt);
+}
+
+/** What the tenant is told now. What goes back by that is not there any more, whatever becomes of the message. */
+export function tellStarts(run: Run): StartDemand {
+  const { starts } = run;
+  const demand = describeDemand(run);
+  starts.upTo = Math.min(starts.upTo, demand.started + sumWanted(demand.wanted));
+  starts.told = demand;
+  return demand;
+}
+
+/** Takes the answer to the newest question. One without a start comes after a while: then it is asked again, by the alarm. */
+export function takeStarts(step: Step, number: number, reply: StartsReply): void {
+  const { run, now } = step;
+  const { starts } = run;
+  const { asked } = starts;
+  if (asked?.number !== number) return;
+  starts.asked = null;
+  if (reply.kind === "unlimited") return setLimited(step, false);
+  if (reply.kind === "granted") starts.upTo = reply.upTo;
+  else starts.told = null;
+  const isInVain = reply.kind === "failed" || (sumWanted(asked.demand.wanted) > 0 && countStartsLeft(run) === 0);
+  if (!isInVain) return;
+  starts.askAgainAt = now + (reply.kind === "failed" ? ASK_AGAIN_MS : ASK_ON_MS);
+  wakeAt(step, starts.askAgainAt);
+}
+
+/** The tenant got limits, or lost them. */
+export function setLimited(step: Step, isLimited: boolean): void {
+  const { run } = step;
+  if (run.state.isLimited === isLimited) return;
+  run.state.isLimited = isLimited;
+  run.starts = createStartsKnown();
+  step.isStateTouched = true;
+}
+
+/** When the tenant is to be asked again; Infinity when nothing is lacking. */
+export function nextStartsAt(run: Run): number {
+  const { state, starts } = run;
+  if (!state.isLimited || isFinalWorkflow(state.status)) return Infinity;
+  if (starts.asked !== null) return starts.asked.lostAt;
+  return isNews(run, describeDemand(run)) ? starts.askAgainAt : Infinity;
+}
+
+function isNews({ starts }: Run, demand: StartDemand): boolean {
+  const { asked, told } = starts;
+  if (asked !== null) return !isSame(asked.demand, demand);
+  const unused = Math.max(0, starts.upTo - demand.started);
+  return told === null || sumWanted(demand.wanted) !== unused || demand.ended !== told.ended;
+}
+
+function isSame(left: StartDemand, right: StartDemand): boolean {
+  return left.started === right.started && left.ended === right.ended && left.wanted.every((count, rank) => count === right.wanted[rank]);
+}
