@@ -76,6 +76,8 @@ function keepConsonants(word: string): string {
 /** The action meant by an unknown first word with swapped, doubled or wrong letters. */
 export function findMisspelledAction(word: string): Action | undefined {
   if (word.length < MIN_MISSPELLED_LENGTH || word.length > MAX_MISSPELLED_LENGTH) return undefined;
+  // "Unsent" is no slip of "unnest".
+  if (/^(?:un|re|non|pre)/.test(word) && ACTIONS.has(word.replace(/^(?:un|re|non|pre)/, ""))) return undefined;
   return BY_LETTERS.get(sortLetters(word)) ?? (word.length < MIN_CONSONANTS_LENGTH ? undefined : BY_CONSONANTS.get(keepConsonants(word)));
 }
 

@@ -103,6 +103,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
     case "noun":
       if (led) return 0.12;
+      if (at === head && opensWithThing(words, at, action)) return 0.15;
       return ends ? 0.95 : at === head ? 0.75 : facts.isName ? 0.4 : 0.2;
     case "ing":
       if (at === head) return 0.95;
@@ -122,10 +123,13 @@ function isLink(word: string): boolean {
 
 /** "Message parser", "post summarization", "email is missing": the first word is a thing, not a deed. */
 function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
-  if (!action.thing && !action.nounLike) return false;
   const next = words[at + 1] ?? "";
+  // "Match found", "summary is empty", "extraction succeeded".
+  if ((action.nounLike || action.form === "noun") && (HAPPENED.has(next) || COPULAS.has(next))) return true;
+  if (!action.thing && !action.nounLike) return false;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
-  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not")) return true;
+  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
+  if ((action.thing || action.role === "answer") && DOERS.has(words[words.length - 1]!)) return true;
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && end >= words.length - 2; end -= 1) {
@@ -137,6 +141,11 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   }
   return false;
 }
+
+/** What became of something: behind a noun it states, behind a verb it would mean nothing. */
+const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred"]);
+const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
+const DOERS = new Set(["agent", "assistant", "bot", "chatbot"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */
 const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "split", "map", "draft"]);

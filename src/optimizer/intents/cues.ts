@@ -29,7 +29,7 @@ function addQuestionCues(scores: Scores, facts: ClauseFacts): void {
   if (hasAny(facts, MENTIONS, at)) scores.extract += STRONG;
   else if (hasAny(facts, HAPPENINGS, at)) scores.summarize += CLEAR;
   else if (word === "how" && (next === "many" || next === "much")) scores.aggregate += CLEAR;
-  else if (facts.isName && hasAny(facts, WAYS, at)) scores.conditional += CLEAR;
+  else if (facts.isName && (hasAny(facts, WAYS, at) || (word === "which" && facts.words.length <= 3))) scores.conditional += CLEAR;
   else if (word === "where" && (next === "should" || next === "to")) scores.conditional += CLEAR;
   else if (facts.asks) scores.generate += facts.action === undefined ? CLEAR : HINT;
 }
@@ -46,11 +46,23 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
   if (has(facts, "whether") || hasAny(facts, ALTERNATIVES)) scores.conditional += CLEAR;
   if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first)) return;
+  if (choosesDeed(facts) || statesFinding(facts)) scores.conditional += STRONG;
   if (AUXILIARIES.has(first)) scores.conditional += STRONG;
   else if (facts.action === undefined) addStatementCues(scores, facts, first);
 }
 
-const ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "equals", "versus"]);
+const ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "equals", "versus", "vs"]);
+
+/** "Send or skip", "create or update". */
+function choosesDeed({ words, head }: ClauseFacts): boolean {
+  return words[head + 1] === "or" && findAction(words, head)?.form === "base" && findAction(words, head + 2)?.form === "base";
+}
+
+/** "Found a match", "got results": in front of a thing the past of a verb tells what came of it. */
+function statesFinding({ words, head }: ClauseFacts): boolean {
+  const action = findAction(words, head);
+  return action?.form === "past" && (action.role === "get" || action.role === "search") && head + 1 < words.length;
+}
 
 /** A name that states what may be true or false, and does nothing. */
 function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): void {
@@ -58,8 +70,8 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
   const last = words.length - 1;
   if (hasAny(facts, PREDICATES)) scores.conditional += CLEAR;
   if (hasAny(facts, COMPARATIVES)) scores.conditional += CLEAR;
-  if (has(facts, "or")) scores.conditional += CLEAR;
-  if (first === "any") scores.conditional += CLEAR;
+  if (has(facts, "or")) scores.conditional += STRONG;
+  if (first === "any" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
   if (STATES.has(first)) scores.conditional += HINT;
   if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last))) scores.conditional += CLEAR;
 }
@@ -85,7 +97,7 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
 }
 
 const DUPLICATES = new Set(["duplicate", "duplicates", "duplicated", "dupes", "dups", "doubles"]);
-const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "distinct", "where", "just", "unread"]);
+const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "distinct", "where", "just", "unread", "unsent"]);
 const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed", "unread", "relevant", "irrelevant", "unwanted", "excluding", "except", "within", "active", "inactive", "first", "those", "latest", "newest"]);
 
 /** How long the result may be tells a summary: "in three sentences", "at a glance". */
@@ -100,7 +112,7 @@ function addBrevityCues(scores: Scores, facts: ClauseFacts): void {
 }
 
 const BREVITY = new Set(["briefly", "gist", "nutshell", "concisely", "tldr"]);
-const SHORT = new Set(["brief", "short", "nutshell"]);
+const SHORT = new Set(["brief", "short", "condensed", "nutshell"]);
 const LENGTHS = new Set("words sentences sentence paragraph paragraphs bullets bullet page pages lines".split(" "));
 const NUMBERS = new Set("one two three four five six seven eight ten few fifty hundred single".split(" "));
 
@@ -114,6 +126,8 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
     if (first === "text" && (hasAny(facts, RECIPIENTS) || DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.send += CLEAR;
     if (has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += HINT;
   }
+  // "Slack the results".
+  if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
   const received = words.findIndex((word, at) => RECEIVING.has(word) && at > 1 && RECEIVER_LINKS.has(words[at - 1]!));
   if (received > 0 && words.slice(0, received).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   if (CHANNEL_LINKS.some((link) => words.indexOf(link, facts.head + 1) > 0 && CHANNELS.has(words[words.indexOf(link, facts.head + 1) + 1] ?? ""))) scores.send += HINT;
@@ -130,7 +144,7 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (facts.action !== undefined) return;
   if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from"))) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
-  if (SUMMARIES.has(last) || namesKeyPoints(facts)) scores.summarize += CLEAR;
+  if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
   if (CONTENT.has(last)) scores.generate += CLEAR;
   if (hasAny(facts, MODELS, 0)) scores.generate += HINT;
   if (last !== facts.words[0] && FACTS.has(last)) scores.enrich += HINT;

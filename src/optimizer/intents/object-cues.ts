@@ -1,6 +1,6 @@
 import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
 import { addEvidence, type Scores } from "./intent.ts";
-import { CHANNELS, CONTAINERS, CONTENT, FACTS, LOOKUPS, MARKUP, PARTS, QUALITIES, RECIPIENTS, STRUCTURES, WAYS, WHOLES } from "./object-words.ts";
+import { CHANNELS, CONTAINERS, CONTENT, FACTS, FORMATS, LOOKUPS, MARKUP, PARTS, QUALITIES, RECIPIENTS, STRUCTURES, WAYS, WHOLES } from "./object-words.ts";
 
 /** Verbs that say little alone, read with what they act on. */
 export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
@@ -45,6 +45,9 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "post":
       if (has(facts, "to", objectAt) || hasAny(facts, CHANNELS, objectAt)) scores.send += HINT;
+      break;
+    case "fix":
+      if (FORMATS.has(lastWord(facts)) || STRUCTURES.has(lastWord(facts))) addEvidence(scores, { transform: CLEAR, generate: -HINT });
       break;
     case "compute":
       if (hasAny(facts, TOTALS, objectAt)) addEvidence(scores, { aggregate: CLEAR });

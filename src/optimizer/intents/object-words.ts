@@ -30,7 +30,7 @@ export const FORMATS = words(
 
 /** Files and pages that data is taken out of. */
 export const CONTAINERS = words(
-  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message",
+  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message list url link",
 );
 
 /** Shapes of data that a step makes out of other data. */
@@ -94,7 +94,7 @@ export const LOOKUPS = words("reputation geolocation whois lookup lookups lookal
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
-  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails",
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */

@@ -81,9 +81,10 @@ function symbolWord(code: number, next: number): string {
   return "";
 }
 
-/** "Stock > 10" sets a bound; the sign alone may as well be an arrow or a tag. */
+/** "Stock > 10" sets a bound, "type = car" a condition; the sign alone may as well be an arrow or a tag. */
 function comparisonWord(source: string, at: number): string {
   const code = source.charCodeAt(at);
+  if (code === EQUALS) return source.charCodeAt(at - 1) === 32 && source.charCodeAt(at + 1) === 32 ? "equals" : "";
   if (code !== GREATER && code !== 60) return "";
   const next = source.charCodeAt(at + 1) === 32 ? at + 2 : at + 1;
   const digit = source.charCodeAt(next);
