@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { INTENTS, type Intent } from "../src/optimizer/intents/intent.ts";
+import { LATER_NAMES } from "../test/optimizer/intents/later-names.ts";
 import { VARIED_STEPS, type VariedStep } from "../test/optimizer/intents/varied-steps.ts";
 import { classifyByPatterns } from "../src/optimizer/intents/classify-by-patterns.ts";
 
@@ -80,6 +81,8 @@ function printVariedSteps(): void {
     const lenient = steps.filter(({ step, guess }) => [step.intent, ...step.alsoOk].includes(guess)).length;
     console.log(`${title.padEnd(13)} strict ${share(strict, steps.length)}  lenient ${share(lenient, steps.length)}`);
   }
+  const names = INTENTS.flatMap((intent) => LATER_NAMES[intent].split("|").map((text) => ({ intent, text })));
+  console.log(`${"later names".padEnd(13)} strict ${share(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length, names.length)}`);
   if (!values.errors) return;
   for (const step of VARIED_STEPS) {
     const ranking = classifyByPatterns(step.text);

@@ -9,6 +9,7 @@ const parts: { script: string; data?: string }[] = [
   { script: "eval-context.ts", data: "context/dev" },
   { script: "eval-intents.ts", data: "intents/dev/intents.jsonl" },
   { script: "eval-tokens.ts" },
+  { script: "eval-code.ts" },
   { script: "eval-workflow.ts" },
 ];
 for (const { script, data } of parts) {

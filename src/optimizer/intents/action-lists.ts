@@ -63,15 +63,17 @@ export const VERBS: readonly ActionGroup[] = [
   { evidence: { aggregate: 1.6, transform: 0.8 }, words: "wrap unify link", nounLike: true },
 
   { evidence: { filter: 3 }, words: "filter exclude deduplicate dedupe dedup prefilter" },
-  { evidence: { filter: 2.4 }, words: "ignore skip discard drop retain omit whitelist blacklist blocklist allowlist prune winnow shortlist subset unsubscribe reject weed sieve screen cull disregard suppress block mute" },
+  { evidence: { filter: 2.4 }, words: "ignore skip discard drop retain omit whitelist blacklist blocklist allowlist prune winnow shortlist subset unsubscribe reject weed sieve screen cull disregard suppress mute" },
   { evidence: { filter: 2.4 }, words: "limit keep restrict narrow cap sample", nounLike: true },
   { evidence: { filter: 2.4 }, words: "select pick choose take", role: "choose" },
   { evidence: { filter: 2.4, transform: 0.8 }, words: "remove delete strip eliminate purge", role: "remove" },
 
   { evidence: { enrich: 3 }, words: "enrich augment lookup geocode geolocate supplement hydrate" },
   { evidence: { enrich: 2.4 }, words: "search find google research locate investigate", role: "search", nounLike: true },
-  { evidence: { enrich: 1.6, extract: 0.8 }, words: "get fetch retrieve obtain load pull query acquire download list", role: "get" },
-  { evidence: { enrich: 1.6, transform: 0.8 }, words: "add insert inject attach include annotate tag label associate match correlate resolve complete enhance extend", role: "add", nounLike: true },
+  { evidence: { enrich: 1.6, extract: 0.8 }, words: "get fetch retrieve obtain load pull query acquire download", role: "get" },
+  { evidence: { enrich: 1.6, extract: 0.8 }, words: "list", role: "get", nounLike: true },
+  { evidence: { enrich: 1.6, transform: 0.8 }, words: "add insert inject attach include annotate tag label associate match correlate resolve", role: "add", nounLike: true },
+  { evidence: { enrich: 1.6 }, words: "complete enhance extend" },
   { evidence: { enrich: 0.8, validate: 0.8 }, words: "score rate rank", nounLike: true },
 ];
 

@@ -125,14 +125,14 @@ function isLink(word: string): boolean {
 function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
   const next = words[at + 1] ?? "";
   // "Match found", "summary is empty", "extraction succeeded".
-  if ((action.nounLike || action.form === "noun") && (HAPPENED.has(next) || COPULAS.has(next))) return true;
+  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next))) return true;
   if (!action.thing && !action.nounLike) return false;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
   if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
   if ((action.thing || action.role === "answer") && DOERS.has(words[words.length - 1]!)) return true;
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
-  for (let end = words.length - 1; end > at && end >= words.length - 2; end -= 1) {
+  for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
     const last = findAction(words, end);
     if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or"))) return true;

@@ -46,7 +46,8 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
   if (has(facts, "whether") || hasAny(facts, ALTERNATIVES)) scores.conditional += CLEAR;
   if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first)) return;
-  if (choosesDeed(facts) || statesFinding(facts)) scores.conditional += STRONG;
+  if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
+  if (statesFinding(facts)) scores.conditional += STRONG;
   if (AUXILIARIES.has(first)) scores.conditional += STRONG;
   else if (facts.action === undefined) addStatementCues(scores, facts, first);
 }
@@ -164,7 +165,7 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
     const target = FORMATS.has(words[at + 1]!) || (DETERMINERS.has(words[at + 1]!) && FORMATS.has(words[at + 2] ?? ""));
     if (!target || (word === "in" && action?.role !== "put")) continue;
     const pair = FORMATS.has(words[at - 1] ?? "");
-    if (action?.role === "put") addEvidence(scores, { transform: STRONG });
+    if (action?.role === "put" || (action?.role === "extract" && word !== "as")) addEvidence(scores, { transform: STRONG });
     else scores.transform += action !== undefined ? HINT : pair ? STRONG : CLEAR;
     return;
   }

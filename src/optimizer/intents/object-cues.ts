@@ -23,8 +23,9 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       if (hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
-      if (hasAny(facts, ADDED_FIELDS, objectAt)) scores.transform += HINT;
-      else if (has(facts, "to", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
+      if (hasAny(facts, ADDED_FIELDS, objectAt)) scores.transform += CLEAR;
+      else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
+      else scores.transform += HINT;
       break;
     case "check":
       if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
@@ -63,6 +64,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
 
 /** What is known of a thing, as against the things themselves. */
 const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile", "profiles", "metadata", "context", "history"]);
+const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed"]);
 const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "string", "markdown", "pdf", "transcript", "log", "logs", "page"]);
 const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables"]);
 const TOTALS = new Set(["average", "averages", "sum", "sums", "total", "totals", "mean", "median", "count", "counts", "subtotals"]);
@@ -80,6 +82,8 @@ const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
 function addGottenThing(scores: Scores, facts: ClauseFacts): void {
   const { words, objectAt } = facts;
   if (namesSummary(facts) || namesKeyPoints(facts)) scores.summarize += STRONG;
+  // "Get the latest file": one of many is chosen.
+  if (words.slice(objectAt, objectAt + 2).some((word) => CHOSEN.has(word))) scores.filter += CLEAR;
   const out = words.indexOf("out", objectAt);
   const from = words.indexOf("from", objectAt);
   if ((out >= 0 && words.includes("of", out)) || (from >= 0 && hasAny(facts, CONTAINERS, from))) addEvidence(scores, { extract: CLEAR });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { classifyByPatterns } from "../../../src/optimizer/intents/classify-by-patterns.ts";
 import { findPassive, readFrame } from "../../../src/optimizer/intents/frame.ts";
-import type { Intent } from "../../../src/optimizer/intents/intent.ts";
+import { type Intent, INTENTS } from "../../../src/optimizer/intents/intent.ts";
 import { readClauses } from "../../../src/optimizer/intents/reading.ts";
+import { LATER_NAMES } from "./later-names.ts";
 import { VARIED_STEPS } from "./varied-steps.ts";
 
 function frameOf(text: string) {
@@ -64,11 +65,32 @@ describe("what is said in a roundabout way", () => {
   });
 });
 
+describe("what a name states", () => {
+  it.each<[Intent, string]>([
+    ["conditional", "Match found"],
+    ["conditional", "Found a match"],
+    ["conditional", "Summary is empty"],
+    ["conditional", "Boat = ferry"],
+    ["conditional", "Fare > 20"],
+    ["conditional", "Send or skip"],
+    ["filter", "Limit found boats"],
+    ["filter", "Get the latest timetable"],
+    ["transform", "List to string"],
+    ["transform", "Seperate the crews"],
+    ["send", "Discord the results"],
+  ])("%s: %s", (intent, text) => expect(classifyByPatterns(text).intent).toBe(intent));
+});
+
 describe("steps written before the patterns saw them", () => {
   function shareRight(kind: "name" | "other"): number {
     const steps = VARIED_STEPS.filter((step) => (step.kind === "name") === (kind === "name"));
     return steps.filter((step) => [step.intent, ...step.alsoOk].includes(classifyByPatterns(step.text).intent)).length / steps.length;
   }
+
+  it("are read right where they are names of another day", () => {
+    const names = INTENTS.flatMap((intent) => LATER_NAMES[intent].split("|").map((text) => ({ intent, text })));
+    expect(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length / names.length).toBeGreaterThanOrEqual(0.95);
+  });
 
   it("are read right: 19 of 20 names, nine of ten roundabout steps", () => {
     expect(shareRight("name")).toBeGreaterThanOrEqual(0.95);
