@@ -1,10 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LeaseHolderPort, StartsTold } from "../api/tenant-port.ts";
 import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
-import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
-import { redactSent } from "../consumer/agents/redact-sent.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
-import type { AttemptRef, Outcome, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
+import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
 import type { Json, Problem } from "../errors.ts";
 import type { DaySpend } from "../workflow/tenant-account.ts";
@@ -13,11 +11,11 @@ import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import { isFinalWorkflow, type TaskStatus, type WorkflowStatus } from "../workflow/run.ts";
 import type { RunInput } from "../workflow/transition.ts";
+import { CALLBACK_OVER, findCallback, readCallback } from "./callback-report.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { ReserveDesk } from "./reserve-desk.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
-import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import { listTasks, readCheckpoint, readEvents, readLedger, readOutputs } from "./workflow-reads.ts";
 import type { Applied } from "./workflow-change.ts";
 import { type SessionDeps, WorkflowSession } from "./workflow-session.ts";
@@ -136,20 +134,16 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async awaitsCallback(secret: string): Promise<boolean> {
     const session = this.#load();
-    const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
+    const ref = session === null ? null : findCallback(session, secret);
     return session !== null && ref !== null && session.isLive(ref);
   }
 
   async acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem> {
     this.#outbox.refill();
     const session = this.#load();
-    const ref = session === null ? null : this.#store.findCallback(hashSecret(secret));
-    if (session === null || ref === null) return notFound("this callback token is unknown");
-    const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: this.#deps.now() });
-    if ("faults" in read && !session.isLive(ref)) return notFound("this callback token was used, superseded or cancelled");
-    if ("faults" in read) return { problem: "invalid", detail: "the body is not {output, usage?} or {error, usage?}", errors: read.faults };
-    const { accepted } = this.#applyReports([{ ...ref, outcome: withoutSent(read.outcome, session, ref.task, secret) }]);
-    return accepted.length > 0 ? { accepted: true } : notFound("this callback token was used, superseded or cancelled");
+    const read = session === null ? notFound("this callback token is unknown") : readCallback(session, secret, body, this.#deps.now());
+    if ("problem" in read) return read;
+    return this.#applyReports([read.report]).accepted.length > 0 ? { accepted: true } : CALLBACK_OVER;
   }
 
   async remove(): Promise<{ removed: true } | Problem> {
@@ -378,14 +372,6 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
     return true;
   }
-}
-
-/** An agent's own words about its failure, without what it was sent and may quote. */
-function withoutSent(outcome: Outcome, { identity, agents, agentNames }: WorkflowSession, task: number, secret: string): Outcome {
-  const agent = agents[agentNames[task]!];
-  if (outcome.status !== "failed" || agent?.kind !== "http") return outcome;
-  const sent = [...Object.values(agent.headers), createCallbackToken(identity, secret), secret];
-  return { ...outcome, failure: { ...outcome.failure, message: redactSent(outcome.failure.message, sent) } };
 }
 
 function notFound(detail = "there is no such workflow"): Problem {
