@@ -7,7 +7,6 @@ import type { KeyReplica } from "./api/key-port.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import type { Settings } from "./config/settings.ts";
-import { openWeakestModel } from "./consumer/ask-model.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
@@ -82,7 +81,6 @@ export function createApiDeps(env: Env): ApiDeps {
     corsOrigins: env.CORS_ORIGINS ?? null,
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate }),
     tiers,
-    openWeakestModel: async () => openWeakestModel(await createLoadModels(env)(OPERATOR_TENANT)),
     baseSettings,
     settings,
     allowances,

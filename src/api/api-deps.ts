@@ -2,7 +2,6 @@ import type { AllowanceCache } from "./allowance-cache.ts";
 import type { SettingsCache } from "../config/settings-cache.ts";
 import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers-cache.ts";
-import type { AskModel } from "../consumer/ask-model.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";
@@ -40,8 +39,6 @@ export interface ApiDeps {
     /** Takes a document that was just written or read from the operator's object: for this isolate at once, for the others through their cache. */
     publish: (tiers: StoredTiers) => Promise<void>;
   };
-  /** Asks the weakest configured model one question and gives its text; null while only the embedded engine is configured. */
-  openWeakestModel: () => Promise<AskModel | null>;
   /** The defaults with the deployment's own over them: what the operator's settings lie over. */
   baseSettings: Settings;
   settings: Pick<SettingsCache, "read" | "publish">;

@@ -19,7 +19,7 @@ export interface Api {
   tenants: KnownTenants;
   keys: KeyCheck;
   requests: RequestLimit;
-  /** What models said of steps: a text means the same for everybody. */
+  /** What models said of steps, by tenant and text. */
   intents: IntentCache;
   cors: CorsPolicy;
   /** Looks at a request for signs of settings that are wrong for where this runs. */

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { classifyIntents, DEFAULT_INTENT_THRESHOLD } from "../optimizer/classify-intent.ts";
+import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
 import { INTENTS } from "../optimizer/intents/intent.ts";
 import { answerJson } from "./answer-json.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { openWeakestModel } from "./ask-weakest-model.ts";
+import { callerOf, type Endpoint } from "./endpoint.ts";
 import { refuseFaults } from "./problem.ts";
 import { describeIssues, readJson } from "./read-request.ts";
 
@@ -28,10 +30,17 @@ export const INTENT_ENDPOINTS: readonly Endpoint[] = [
       const { json } = await readJson(context);
       const parsed = Steps.safeParse(json);
       if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-      const ask = await api.deps.openWeakestModel();
+      const { tenant } = callerOf(context);
+      const ask = await openWeakestModel(tenant, context.req.raw.signal, api);
       const { requestId } = context.var;
       const onFault = (fault: unknown) => api.deps.log({ event: "intents.failed", requestId, message: fault instanceof Error ? fault.message : String(fault) });
-      return answerJson(200, await classifyIntents(parsed.data.steps, { threshold: DEFAULT_INTENT_THRESHOLD, cache: api.intents, ...(ask === null ? {} : { ask }), onFault }));
+      return answerJson(200, await classifyIntents(parsed.data.steps, { threshold: DEFAULT_INTENT_THRESHOLD, cache: cacheOf(tenant, api.intents), ...(ask === null ? {} : { ask }), onFault }));
     },
   },
 ];
+
+/** What one tenant asked for is no other's to learn of, nor to pay for. */
+function cacheOf(tenant: string, cache: IntentCache): IntentCache {
+  const name = (text: string): string => `${tenant}\n${text}`;
+  return { get: (text) => cache.get(name(text)), set: (text, guess) => cache.set(name(text), guess) };
+}

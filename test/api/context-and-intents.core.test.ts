@@ -75,26 +75,6 @@ describe("POST /v1/intents", () => {
     expect(await response.json()).toMatchObject({ items: [{ id: "one", intent: "send", method: "pattern" }, { id: "two", intent: "generate", method: "fallback" }] });
   });
 
-  test("asks the weakest model about the rest, once for each text", async () => {
-    let questions = 0;
-    const model = async ({ prompt }: { prompt: string }) => {
-      questions += 1;
-      expect(prompt).toContain("Quux");
-      return JSON.stringify({ items: [{ number: 1, intent: "filter", confidence: 0.9 }] });
-    };
-    const { ask } = createTestApi({ openWeakestModel: async () => model });
-    for (let round = 0; round < 2; round += 1) {
-      expect(await (await ask("POST", "/v1/intents", { steps })).json()).toMatchObject({ items: [{ method: "pattern" }, { intent: "filter", method: "model" }] });
-    }
-    expect(questions).toBe(1);
-  });
-
-  test("a model that fails costs nothing but its opinion, and is logged", async () => {
-    const { ask, world } = createTestApi({ openWeakestModel: async () => () => Promise.reject(new Error("down")) });
-    expect((await ask("POST", "/v1/intents", { steps })).status).toBe(200);
-    expect(world.log).toContainEqual(expect.objectContaining({ event: "intents.failed", message: "down" }));
-  });
-
   test(`takes ${MAX_STEPS} steps and no more`, async () => {
     const { ask } = createTestApi();
     const many = Array.from({ length: MAX_STEPS + 1 }, (_, index) => ({ id: String(index), text: "Filter rows" }));

@@ -119,7 +119,6 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },
       publish: async (tiers) => void (world.published = tiers),
     },
-    openWeakestModel: async () => null,
     baseSettings: Settings.parse({}),
     settings: {
       read: async () => layerSettings(Settings.parse({}), world.publishedSettings?.document ?? {}),

@@ -3,6 +3,7 @@ import { callWithFallback, type CallCandidate, type FallbackResult } from "../..
 import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
+import type { TaskType } from "../../workflow/agent.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
@@ -22,11 +23,11 @@ const MAX_TIMER_MS = 2_147_483_647;
 const NANO = 1_000_000_000;
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
-/** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. */
-export async function answerChat(body: ChatBody, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">): Promise<Response> {
+/** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. The task type is inferred where none is given. */
+export async function answerChat(body: ChatBody, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">, taskType: TaskType | null = null): Promise<Response> {
   const [models, allowance] = await Promise.all([deps.loadModels(tenant), deps.allowances.read(tenant).catch(() => null)]);
   if (allowance === null) return answerError(UNKNOWN_BUDGET);
-  const routed = routeChat(body, models, deps.now());
+  const routed = routeChat(body, taskType, models, deps.now());
   if ("refusal" in routed) return answerError(routed.refusal);
   const { choice } = routed;
   const prepared = prepareCandidates(body, [choice.chosen, ...choice.fallbacks]);

@@ -7,7 +7,7 @@ import { findModel } from "../../router/find-model.ts";
 import type { Exclusion } from "../../router/rank.ts";
 import { routeCall } from "../../router/route-call.ts";
 import { findTaskType, type RouteChoice, type RouteRefusal, type RouteRequest } from "../../router/route-request.ts";
-import { TierName } from "../../workflow/agent.ts";
+import { type TaskType, TierName } from "../../workflow/agent.ts";
 import { readOutputCap, textsOf, type ChatBody } from "./chat-body.ts";
 import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 
@@ -26,11 +26,11 @@ export interface RoutedChat {
 }
 
 /** Chooses the model that the request names, or the models that its name stands for. */
-export function routeChat(body: ChatBody, models: Models, now: number): RoutedChat | { refusal: OpenAiError } {
+export function routeChat(body: ChatBody, namedType: TaskType | null, models: Models, now: number): RoutedChat | { refusal: OpenAiError } {
   const wish = readModelName(body.model, models);
   if (wish === null) return { refusal: { ...refuseRequest(`The model ${JSON.stringify(body.model)} does not exist: GET /v1/models lists what there is.`, "model", "model_not_found"), status: 404 } };
   const inputTokens = estimateInputTokens(body);
-  const decision = routeCall(describeRequest(body, wish, inputTokens, models), { ...models, now });
+  const decision = routeCall(describeRequest(body, namedType, wish, inputTokens, models), { ...models, now });
   return "failure" in decision ? { refusal: refuseRoute(decision) } : { choice: decision, inputTokens };
 }
 
@@ -43,10 +43,10 @@ function readModelName(name: string, { document }: Models): ModelWish | null {
   return kind === "tier" ? { tier: TierName.parse(value) } : { strategy: value === undefined ? null : Strategy.parse(value) };
 }
 
-function describeRequest(body: ChatBody, wish: ModelWish, contextTokens: number, { settings, failureRate }: Models): RouteRequest {
+function describeRequest(body: ChatBody, namedType: TaskType | null, wish: ModelWish, contextTokens: number, { settings, failureRate }: Models): RouteRequest {
   const lastFromUser = body.messages.findLast(({ role }) => role === "user");
   const prompt = lastFromUser === undefined ? null : textsOf(lastFromUser).join("\n");
-  const taskType = findTaskType({ taskType: null, prompt }, settings.classification);
+  const taskType = findTaskType({ taskType: namedType, prompt }, settings.classification);
   return {
     ...wish,
     taskType,
