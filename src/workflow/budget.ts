@@ -1,5 +1,5 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
-import { assumeExpired, dayOf, findHeld, isOverspent, listHeld, orphan, release, retract, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
+import { assumeExpired, dayOf, findHeld, isOverspent, listHeld, NO_CAP, orphan, release, retract, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { emit, wakeAt, type Step } from "./step.ts";
 
@@ -18,8 +18,7 @@ export function closeCalls(step: Step, ref: AttemptRef, bills: readonly Bill[], 
     const entry = settle(ledger, call, bill, dayOf(step.now), isLate);
     if (entry === null) continue;
     record(step, entry, bill);
-    const isOverrun = held === undefined ? isOverspent(ledger, ref.task) : bill.nanoUsd > held.nanoUsd || bill.tokens > held.tokens;
-    if (isOverrun) noteOverrun(step, call, bill);
+    if (isOverrun(step.run, ref.task, bill, held)) noteOverrun(step, call, bill);
   }
   for (const call of listHeld(ledger, ref)) {
     const entry = call.call < before ? (release(ledger, call) ?? retract(ledger, call)) : null;
@@ -63,6 +62,14 @@ export function describeAmount(run: Run, { task, attempt }: AttemptRef, { nanoUs
     tokens,
     workflow: { spentUsd: spent.nanoUsd / NANO, reservedUsd: reserved.nanoUsd / NANO, spentTokens: spent.tokens, reservedTokens: reserved.tokens },
   };
+}
+
+/** Whether a call billed more than was held for it. Of what was not held, because no cap of its agent's work names it, whether a cap does not allow it. */
+function isOverrun({ ledger, plan }: Run, task: number, bill: Bill, held: Amount | undefined): boolean {
+  const cap = plan.tasks[task]!.kind === "http" ? (ledger.taskCaps.get(task) ?? NO_CAP) : null;
+  const isHeld = (unit: keyof Amount): boolean => held !== undefined && (cap === null || cap[unit] !== null);
+  const over = (["nanoUsd", "tokens"] as const).filter((unit) => bill[unit] > (held?.[unit] ?? 0));
+  return over.some(isHeld) || (over.length > 0 && isOverspent(ledger, task));
 }
 
 /** The estimate was too low, which the next one learns from; but where the cap that was sent was ignored, no cap can hold, and nothing more is reserved. */

@@ -67,6 +67,7 @@ let active: Meter = { stepsLeft: 0 };
 const environment = new Environment({ homogeneousAggregateLiterals: false, limits: { maxAstNodes: 2_000, maxDepth: 64 } })
   .registerVariable("workflow", "dyn")
   .registerVariable("tasks", "dyn")
+  .registerVariable("budget", "dyn")
   .registerVariable("input", "dyn");
 const functionNames = new Set(environment.getDefinitions().functions.map((definition) => definition.name));
 meterEvaluator();

@@ -12,6 +12,9 @@ interface Access {
 
 /** Names that the contract has and that cannot be used yet. */
 const UNAVAILABLE_NAMES = new Set(["state", "params", "item", "index"]);
+/** What an expression can read of the workflow's budget: all that its answers show of it. */
+const BUDGET_FIELDS = ["maxUsd", "spentUsd", "reservedUsd", "remainingUsd", "maxTokens", "spentTokens", "reservedTokens", "remainingTokens", "forecastUsd", "forecastTokens"] as const;
+export type BudgetField = (typeof BUDGET_FIELDS)[number];
 /** Constants of the language: names of types. */
 const CONSTANTS = new Set(["string", "bool", "int", "uint", "double", "map", "list", "bytes", "null_type", "type", "google"]);
 /** Macros that bind a name, with their numbers of arguments. */
@@ -124,7 +127,7 @@ export function checkPath([root, first, second]: readonly string[], isInputAllow
       if (first === undefined) return 'tasks cannot be read as a whole or by a computed name; write tasks.<id>.output or tasks["<id>"].output';
       return second === "output" || second === "status" ? null : `${describeTask(first, second)} cannot be read; only ${describeTask(first, "output")} and .status can`;
     case "budget":
-      return null;
+      return first === undefined || BUDGET_FIELDS.some((field) => field === first) ? null : `budget.${first} is not known; known are ${BUDGET_FIELDS.join(", ")}`;
     case "input":
       return isInputAllowed ? null : "input is only known in a transform agent's expression; here, write workflow.input or tasks.<id>.output";
     default:

@@ -1,7 +1,7 @@
 import type { Json } from "../errors.ts";
 import type { ParseResult } from "@marcbachmann/cel-js";
 import { CostExceeded, MAX_COST, armMeter, checkMetered, createMeter, isFunctionName, parseMetered, runMetered, type Meter } from "./expression-meter.ts";
-import { MAX_EXPRESSION_DEPTH, checkPath, findAccess } from "./expression-references.ts";
+import { MAX_EXPRESSION_DEPTH, checkPath, findAccess, type BudgetField } from "./expression-references.ts";
 import { findCalls } from "./expression-scan.ts";
 import { Unconvertible, buildPathTree, projectValue, toJson, type PathTree } from "./expression-values.ts";
 import { findExcess } from "./json-size.ts";
@@ -23,7 +23,7 @@ export interface Scope {
   workflow: { input: Json };
   tasks: Record<string, { output: Json; status: string }>;
   /** The workflow's budget, as its answers show it. */
-  budget?: { [name: string]: Json };
+  budget?: Record<BudgetField, number | null>;
   /** The rendered input of a transform task. */
   input?: Json;
 }
@@ -76,7 +76,7 @@ function readPlainPath(source: string): string[] | null {
   return path.length <= MAX_EXPRESSION_DEPTH && source.length <= MAX_EXPRESSION_BYTES ? path : null;
 }
 
-const PLAIN_PATH = /^[ \t\r\n]*(?:workflow|tasks|input)(?:\.(?!(?:in|true|false|null)\b)[A-Za-z_][A-Za-z0-9_]*)+[ \t\r\n]*$/;
+const PLAIN_PATH = /^[ \t\r\n]*(?:workflow|tasks|budget|input)(?:\.(?!(?:in|true|false|null)\b)[A-Za-z_][A-Za-z0-9_]*)+[ \t\r\n]*$/;
 
 function compilePath(source: string, path: string[], isInputAllowed: boolean): CompiledExpression | { message: string } {
   const message = checkPath(path, isInputAllowed);

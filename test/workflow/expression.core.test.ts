@@ -27,6 +27,7 @@ const scope: Scope = {
     "my-task": { output: { ok: true }, status: "completed" },
     skipped: { output: null, status: "skipped" },
   },
+  budget: { maxUsd: 2, spentUsd: 0.25, reservedUsd: 0, remainingUsd: 1.75, maxTokens: null, spentTokens: 900, reservedTokens: 0, remainingTokens: null, forecastUsd: 1, forecastTokens: 4_000 },
 };
 
 function compile(source: string, isInputAllowed = false): CompiledExpression {
@@ -56,6 +57,13 @@ describe("an expression gives", () => {
     ["has(workflow.input.repo)", true],
     ["workflow.input.nothing == null", true],
     ["workflow.input.nothing", null],
+    ["budget.remainingUsd > 0.1", true],
+    // A cap that is a whole number is an int, and compares with fractions all the same.
+    ["budget.maxUsd > 1.5 && budget.reservedUsd < 0.1 && budget.spentUsd < 1", true],
+    ["budget.maxTokens == null || budget.remainingTokens > 100", true],
+    ["budget.spentTokens", 900],
+    [" budget.maxUsd", 2],
+    ["has(budget.forecastUsd) ? budget.forecastUsd * 2 : 0", 2],
     ["tasks.plan_1.output", ["a", "b"]],
     ["tasks.plan_1.status == 'completed'", true],
     ['tasks["my-task"].output.ok', true],
@@ -163,6 +171,8 @@ describe("compilation refuses", () => {
     ["1 + nobody.x", /unknown name nobody.*character 5/],
     ["workflow", /workflow cannot be read; only workflow.input/],
     ["workflow.id", /workflow.id cannot be read/],
+    ["budget.leftUsd", /budget.leftUsd is not known; known are maxUsd, .*remainingUsd/],
+    ["budget.leftUsd > 0.1", /budget.leftUsd is not known.*character 1/],
     ["tasks", /as a whole or by a computed name/],
     ["tasks[workflow.input.repo].output", /as a whole or by a computed name/],
     ["tasks.map(t, t)", /as a whole or by a computed name/],

@@ -184,6 +184,17 @@ describe("an http task with a budget of its own", () => {
     expect(run.books.reserved).toEqual({ nanoUsd: 0, tokens: 500 });
   });
 
+  test.each([
+    ["what it caps, within that, and what it does not cap", null, { nanoUsd: 60, tokens: 10 }, false],
+    ["more than it caps", null, { nanoUsd: 61, tokens: 0 }, true],
+    ["all that the workflow has of what it does not cap", 10, { nanoUsd: 40, tokens: 10 }, false],
+    ["more than the workflow has of what it does not cap", 10, { nanoUsd: 40, tokens: 11 }, true],
+  ])("that caps dollars alone and reports %s: %o tokens, %o, overrun %o", (_, tokens, bill, isOverrun) => {
+    const run = new CoreRun({ a: { cap: { nanoUsd: 60, tokens: null } } }, { cap: { nanoUsd: 100, tokens } });
+    run.bill("a", [{ call: 0, ...bill }]);
+    expect(run.eventTypes("a").includes("budget.overrun")).toBe(isOverrun);
+  });
+
   test("keeps it while it waits for a callback", () => {
     const run = new CoreRun({ a: { cap, timeoutMs: 600_000 } }, { cap: { nanoUsd: 100, tokens: null } });
     run.report("a", { status: "waiting" });

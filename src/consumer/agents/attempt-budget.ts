@@ -49,7 +49,7 @@ export class AttemptBudget {
 
   /** Holds the worst case of a call; waits while others' reservations could make room. Why it may not be made, or null. */
   async hold(worst: WorstCase, who: Pick<ReserveCall, "provider" | "model" | "tier" | "taskType" | "baselineNanoUsd">): Promise<CallFault | null> {
-    if (this.room !== null && !fitsRoom(worst, this.room)) return this.#refuse(worst);
+    if (this.room !== null && !fitsRoom(worst, this.room)) return this.refuse(worst);
     const { task, attempt } = this.#order;
     const request: ReserveCall = { task, attempt, call: this.#nextCall, ...who, ...worst, calls: this.calls };
     const answer = await this.#ask(request);
@@ -57,7 +57,7 @@ export class AttemptBudget {
     if (answer.kind === "gone") return { failure: { code: "cancelled", message: "the attempt was given up while it ran", retryable: false }, retryAfterMs: null, isHealthFailure: false };
     if (answer.kind === "refused") {
       this.room = answer.room;
-      return this.#refuse(worst);
+      return this.refuse(worst);
     }
     this.#nextCall += 1;
     return null;
@@ -68,7 +68,8 @@ export class AttemptBudget {
     this.#calls.push(call);
   }
 
-  #refuse(worst: WorstCase): CallFault {
+  /** Why a call may not be made that the workflow refused: what it needs, and what can be had. */
+  refuse(worst: WorstCase): CallFault {
     const need = { nanoUsd: worst.costNanoUsd, tokens: worst.inputTokens + worst.outputTokens };
     return { failure: failExhausted(need, this.room!), retryAfterMs: null, isHealthFailure: false };
   }

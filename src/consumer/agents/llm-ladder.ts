@@ -5,7 +5,7 @@ import { routeCall, type CallContext } from "../../router/route-call.ts";
 import type { RouteChoice, RouteRequest } from "../../router/route-request.ts";
 import type { TierName } from "../../workflow/agent.ts";
 import type { Cap } from "../../workflow/ledger.ts";
-import { fitsRoom, largestInput, largestOutput, worstCaseOf } from "./attempt-budget.ts";
+import { fitsRoom, largestInput, largestOutput, worstCaseOf, type WorstCase } from "./attempt-budget.ts";
 import { boundInput, capOutput, type LlmTask } from "./llm-call.ts";
 
 /** Shortest answer that is still asked for where the budget is short (contract). */
@@ -31,11 +31,13 @@ export interface LadderDeps {
   reduceTo: (maxTokens: number) => LlmTask | null;
 }
 
-/** One way down: what can be had within the room, or null. */
-export type Descent = (rung: Rung, room: Cap, deps: LadderDeps) => Rung | null;
+/** How often an attempt goes down: what it asks for next may be gone too when its turn comes, because others spent it meanwhile. */
+export const MAX_DESCENTS = 20;
 
-/** What is tried when the budget refuses a call, in this order (contract): a cheaper model, a smaller output cap, less context. */
-export const DESCENTS: readonly Descent[] = [takeCheaperModel, takeSmallerOutput, takeSmallerOutput, takeLessContext];
+/** What can be had within the room, in this order (contract): a cheaper model, a smaller output cap, less context; null where nothing can. */
+export function descend(rung: Rung, room: Cap, deps: LadderDeps): Rung | null {
+  return takeCheaperModel(rung, room, deps) ?? takeSmallerOutput(rung, room, deps) ?? takeLessContext(rung, room, deps);
+}
 
 const TIERS_BELOW: Record<TierName, readonly TierName[]> = { weak: [], base: ["weak"], strong: ["base", "weak"] };
 
@@ -44,12 +46,10 @@ function takeCheaperModel({ task, choice }: Rung, room: Cap, deps: LadderDeps): 
   return fitting.length === 0 ? null : { task, choice: chooseFor(choice, fitting, "its worst case fits the budget that is left") };
 }
 
-/** A cap that the task itself names is left as it is. */
 function takeSmallerOutput({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
   if (task.order.llm?.maxOutputTokens != null) return null;
   const caps = listAllowed(choice, deps).map((candidate) => {
-    const most = capOutput(task, candidate.model);
-    return { candidate, cap: largestOutput(boundInput(task, candidate, deps.margins), Math.min(LEAST_OUTPUT_TOKENS, most), most, candidate.model, room) };
+    return { candidate, cap: largestOutput(boundInput(task, candidate, deps.margins), leastOutput(task, candidate), capOutput(task, candidate.model), candidate.model, room) };
   });
   const largest = Math.max(...caps.map(({ cap }) => cap ?? 0));
   const best = caps.find(({ cap }) => cap === largest);
@@ -59,14 +59,25 @@ function takeSmallerOutput({ task, choice }: Rung, room: Cap, deps: LadderDeps):
 
 function takeLessContext({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
   if (deps.contextTokens === 0) return null;
-  const least = (candidate: RankedModel): number => (task.order.llm?.maxOutputTokens == null ? Math.min(LEAST_OUTPUT_TOKENS, capOutput(task, candidate.model)) : capOutput(task, candidate.model));
-  const inputs = listAllowed(choice, deps).map((candidate) => ({ candidate, bound: boundInput(task, candidate, deps.margins), most: largestInput(least(candidate), boundInput(task, candidate, deps.margins), candidate.model, room) }));
+  const inputs = listAllowed(choice, deps).map((candidate) => ({ candidate, bound: boundInput(task, candidate, deps.margins), most: largestInput(leastOutput(task, candidate), boundInput(task, candidate, deps.margins), candidate.model, room) }));
   const best = inputs.reduce((left, right) => (right.most > left.most ? right : left), inputs[0]!);
   // The bound of all that is sent, cut to what may be sent: the rest of the prompt stays, so the context takes all of the cut.
   const boundPerToken = best.bound / Math.max(1, task.built.inputTokens);
   const target = Math.floor((deps.contextTokens - (best.bound - best.most) / boundPerToken) * CONTEXT_MARGIN);
   const reduced = target < LEAST_CONTEXT_TOKENS ? null : deps.reduceTo(target);
   return reduced === null ? null : takeSmallerOutput({ task: reduced, choice }, room, deps) ?? takeCheaperModel({ task: reduced, choice }, room, deps);
+}
+
+/** What the task costs at most with the cheapest model and the smallest output cap that it may have. */
+export function findLeastNeed({ task, choice }: Rung, deps: LadderDeps): WorstCase {
+  const needs = listAllowed(choice, deps).map((candidate) => worstCaseOf(boundInput(task, candidate, deps.margins), leastOutput(task, candidate), candidate.model));
+  return needs.reduce((least, need) => (need.costNanoUsd < least.costNanoUsd ? need : least));
+}
+
+/** A cap that the task itself names is left as it is. */
+function leastOutput(task: LlmTask, { model }: RankedModel): number {
+  const most = capOutput(task, model);
+  return task.order.llm?.maxOutputTokens == null ? Math.min(LEAST_OUTPUT_TOKENS, most) : most;
 }
 
 /** The models that may answer: those of the chain, and of the tiers below where neither task nor agent names a tier or model. */

@@ -10,7 +10,7 @@ import type { AttemptCall, CallRecord, Outcome, Route, RouteEvent, WorkOrder } f
 import { AttemptBudget, worstCaseOf, type AttemptBudgetDeps } from "./attempt-budget.ts";
 import { callWithFallback, type CallCandidate, type CallFault, type FallbackResult } from "./call-with-fallback.ts";
 import { boundInput, callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
-import { DESCENTS, LEAST_OUTPUT_TOKENS, type LadderDeps, type Rung } from "./llm-ladder.ts";
+import { descend, findLeastNeed, LEAST_OUTPUT_TOKENS, MAX_DESCENTS, type LadderDeps, type Rung } from "./llm-ladder.ts";
 import { buildPrompt, textsOf } from "./llm-prompt.ts";
 
 export interface LlmDeps extends Models, Pick<LlmCallDeps, "now" | "onDelta"> {
@@ -103,15 +103,27 @@ async function runChosen(first: Rung, attempt: Attempt): Promise<Outcome> {
 async function askWithinBudget(first: Rung, { request, budget, deps }: Attempt): Promise<Rung & { result: FallbackResult<Json> }> {
   let rung = first;
   let result = await askChain(rung, budget, deps);
-  const ladder: LadderDeps = { request, context: contextOf(deps), margins: deps.margins, contextTokens: deps.contextTokens, reduceTo: (maxTokens) => rebuild(rung.task, deps.reduceTo(maxTokens)) };
-  for (const descend of DESCENTS) {
-    if (result.last !== null || result.fault?.failure.code !== "budget_exhausted") break;
-    const lower = descend(rung, budget.room!, ladder);
-    if (lower === null) continue;
+  let { contextTokens } = deps;
+  const reduceTo = (maxTokens: number): LlmTask | null => {
+    const task = rebuild(rung.task, deps.reduceTo(maxTokens));
+    if (task !== null) contextTokens = Math.min(contextTokens, maxTokens);
+    return task;
+  };
+  const ladder = (): LadderDeps => ({ request, context: contextOf(deps), margins: deps.margins, contextTokens, reduceTo });
+  for (let descents = 0; isRefused(result) && descents < MAX_DESCENTS; descents += 1) {
+    const lower = descend({ task: rung.task, choice: first.choice }, budget.room!, ladder());
+    if (lower === null) break;
     rung = lower;
     result = await askChain(rung, budget, deps);
   }
+  // Whatever was refused last: what is told is the least that would have done.
+  if (isRefused(result)) result.fault = budget.refuse(findLeastNeed({ task: rung.task, choice: first.choice }, ladder()));
   return { ...rung, result };
+}
+
+/** No model was called, for want of budget. */
+function isRefused({ last, fault }: FallbackResult<Json>): boolean {
+  return last === null && fault?.failure.code === "budget_exhausted";
 }
 
 function rebuild(task: LlmTask, order: WorkOrder | null): LlmTask | null {
