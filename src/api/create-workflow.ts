@@ -1,5 +1,6 @@
 import { limitsTasks } from "../config/tenant-record.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import type { TaskOutlook } from "../workflow/outlook.ts";
 import type { WorkflowSpec } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
@@ -16,6 +17,7 @@ export interface NewWorkflow {
   agents: Record<string, AgentDefinition>;
   rerunOf: { workflowId: string; tasks: readonly string[] } | null;
   plannedModels?: Record<string, string>;
+  outlook?: TaskOutlook[];
 }
 
 export interface Idempotency {

@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { allotTokens } from "../consumer/foresee-workflow.ts";
+import { checkBudget } from "../consumer/least-reserve.ts";
 import { planWorkflow, type PlannedTask, type WorkflowPlan } from "../consumer/plan-workflow.ts";
-import { WorkflowSpec } from "../workflow/spec.ts";
+import { capOf } from "../workflow/plan.ts";
+import { WorkflowSpec, type Budget } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
 import { checkWorkflow } from "./check-workflow.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
+import { readHistory } from "./foresee.ts";
 import { refuseFaults } from "./problem.ts";
 import { MAX_WORKFLOW_BODY_BYTES, readJson } from "./read-request.ts";
 
@@ -20,14 +24,16 @@ const AnsweredPlan = z.object({
       model: z.string().nullable().describe("Null for tasks of other agents, and where no model can be called"),
       provider: z.string().nullable(),
       fallbacks: z.array(z.string()),
-      tokenBudget: z.int().nullable(),
+      tokenBudget: z.int().nullable().describe("What is allotted to the task of the workflow's maxTokens, if those before it use theirs; null without one"),
       expectedUsd: z.number(),
-      worstUsd: z.number().describe("One call with its output cap used up"),
+      expectedTokens: z.int(),
+      worstUsd: z.number().describe("One call with its output cap used up, its input counted from above"),
+      worstTokens: z.int(),
       reason: z.string().nullable(),
     }),
   ),
-  totals: z.object({ expectedUsd: z.number(), worstUsd: z.number(), expectedMs: z.int() }),
-  fits: z.boolean().describe("Whether the worst case fits the budget"),
+  totals: z.object({ expectedUsd: z.number(), worstUsd: z.number(), expectedMs: z.int(), expectedTokens: z.int(), worstTokens: z.int() }),
+  fits: z.boolean().describe("Whether the worst case fits the budgets, of the workflow and of each task, in dollars and tokens"),
 });
 type AnsweredPlan = z.infer<typeof AnsweredPlan>;
 
@@ -44,19 +50,29 @@ export const PLAN_ENDPOINTS: readonly Endpoint[] = [
       const { json } = await readJson(context, MAX_WORKFLOW_BODY_BYTES);
       const [checked, models] = await Promise.all([checkWorkflow(context, api, json), api.deps.loadModels(callerOf(context).tenant)]);
       if ("faults" in checked) refuseFaults(checked.faults);
-      return answerJson(200, describe(planWorkflow(checked, models, api.deps.now())));
+      const now = api.deps.now();
+      const fault = checkBudget(checked, models, now);
+      if (fault !== null) refuseFaults([fault]);
+      const history = await readHistory(callerOf(context).tenant, api, checked);
+      const plan = planWorkflow(checked, models, now, { budgetLeftNanoUsd: capOf(checked.spec.budget).nanoUsd });
+      return answerJson(200, describe(plan, allotTokens(checked, models, history), checked.spec));
     },
   },
 ];
 
-/** Workflows have no budgets yet: nothing is allotted to a task, and everything fits. */
-function describe({ waves, criticalPath, tasks, expectedNanoUsd, worstNanoUsd, expectedMs }: WorkflowPlan): AnsweredPlan {
-  const describeTask = ({ expectedNanoUsd: expected, worstNanoUsd: worst, ...task }: PlannedTask) => ({ ...task, tokenBudget: null, expectedUsd: expected / NANO, worstUsd: worst / NANO });
+function describe(plan: WorkflowPlan, tokens: Record<string, number> | null, spec: WorkflowSpec): AnsweredPlan {
+  const describeTask = (id: string, { expectedNanoUsd, worstNanoUsd, ...task }: PlannedTask) => ({ ...task, tokenBudget: tokens?.[id] ?? null, expectedUsd: expectedNanoUsd / NANO, worstUsd: worstNanoUsd / NANO });
+  const { expectedNanoUsd, expectedTokens, worstNanoUsd, worstTokens, expectedMs } = plan;
   return {
-    waves,
-    criticalPath,
-    tasks: Object.fromEntries(Object.entries(tasks).map(([id, task]) => [id, describeTask(task)])),
-    totals: { expectedUsd: expectedNanoUsd / NANO, worstUsd: worstNanoUsd / NANO, expectedMs },
-    fits: true,
+    waves: plan.waves,
+    criticalPath: plan.criticalPath,
+    tasks: Object.fromEntries(Object.entries(plan.tasks).map(([id, task]) => [id, describeTask(id, task)])),
+    totals: { expectedUsd: expectedNanoUsd / NANO, worstUsd: worstNanoUsd / NANO, expectedMs, expectedTokens, worstTokens },
+    fits: fits(spec.budget, plan) && spec.tasks.every(({ id, budget }) => fits(budget, plan.tasks[id]!)),
   };
+}
+
+function fits(budget: Budget | undefined, { worstNanoUsd, worstTokens }: Pick<PlannedTask, "worstNanoUsd" | "worstTokens">): boolean {
+  const { nanoUsd, tokens } = capOf(budget);
+  return worstNanoUsd <= (nanoUsd ?? Infinity) && worstTokens <= (tokens ?? Infinity);
 }

@@ -1,4 +1,6 @@
 import type { CallRecord } from "../consumer/work-order.ts";
+import type { HistoryCell, HistoryKey } from "../optimizer/agent-history.ts";
+import type { ForecastAccuracy, Use } from "../optimizer/forecast.ts";
 import type { CallSums, StatsCell } from "../optimizer/call-stats.ts";
 
 /** A request to the gateway whose calls are to be kept in the tenant's ledger and stats. */
@@ -41,6 +43,16 @@ export interface LedgerQuery {
   limit: number;
 }
 
+/** What a workflow that has ended tells of how it went. Of two of one workflow the one with the higher revision is right: it may go on after its end. */
+export interface WorkflowEnding {
+  revision: number;
+  /** When it ended, Unix ms. */
+  at: number;
+  history: HistoryCell[];
+  /** What was foreseen of it and what it used; null where nothing was foreseen, or it did not complete. */
+  forecast: { expected: Use; used: Use } | null;
+}
+
 /** What of a tenant's object the stats and the ledger need. */
 export interface StatsPort {
   listGatewayCalls(query: LedgerQuery): Promise<GatewayEntry[]>;
@@ -48,6 +60,10 @@ export interface StatsPort {
   listWorkflowsWithCalls(query: LedgerQuery): Promise<LedgerPosition[]>;
   /** Enters what the gateway called. Idempotent; to be sent in batches, after the answers. */
   addGatewayCalls(entries: GatewayEntry[]): Promise<void>;
+  /** What is known of these agents and types; nothing for those that never ran. */
+  readHistory(keys: HistoryKey[]): Promise<HistoryCell[]>;
+  /** How right forecasts were of workflows that ended from the hour on that `since` (Unix ms) lies in. */
+  readForecastAccuracy(since: number): Promise<ForecastAccuracy>;
   /** Sums from the hour on that `since` (Unix ms) lies in. */
   readStats(since: number): Promise<PeriodSums[]>;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addSums, createSums, STATS_HOUR_MS, type CallSums } from "../optimizer/call-stats.ts";
+import { describeAccuracy, type ForecastAccuracy } from "../optimizer/forecast.ts";
 import { recommendTiers } from "../optimizer/recommend.ts";
 import { TierName } from "../workflow/agent.ts";
 import { answerJson } from "./answer-json.ts";
@@ -26,6 +27,11 @@ const AnsweredStats = z.object({
   fallbacks: z.int(),
   escalations: z.int(),
   contextTokensSaved: z.int(),
+  forecast: z.object({
+    workflows: z.int().describe("Workflows that completed and had been foreseen"),
+    meanErrorPercent: z.number().nullable().describe("How far their cost lay from what was foreseen, on average: in percent of the larger of the two"),
+    meanTokensErrorPercent: z.number().nullable(),
+  }),
   recommendations: z.array(
     z.object({ taskType: z.string(), tier: TierName, recommendedTier: TierName, answers: z.int(), missRate: z.number(), reason: z.string() }),
   ).describe("Types of tasks that would better go to a higher tier at once"),
@@ -43,12 +49,14 @@ export const STATS_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { since } = readQuery(context, StatsQuery);
       const from = since === null ? null : Math.floor(Date.parse(since) / STATS_HOUR_MS) * STATS_HOUR_MS;
-      return answerJson(200, describe(from, await api.deps.tenant(callerOf(context).tenant).readStats(from ?? 0)));
+      const tenant = api.deps.tenant(callerOf(context).tenant);
+      const [cells, accuracy] = await Promise.all([tenant.readStats(from ?? 0), tenant.readForecastAccuracy(from ?? 0)]);
+      return answerJson(200, describe(from, cells, accuracy));
     },
   },
 ];
 
-function describe(since: number | null, cells: readonly PeriodSums[]): z.infer<typeof AnsweredStats> {
+function describe(since: number | null, cells: readonly PeriodSums[], accuracy: ForecastAccuracy): z.infer<typeof AnsweredStats> {
   const total = createSums();
   const tierDistribution = { weak: 0, base: 0, strong: 0 };
   for (const { tier, sums } of cells) {
@@ -70,6 +78,7 @@ function describe(since: number | null, cells: readonly PeriodSums[]): z.infer<t
     fallbacks,
     escalations,
     contextTokensSaved,
+    forecast: describeAccuracy(accuracy),
     recommendations: recommendTiers(cells),
   };
 }

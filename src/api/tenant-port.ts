@@ -9,7 +9,7 @@ import type { DirectoryPort, TenantLifePort } from "./directory-port.ts";
 import type { KeyPort } from "./key-port.ts";
 import type { StartDemand } from "../workflow/start-permits.ts";
 import type { DaySpend, Holder, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
-import type { StatsPort, WorkflowCell } from "./stats-port.ts";
+import type { StatsPort, WorkflowCell, WorkflowEnding } from "./stats-port.ts";
 import type { Page, WorkflowSummary } from "./workflow-port.ts";
 
 export interface RegisteredAgent {
@@ -30,6 +30,8 @@ export interface IndexEntry {
   spend?: DaySpend[];
   /** Of an ended workflow of a tenant with limits: what it was granted and did not use is free. */
   starts?: StartsTold;
+  /** Of a workflow that has ended: how it went. */
+  ending?: WorkflowEnding;
 }
 
 /** How a workflow stands in what the tenant's limits allow it. Later ones have higher revisions, also over restarts of the workflow's object. */

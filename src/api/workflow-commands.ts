@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { isProblem } from "../errors.ts";
+import { graphOf } from "../workflow/graph.ts";
 import { TaskId } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
 import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { callerOf, type Endpoint } from "./endpoint.ts";
+import { foreseeNew } from "./foresee.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
 import { refuseFaults, valueOf } from "./problem.ts";
 import { readOptions } from "./read-request.ts";
@@ -85,7 +87,9 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
       if (replay !== null) return replay;
       const { spec, agents, reusable } = valueOf(checkpoint);
       const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
-      return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf }, idempotency);
+      const foreseen = await foreseeNew(callerOf(context).tenant, api, { spec, agents, graph: graphOf(spec.tasks) }, new Set(reusable));
+      if ("faults" in foreseen) refuseFaults(foreseen.faults);
+      return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf, ...foreseen }, idempotency);
     },
   },
 ];

@@ -1,9 +1,11 @@
 import { z } from "zod";
+import type { Fault } from "../errors.ts";
 import { WorkflowSpec } from "../workflow/spec.ts";
+import type { AcceptedSpec } from "../workflow/validate-spec.ts";
 import { answerJson } from "./answer-json.ts";
-import { planModels } from "./plan-models.ts";
-import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
-import { callerOf, type ApiContext, type Endpoint } from "./endpoint.ts";
+import { foreseeNew } from "./foresee.ts";
+import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./create-workflow.ts";
+import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
 import { MAX_WORKFLOW_BODY_BYTES, PAGE_QUERY, queryInteger, readJson, readQuery } from "./read-request.ts";
@@ -46,12 +48,12 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
       const { json, bytes } = await readJson(context, MAX_WORKFLOW_BODY_BYTES);
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
       const checked = await checkWorkflow(context, api, json);
-      if ("faults" in checked) {
+      const made = "faults" in checked ? checked : await prepare(callerOf(context).tenant, api, checked);
+      if ("faults" in made) {
         const replay = idempotency === null ? null : await findReplay(context, api, readOwnId(json), idempotency);
-        return replay ?? refuseFaults(checked.faults);
+        return replay ?? refuseFaults(made.faults);
       }
-      const plannedModels = await planModels(callerOf(context).tenant, api, checked);
-      return createWorkflow(context, api, { spec: checked.spec, agents: checked.agents, rerunOf: null, plannedModels }, idempotency);
+      return createWorkflow(context, api, made, idempotency);
     },
   },
   {
@@ -132,6 +134,11 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
     },
   },
 ];
+
+async function prepare(tenant: string, api: Api, accepted: AcceptedSpec): Promise<NewWorkflow | { faults: Fault[] }> {
+  const foreseen = await foreseeNew(tenant, api, accepted);
+  return "faults" in foreseen ? foreseen : { spec: accepted.spec, agents: accepted.agents, rerunOf: null, ...foreseen };
+}
 
 function readMetadataFilters(context: ApiContext): Record<string, string> {
   const filters = Object.entries(context.req.query()).filter(([name]) => name.startsWith(METADATA_PREFIX));

@@ -1,30 +1,16 @@
-import type { Strategy } from "../config/routing-settings.ts";
-import type { Json } from "../errors.ts";
+import { fitBudget } from "../optimizer/fit-budget.ts";
 import { priceWorstCase } from "../optimizer/price.ts";
 import { simulateSchedule, type TaskGraph } from "../optimizer/schedule-end.ts";
 import { assignBySlack, type TaskOption } from "../optimizer/slack.ts";
 import { createTimeline } from "../optimizer/timeline.ts";
-import { estimateTokens } from "../optimizer/tokens.ts";
 import type { RankedModel } from "../router/rank.ts";
-import { routeCall } from "../router/route-call.ts";
-import type { RouteChoice } from "../router/route-request.ts";
-import type { LlmAgent } from "../workflow/agent.ts";
 import type { Graph } from "../workflow/graph.ts";
 import { planRun } from "../workflow/plan.ts";
-import type { TaskSpec } from "../workflow/spec.ts";
-import { compileTemplate } from "../workflow/template.ts";
 import type { AcceptedSpec } from "../workflow/validate-spec.ts";
-import { requestOf } from "./agents/llm.ts";
-import { capOutput } from "./agents/llm-call.ts";
-import { buildPrompt } from "./agents/llm-prompt.ts";
-import { createLlmRequest } from "./llm-request.ts";
-import type { Models } from "./load-models.ts";
-import type { WorkOrder } from "./work-order.ts";
+import { createLlmTask, expectOutputs, listForBudget, mostTokens, routeTask, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 
 /** What a task of an agent elsewhere is taken to last: nothing is measured of those. */
 const ASSUMED_HTTP_MS = 1_000;
-/** Tokens of the tag around each dependency's output in a prompt. */
-const TAG_TOKENS = 16;
 
 export interface PlannedTask {
   complexity: number | null;
@@ -35,8 +21,10 @@ export interface PlannedTask {
   /** Why this model, or why none; null for tasks of other agents. */
   reason: string | null;
   expectedNanoUsd: number;
-  /** One call with the output cap used up. */
+  expectedTokens: number;
+  /** One call with the output cap used up and its input counted from above. */
   worstNanoUsd: number;
+  worstTokens: number;
 }
 
 export interface WorkflowPlan {
@@ -47,110 +35,102 @@ export interface WorkflowPlan {
   /** By task id: the models that are not what the tasks alone would take. */
   deviations: Record<string, string>;
   expectedNanoUsd: number;
+  expectedTokens: number;
   worstNanoUsd: number;
+  worstTokens: number;
   expectedMs: number;
 }
 
-type PlanModels = Pick<Models, "document" | "isConfigured" | "settings" | "metrics" | "failureRate">;
-
-/** A task as it would be routed by itself. */
-interface RoutedTask {
-  task: LlmTaskToPlan;
-  choice: RouteChoice | null;
-  /** Why there is no choice. */
-  refusal: string | null;
-  /** The models that may be weighed against each other, the chosen one first. */
-  models: RankedModel[];
-}
-
-interface LlmTaskToPlan {
-  order: WorkOrder;
-  agent: LlmAgent;
-  inputTokens: number;
+export interface PlanBounds {
+  /** What the planned tasks together are to cost at most, as expected; null or absent: anything. */
+  budgetLeftNanoUsd?: number | null;
+  /** The tasks to plan, by id: during a run, those that have not started. All others count as done. Absent: all. */
+  only?: ReadonlySet<string>;
 }
 
 /**
  * What a workflow is expected to do: the model, cost and time of each task, from what is measured now and assumed otherwise. With the
- * balanced strategy, tasks that the end does not depend on take cheaper models of their tier. Calls nothing.
+ * balanced strategy, tasks that the end does not depend on take cheaper models of their tier. Where that is expected to cost more than the
+ * budget, tasks take cheaper models, also of the tiers below, those first that save most for the quality they cost, until it fits or
+ * nothing cheaper is left: time gives way to money. Pinned models stay. Calls nothing.
  */
-export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: PlanModels, now: number): WorkflowPlan {
+export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: PlanModels, now: number, { budgetLeftNanoUsd = null, only }: PlanBounds = {}): WorkflowPlan {
   const plan = planRun(spec, spec.tasks, agents, graph);
-  const expected = createExpectation(spec.tasks, agents, models);
-  const routed = spec.tasks.map((task) => {
-    const agent = agents[task.agent]!;
-    return agent.kind === "llm" ? routeTask(createTask(task, agent, spec.input, spec.strategy, expected), spec.deadlineMs !== undefined, models, now) : null;
-  });
-  const options = routed.map((task, index) => optionsOf(task, plan.tasks[index]!.kind === "http" ? ASSUMED_HTTP_MS : 0));
-  const planned = addBarriers(graph, spec.scheduling === "wave");
-  const barriers = Array.from({ length: planned.size - graph.size }, () => [{ costNanoUsd: 0, durationMs: 0 }]);
-  const rank = [...plan.tasks.map((task) => task.rank), ...barriers.map(() => 0)];
-  const allOptions = [...options, ...barriers];
-  const { choice, endMs, costNanoUsd } = assignBySlack({ graph: planned, options: allOptions, perTask: allOptions.map(() => 0), slots: spec.maxConcurrency, rank, deadlineMs: spec.deadlineMs ?? null });
-  const durations = choice.map((at, index) => allOptions[index]![at]!.durationMs);
-  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, describeTask(routed[index]!, choice[index]!)]));
+  const isPlanned = spec.tasks.map(({ id }) => only === undefined || only.has(id));
+  const routed = routeTasks({ spec, agents }, isPlanned, models, now);
+  const options = routed.map((task, index) => optionsOf(task, isPlanned[index]! && plan.tasks[index]!.kind === "http" ? ASSUMED_HTTP_MS : 0));
+  const schedule = createSchedule(graph, spec.scheduling === "wave", spec.maxConcurrency, plan.tasks.map((task) => task.rank));
+  const allOptions = [...options, ...schedule.barriers];
+  const { choice } = assignBySlack({ graph: schedule.graph, options: allOptions, perTask: allOptions.map(() => 0), slots: spec.maxConcurrency, rank: schedule.rank, deadlineMs: spec.deadlineMs ?? null });
+  const picks = pickModels(routed, choice, budgetLeftNanoUsd, models, now);
+  const durations = allOptions.map((own, index) => (picks[index]?.model == null ? own[0]!.durationMs : Math.ceil(picks[index].model.expectedMs)));
+  const outputOf = expectOutputs(spec.tasks, agents, models);
+  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, describeTask(routed[index]!, picks[index]!, outputOf(id), models.settings.routing.maxFallbacks)]));
+  const sum = (name: "expectedNanoUsd" | "expectedTokens" | "worstNanoUsd" | "worstTokens"): number => Object.values(tasks).reduce((total, task) => total + task[name], 0);
   return {
     waves: graph.waves.map((wave) => wave.map((task) => spec.tasks[task]!.id)),
-    criticalPath: findCriticalPath(planned, durations, spec.maxConcurrency, rank).flatMap((task) => spec.tasks[task]?.id ?? []),
+    criticalPath: schedule.findCriticalPath(durations).flatMap((task) => spec.tasks[task]?.id ?? []),
     tasks,
-    deviations: Object.fromEntries(spec.tasks.flatMap(({ id }, index) => (choice[index]! === 0 ? [] : [[id, tasks[id]!.model!]]))),
-    expectedNanoUsd: costNanoUsd,
-    worstNanoUsd: Object.values(tasks).reduce((sum, task) => sum + task.worstNanoUsd, 0),
-    expectedMs: endMs,
+    deviations: Object.fromEntries(spec.tasks.flatMap(({ id }, index) => (picks[index]!.model === null || picks[index]!.model === routed[index]!.choice!.chosen ? [] : [[id, tasks[id]!.model!]]))),
+    expectedNanoUsd: sum("expectedNanoUsd"),
+    expectedTokens: sum("expectedTokens"),
+    worstNanoUsd: sum("worstNanoUsd"),
+    worstTokens: sum("worstTokens"),
+    expectedMs: schedule.findEnd(durations),
   };
 }
 
-/** Tokens that each task's output is expected to have. */
-function createExpectation(tasks: readonly TaskSpec[], agents: AcceptedSpec["agents"], { settings }: PlanModels): (taskId: string) => number {
-  const assumed = settings.routing.assumedOutputTokens;
-  const byId = new Map(tasks.map((task) => {
+/** Null where a task is not to be planned or calls no model. */
+function routeTasks({ spec, agents }: Pick<AcceptedSpec, "spec" | "agents">, isPlanned: readonly boolean[], models: PlanModels, now: number): (RoutedTask | null)[] {
+  const workflow = { input: spec.input, strategy: spec.strategy, outputOf: expectOutputs(spec.tasks, agents, models), defaultMaxTokens: models.settings.compression.defaultMaxTokens };
+  return spec.tasks.map((task, index) => {
     const agent = agents[task.agent]!;
-    return [task.id, agent.kind === "llm" ? Math.min(assumed, task.maxOutputTokens ?? agent.maxOutputTokens) : assumed];
-  }));
-  return (taskId) => byId.get(taskId) ?? assumed;
-}
-
-/** A task as it will be ordered. Outputs that do not exist yet count with the tokens expected of them. */
-function createTask(spec: TaskSpec, agent: LlmAgent, workflowInput: Json, strategy: Strategy | undefined, expected: (taskId: string) => number): LlmTaskToPlan {
-  const { input, outputTokens } = renderExpected(spec, workflowInput, expected);
-  const order: WorkOrder = {
-    task: 0, attempt: 1, workflowId: "", tenant: "", taskId: spec.id, agentName: spec.agent, agent, input, dependencies: {}, deadlineAt: 0, idempotencyKey: "", callback: null,
-    llm: createLlmRequest(spec, agent.taskType, strategy), requestId: null,
-  };
-  const built = buildPrompt(order, agent);
-  const contextTokens = spec.context?.mode === "none" ? 0 : spec.dependsOn.reduce((sum, id) => sum + expected(id) + TAG_TOKENS, 0);
-  return { order, agent, inputTokens: ("failure" in built ? estimateTokens(JSON.stringify(input)) : built.inputTokens) + outputTokens + contextTokens };
-}
-
-/** The input with outputs left out, and the tokens that they will have. What cannot be rendered without them stays as it is written. */
-function renderExpected(spec: TaskSpec, workflowInput: Json, expected: (taskId: string) => number): { input: Json; outputTokens: number } {
-  const template = compileTemplate(spec.input, { input: false });
-  if ("faults" in template) return { input: spec.input, outputTokens: 0 };
-  const outputTokens = template.places.reduce((sum, { references }) => [...references.tasks].reduce((inner, id) => inner + expected(id), sum), 0);
-  const tasks = Object.fromEntries([...template.references.tasks].map((id) => [id, { output: "", status: "completed" }]));
-  const rendered = template.render({ workflow: { input: workflowInput }, tasks });
-  return { input: rendered.ok ? (rendered.value as Json) : spec.input, outputTokens };
-}
-
-function routeTask(task: LlmTaskToPlan, hasDeadline: boolean, models: PlanModels, now: number): RoutedTask {
-  const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: textOf(task.order.input) }] }];
-  const request = requestOf({ order: task.order, agent: task.agent, built: { prompt, inputTokens: task.inputTokens, context: null } }, models);
-  const decision = routeCall(request, { ...models, now });
-  if ("failure" in decision) return { task, choice: null, refusal: decision.failure.message, models: [] };
-  const strategy = request.strategy ?? models.settings.routing.strategy;
-  // Whoever asks for quality or speed is not to be given less of it; whoever asks for the cheapest needs speed only for a deadline.
-  const isWeighed = strategy === "balanced" || (strategy === "cheapest" && hasDeadline);
-  const others = isWeighed ? decision.candidates.filter((model) => model !== decision.chosen && model.tier === decision.tier && model.excludedBy === null && !model.needsProbe) : [];
-  return { task, choice: decision, refusal: null, models: [decision.chosen, ...others] };
-}
-
-function textOf(input: Json): string {
-  const prompt = typeof input === "object" && input !== null && !Array.isArray(input) && "prompt" in input ? input["prompt"] : input;
-  return typeof prompt === "string" ? prompt : JSON.stringify(prompt);
+    return isPlanned[index]! && agent.kind === "llm" ? routeTask(createLlmTask(task, agent, workflow), spec.deadlineMs !== undefined, models, now) : null;
+  });
 }
 
 function optionsOf(routed: RoutedTask | null, otherwiseMs: number): TaskOption[] {
   if (routed === null || routed.models.length === 0) return [{ costNanoUsd: 0, durationMs: otherwiseMs }];
   return routed.models.map(({ expectedNanoUsd, expectedMs }) => ({ costNanoUsd: expectedNanoUsd, durationMs: Math.ceil(expectedMs) }));
+}
+
+/** What a task takes; `forBudget`: because the budget leaves no room for what it would have taken. */
+interface Taken {
+  model: RankedModel | null;
+  forBudget: boolean;
+}
+
+function pickModels(routed: readonly (RoutedTask | null)[], choice: readonly number[], budgetLeftNanoUsd: number | null, models: PlanModels, now: number): Taken[] {
+  const picks = routed.map((task, index): Taken => ({ model: task?.models[choice[index]!] ?? null, forBudget: false }));
+  const cost = picks.reduce((sum, { model }) => sum + (model?.expectedNanoUsd ?? 0), 0);
+  if (budgetLeftNanoUsd === null || cost <= budgetLeftNanoUsd) return picks;
+  const lists = routed.map((task, index) => (task === null || picks[index]!.model === null ? [] : listForBudget(task, models, now)));
+  const options = lists.map((list) => (list.length === 0 ? [{ costNanoUsd: 0, quality: 0 }] : list.map(({ expectedNanoUsd, quality }) => ({ costNanoUsd: expectedNanoUsd, quality }))));
+  const start = lists.map((list, index) => Math.max(0, list.indexOf(picks[index]!.model!)));
+  return fitBudget(options, start, budgetLeftNanoUsd).map((at, index) => (at === start[index] ? picks[index]! : { model: lists[index]![at]!, forBudget: true }));
+}
+
+interface Schedule {
+  graph: TaskGraph;
+  rank: number[];
+  /** Options of the empty tasks that stand between waves. */
+  barriers: TaskOption[][];
+  findEnd: (durations: readonly number[]) => number;
+  findCriticalPath: (durations: readonly number[]) => number[];
+}
+
+function createSchedule(graph: Graph, isByWave: boolean, slots: number, ranks: readonly number[]): Schedule {
+  const planned = addBarriers(graph, isByWave);
+  const barriers = Array.from({ length: planned.size - graph.size }, () => [{ costNanoUsd: 0, durationMs: 0 }]);
+  const rank = [...ranks, ...barriers.map(() => 0)];
+  return {
+    graph: planned,
+    rank,
+    barriers,
+    findEnd: (durations) => simulateSchedule(planned, durations, slots, rank).endMs,
+    // A chain of tasks without slack that lasts until the end; where slots are short, one may wait for another's.
+    findCriticalPath: (durations) => createTimeline(planned, simulateSchedule(planned, durations, slots, rank).slotBefore).findCriticalPath(durations),
+  };
 }
 
 /** With wave scheduling a wave begins when the one before it is over: an empty task stands between them. */
@@ -163,28 +143,31 @@ function addBarriers(graph: Graph, isByWave: boolean): TaskGraph {
   return { size: dependencies.length, dependencies, dependents };
 }
 
-/** A chain of tasks without slack that lasts until the end; where slots are short, one may wait for another's. */
-function findCriticalPath(graph: TaskGraph, durations: readonly number[], slots: number, rank: readonly number[]): number[] {
-  const { slotBefore } = simulateSchedule(graph, durations, slots, rank);
-  return createTimeline(graph, slotBefore).findCriticalPath(durations);
-}
+const NOTHING: PlannedTask = { complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, expectedNanoUsd: 0, expectedTokens: 0, worstNanoUsd: 0, worstTokens: 0 };
 
-function describeTask(routed: RoutedTask | null, option: number): PlannedTask {
-  const none: PlannedTask = { complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, expectedNanoUsd: 0, worstNanoUsd: 0 };
-  if (routed === null) return none;
-  const { task, choice, models } = routed;
-  if (choice === null) return { ...none, reason: routed.refusal };
-  const { model, provider, tier, expectedNanoUsd } = models[option]!;
-  const isOther = model !== choice.chosen.model;
-  const followers = isOther ? [choice.chosen, ...choice.fallbacks.filter((fallback) => fallback.model !== model)].slice(0, choice.fallbacks.length) : choice.fallbacks;
+function describeTask(routed: RoutedTask | null, pick: Taken, output: OutputTokens, maxFallbacks: number): PlannedTask {
+  if (routed === null) return NOTHING;
+  const { task, choice } = routed;
+  if (choice === null || pick.model === null) return { ...NOTHING, reason: routed.refusal };
+  const { model, provider, tier, expectedNanoUsd } = pick.model;
+  const isOther = pick.model !== choice.chosen;
+  const followers = isOther ? [choice.chosen, ...choice.fallbacks.filter((fallback) => fallback.model !== model)].slice(0, maxFallbacks) : choice.fallbacks;
+  const most = mostTokens(task, pick.model);
   return {
     complexity: choice.complexity.score,
     tier,
     model: model.id,
     provider: provider.id,
     fallbacks: followers.map((fallback) => fallback.model.id),
-    reason: isOther ? `The workflow as a whole does better with it than with ${choice.chosen.model.id}, which is best for the task alone.` : choice.reason,
+    reason: isOther ? whyOther(pick, choice.chosen) : choice.reason,
     expectedNanoUsd,
-    worstNanoUsd: priceWorstCase(task.inputTokens, capOutput(task, model), model.price),
+    expectedTokens: task.inputTokens + Math.min(output.expected, most.output),
+    worstNanoUsd: priceWorstCase(most.input, most.output, model.price),
+    worstTokens: most.input + most.output,
   };
+}
+
+function whyOther({ forBudget }: Taken, chosen: RankedModel): string {
+  if (forBudget) return `The budget is expected not to reach for ${chosen.model.id}, which is best for the task alone; this one saves most for the quality it costs.`;
+  return `The workflow as a whole does better with it than with ${chosen.model.id}, which is best for the task alone.`;
 }

@@ -79,6 +79,12 @@ export class CallStore {
     }));
   }
 
+  /** Calls and tokens, input and output together, of each task that made calls. */
+  countByTask(): Map<number, { turns: number; tokens: number }> {
+    const rows = this.#sql.exec("SELECT task, count(*) AS turns, sum((json ->> 'inputTokens') + (json ->> 'outputTokens')) AS tokens FROM calls GROUP BY task");
+    return new Map(rows.toArray().map((row) => [Number(row["task"]), { turns: Number(row["turns"]), tokens: Number(row["tokens"]) }]));
+  }
+
   /** Usage of each task that made calls, or of one. */
   readUsage(task: number | null): Map<number, { inputTokens: number; outputTokens: number; costNanoUsd: number }> {
     const rows = this.#sql.exec(

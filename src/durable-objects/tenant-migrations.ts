@@ -75,4 +75,12 @@ export const TENANT_MIGRATIONS: readonly string[] = [
   CREATE INDEX start_grants_by_time ON start_grants (touched_at);
   CREATE TABLE start_bucket (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), left_over REAL NOT NULL, at INTEGER NOT NULL);
   `,
+  `
+  -- What runs of an agent with a type of task have come to, and how right forecasts were, by the hour in which the workflows ended.
+  CREATE TABLE agent_history (agent TEXT NOT NULL, task_type TEXT NOT NULL, learnt_at INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY (agent, task_type)) WITHOUT ROWID;
+  CREATE INDEX agent_history_by_time ON agent_history (learnt_at);
+  CREATE TABLE forecast_accuracy (hour INTEGER PRIMARY KEY, workflows INTEGER NOT NULL, cost_error REAL NOT NULL, tokens_error REAL NOT NULL);
+  -- What each workflow told last of its end.
+  CREATE TABLE workflow_endings (id TEXT NOT NULL, created_at INTEGER NOT NULL, revision INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (id, created_at)) WITHOUT ROWID;
+  `,
 ];

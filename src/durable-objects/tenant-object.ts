@@ -12,6 +12,8 @@ import { createTenantDeps, type TenantDeps } from "../deps.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
 import { patchAllowance, type Allowance } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
+import type { HistoryCell, HistoryKey } from "../optimizer/agent-history.ts";
+import type { ForecastAccuracy } from "../optimizer/forecast.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
@@ -260,6 +262,16 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async listWorkflowsWithCalls(query: LedgerQuery): Promise<LedgerPosition[]> {
     return this.#store.stats.listWorkflowsWithCalls(query);
+  }
+
+  async readHistory(keys: HistoryKey[]): Promise<HistoryCell[]> {
+    this.#storeEntries();
+    return this.#store.history.readHistory(keys);
+  }
+
+  async readForecastAccuracy(since: number): Promise<ForecastAccuracy> {
+    this.#storeEntries();
+    return this.#store.history.readAccuracy(since);
   }
 
   async readStats(since: number): Promise<PeriodSums[]> {

@@ -11,6 +11,7 @@ import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
 import { StartGrantStore } from "./start-grant-store.ts";
 import { TenantAccountStore } from "./tenant-account-store.ts";
+import { TenantHistoryStore } from "./tenant-history-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 import { TenantRecordStore } from "./tenant-record-store.ts";
 import { TenantStatsStore } from "./tenant-stats-store.ts";
@@ -42,6 +43,7 @@ export class TenantStore {
   readonly account: TenantAccountStore;
   readonly starts: StartGrantStore;
   readonly stats: TenantStatsStore;
+  readonly history: TenantHistoryStore;
   readonly optimizations: OptimizationStore;
 
   constructor(storage: DurableObjectStorage, tenant: string) {
@@ -54,6 +56,7 @@ export class TenantStore {
     this.keys = new KeyStore(storage.sql);
     this.directory = new DirectoryStore(storage.sql);
     this.stats = new TenantStatsStore(storage.sql);
+    this.history = new TenantHistoryStore(storage.sql);
     this.optimizations = new OptimizationStore(storage.sql);
     this.migrate();
   }
@@ -135,7 +138,7 @@ export class TenantStore {
   }
 
   /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
-  putWorkflow({ summary, version, cells, spend }: IndexEntry, now: number): void {
+  putWorkflow({ summary, version, cells, spend, ending }: IndexEntry, now: number): void {
     const { id, name, status, metadata } = summary;
     const createdAt = Date.parse(summary.createdAt);
     const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
@@ -143,6 +146,7 @@ export class TenantStore {
     // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
     if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
     if (spend !== undefined) this.account.takeSpend({ id, createdAt }, spend, now);
+    if (ending !== undefined) this.history.takeEnding({ id, createdAt }, ending, now);
     const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
     const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
     if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
@@ -177,6 +181,7 @@ export class TenantStore {
     for (const row of rows) {
       const [id, createdAt] = [String(row["id"]), Number(row["created_at"])];
       this.stats.forgetWorkflow(id, createdAt);
+      this.history.forgetWorkflow(id, createdAt);
       this.account.forget({ id, createdAt });
     }
     this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", before);

@@ -10,6 +10,8 @@ import { tellStarts } from "../workflow/ask-starts.ts";
 import type { StartsQuestion, StartsReply } from "../workflow/starts-known.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { RunInput } from "../workflow/transition.ts";
+import type { WorkflowEnding } from "../api/stats-port.ts";
+import { describeEnding } from "./describe-ending.ts";
 import type { Applied } from "./workflow-change.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 import { WebhookSender } from "./webhook-sender.ts";
@@ -60,6 +62,8 @@ export class WorkflowOutbox {
   #isNewsPlanned = false;
   /** Whether the index was told of this workflow since this memory began. */
   #wasIndexed = false;
+  /** The seq of the newest event when the tenant was last told how the workflow went. */
+  #endingToldAt: number | null = null;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
@@ -120,6 +124,7 @@ export class WorkflowOutbox {
     this.disarm();
     this.#isIndexBehind = true;
     this.#wasIndexed = false;
+    this.#endingToldAt = null;
   }
 
   /** Gives up all that is under way: the workflow is gone. */
@@ -276,11 +281,18 @@ export class WorkflowOutbox {
     if (session.isFinal && session.hasSpend) this.#verbs.apply({ type: "trim" });
     const spend = session.hasSpend ? session.listSpend() : undefined;
     const starts = session.isFinal && session.run.state.isLimited ? { starts: this.describeStarts(session) } : {};
-    const { isLimited } = await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }), ...starts });
+    const ending = this.#untoldEnding(session);
+    const { isLimited } = await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }), ...starts, ...ending });
     // In the meantime it may have been removed, with its tables.
     if (this.#verbs.session() !== session) return;
+    if (ending.ending !== undefined) this.#endingToldAt = ending.ending.revision;
     if (cells.length > 0) this.#store.transaction(() => this.#store.stats.markSent(cells));
     if (isLimited !== session.run.state.isLimited && !session.isFinal) this.#verbs.apply({ type: "limits", isLimited });
+  }
+
+  /** How an ended workflow went, until the tenant knows: finding it out looks at every task. */
+  #untoldEnding(session: WorkflowSession): { ending?: WorkflowEnding } {
+    return session.isFinal && this.#endingToldAt !== session.lastSeq ? { ending: describeEnding(session) } : {};
   }
 
   /** Puts the workflow back into an index that was told to forget it. */

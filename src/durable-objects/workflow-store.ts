@@ -1,6 +1,6 @@
 import type { ContextSize, Route } from "../consumer/work-order.ts";
 import type { Json } from "../errors.ts";
-import type { AgentDefinition } from "../workflow/agent.ts";
+import type { AgentDefinition, TaskType } from "../workflow/agent.ts";
 import type { LoggedEvent, WorkflowEvent } from "../workflow/events.ts";
 import type { TaskOutlook } from "../workflow/outlook.ts";
 import { createTaskState, type RunState, type TaskState } from "../workflow/run.ts";
@@ -146,6 +146,12 @@ export class WorkflowStore {
 
   readTaskSpecs(): TaskSpec[] {
     return this.#sql.exec("SELECT json FROM tasks ORDER BY task").toArray().map((row) => JSON.parse(String(row["json"])) as TaskSpec);
+  }
+
+  /** The type that each task's spec names, if any. */
+  readTaskTypes(): (TaskType | undefined)[] {
+    const rows = this.#sql.exec("SELECT json ->> 'type' AS type FROM tasks ORDER BY task").toArray();
+    return rows.map((row) => (row["type"] === null ? undefined : (row["type"] as TaskType)));
   }
 
   /** States of all tasks; one that has not changed yet is in its first state. */

@@ -77,6 +77,9 @@ export type RouteDecision = RouteChoice | RouteRefusal;
 /** The tier above each; the strong one has none. */
 export const TIER_ABOVE: Record<TierName, TierName | null> = { weak: "base", base: "strong", strong: null };
 
+/** The tiers below each, the higher first. */
+export const TIERS_BELOW: Record<TierName, readonly TierName[]> = { weak: [], base: ["weak"], strong: ["base", "weak"] };
+
 /**
  * Chooses the model of one call, and who takes over when it fails. Pure.
  * A pinned model is taken or nothing is. The embedded engine is taken only when it is pinned or no other model of the tier is
@@ -93,12 +96,12 @@ export function routeRequest(request: RouteRequest, context: RouteContext): Rout
   const aboveTier = TIER_ABOVE[tier];
   const above = aboveTier === null ? NOBODY : rankAbove(aboveTier, needs, strategy, context);
   const candidates = [...own.eligible, ...own.excluded, ...above.eligible, ...above.excluded];
-  const chosen = findPlanned(request, own) ?? own.eligible[0] ?? above.eligible[0];
+  const chosen = findPlanned(request, own) ?? findPlannedBelow(request, tier, needs, strategy, context) ?? own.eligible[0] ?? above.eligible[0];
   if (chosen === undefined) return { taskType, complexity, tier, candidates, ...refuse(tier, own, above, context.now) };
   if (chosen.tier === tier) for (const model of above.eligible) model.reason = `is asked when no model of tier ${tier} answers`;
   const fallbacks = [...byDocument(own, context), ...byDocument(above, context)].filter((model) => model !== chosen).slice(0, context.settings.maxFallbacks);
   const reason = `${whyTier(request, taskType, complexity, tier, context.settings)}; ${whyModel(chosen, tier, own)}.`;
-  return { taskType, complexity, tier: chosen.tier, chosen, reason, candidates, fallbacks };
+  return { taskType, complexity, tier: chosen.tier, chosen, reason, candidates: candidates.includes(chosen) ? candidates : [chosen, ...candidates], fallbacks };
 }
 
 /** The planned model, where it is another than the best for this call alone. */
@@ -110,6 +113,16 @@ function findPlanned({ plannedModel }: RouteRequest, { eligible }: Ranking): Ran
     planned.reason = "is what the workflow as a whole does best with";
     best.reason = "is best for this call alone";
   }
+  return planned;
+}
+
+/** A plan that has to keep to a budget may have a model of a tier below, where the call names none. */
+function findPlannedBelow(request: RouteRequest, tier: TierName, needs: CallNeeds, strategy: Strategy, context: RouteContext): RankedModel | undefined {
+  const plannedTier = request.plannedModel == null || request.tier != null ? undefined : findModel(context.document, request.plannedModel)?.model.tier;
+  if (plannedTier === undefined || !TIERS_BELOW[tier].includes(plannedTier)) return undefined;
+  const { eligible } = rankModels(listTier(context.document, plannedTier), needs, strategy, context);
+  const planned = eligible.find((model) => model.model.id === request.plannedModel && !model.needsProbe && !isEmbedded(model));
+  if (planned !== undefined) planned.reason = "is what the workflow's budget allows";
   return planned;
 }
 
@@ -173,7 +186,7 @@ function whyTier(request: RouteRequest, taskType: TaskType, complexity: Complexi
 
 function whyModel(chosen: RankedModel, tier: TierName, own: Ranking): string {
   const { id } = chosen.model;
-  if (chosen.tier !== tier) return `no model of it can take the call, and ${id} of tier ${chosen.tier} ${chosen.reason}`;
+  if (chosen.tier !== tier) return `${own.eligible.length === 0 ? "no model of it can take the call, and " : ""}${id} of tier ${chosen.tier} ${chosen.reason}`;
   if (!isEmbedded(chosen)) return `${id} ${chosen.reason}`;
   return own.excluded.length > 0 ? `no other model of it is configured, so the embedded ${id} engine answers` : `the embedded ${id} engine is its only model`;
 }

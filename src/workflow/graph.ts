@@ -90,6 +90,14 @@ function collectAncestors(graph: Graph, words: number): Uint32Array {
   return bits;
 }
 
+/** The graph of tasks that were accepted: without a cycle. */
+export function graphOf(tasks: readonly { id: string; dependsOn: readonly string[] }[]): Graph {
+  const numbers = new Map(tasks.map(({ id }, task) => [id, task]));
+  const graph = buildGraph(tasks.map(({ dependsOn }) => dependsOn.map((id) => numbers.get(id)!)));
+  if ("cycle" in graph) throw new Error("accepted tasks have a cycle");
+  return graph;
+}
+
 function invertDependencies(dependencies: readonly (readonly number[])[]): number[][] {
   const dependents: number[][] = dependencies.map(() => []);
   for (let task = 0; task < dependencies.length; task += 1) for (const dependency of dependencies[task]!) dependents[dependency]!.push(task);

@@ -15,7 +15,7 @@ export interface Outlook {
   /** Weights of the tasks that have not ended. */
   openWeight: number;
   openExpected: Amount;
-  /** Of tasks that have ended: what was expected of them, and what they spent. */
+  /** Of tasks that have ended and called a model: what was expected of them, and what they spent. A task that was skipped says nothing about how right the plan is. */
   doneExpected: Amount;
   doneSpent: Amount;
   isEnded: boolean[];
@@ -54,16 +54,27 @@ export function noteTasks(outlook: Outlook, tasks: Iterable<number>, states: rea
     const expected = { nanoUsd: expectedNanoUsd, tokens: expectedTokens };
     outlook.openWeight -= sign * weight;
     add(outlook.openExpected, expected, -sign);
+    if (isNothing(outlook.spentByTask[task]!)) continue;
     add(outlook.doneExpected, expected, sign);
     add(outlook.doneSpent, outlook.spentByTask[task]!, sign);
   }
 }
 
+function isNothing({ nanoUsd, tokens }: Amount): boolean {
+  return nanoUsd === 0 && tokens === 0;
+}
+
 /** Follows what tasks spend, also after their end. */
 export function noteSpending(outlook: Outlook, entries: readonly LedgerEntry[]): void {
   for (const { task, spent } of entries) {
-    add(outlook.spentByTask[task]!, spent, 1);
-    if (outlook.isEnded[task]) add(outlook.doneSpent, spent, 1);
+    const own = outlook.spentByTask[task]!;
+    const hadSpent = !isNothing(own);
+    add(own, spent, 1);
+    if (!outlook.isEnded[task]) continue;
+    add(outlook.doneSpent, spent, 1);
+    const sign = Number(!isNothing(own)) - Number(hadSpent);
+    const { expectedNanoUsd, expectedTokens } = outlook.tasks[task]!;
+    if (sign !== 0) add(outlook.doneExpected, { nanoUsd: expectedNanoUsd, tokens: expectedTokens }, sign);
   }
 }
 

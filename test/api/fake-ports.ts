@@ -1,3 +1,5 @@
+import type { HistoryCell } from "../../src/optimizer/agent-history.ts";
+import type { ForecastAccuracy } from "../../src/optimizer/forecast.ts";
 import { createApi } from "../../src/api/create-api.ts";
 import type { ApiDeps } from "../../src/api/api-deps.ts";
 import { readStoredTiers } from "../../src/api/stored-tiers.ts";
@@ -55,6 +57,8 @@ export interface FakeWorld {
   callbacks: { secret: string; body: Json }[];
   /** What the tenant's calls come to. */
   stats: PeriodSums[];
+  history: HistoryCell[];
+  accuracy: ForecastAccuracy;
   /** What the gateway called, and workflows with their creation and calls. */
   gatewayCalls: GatewayEntry[];
   ledgers: Map<string, { at: number; lines: LedgerLine[] }>;
@@ -75,7 +79,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], gatewayCalls: [], ledgers: new Map(), streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], history: [], accuracy: { workflows: 0, costError: 0, tokensError: 0 }, gatewayCalls: [], ledgers: new Map(), streams: [], list: null, override: {},
   };
 }
 
@@ -250,6 +254,8 @@ function createFakeTenant(world: FakeWorld, tenant: string): TenantPort {
     recoverLeases: async () => undefined,
     addGatewayCalls: async () => undefined,
     readStats: async () => world.stats,
+    readHistory: async () => world.history,
+    readForecastAccuracy: async () => world.accuracy,
     listGatewayCalls: async (query) => pageNewestFirst(world.gatewayCalls, query),
     listWorkflowsWithCalls: async (query) => pageNewestFirst([...world.ledgers].map(([id, { at }]) => ({ id, at })), { ...query, since: 0 }),
     leaseStarts: async () => ({ kind: "unlimited" }),

@@ -35,10 +35,19 @@ describe("a model that the workflow's plan has for a call", () => {
     ["it is resting", "other", {}, "open"],
     ["it is only being tried again", "other", {}, "half-open"],
     ["the call is too large for it", "small", {}, "closed"],
-    ["it is of another tier", "higher", {}, "closed"],
+    ["it is of a higher tier", "higher", {}, "closed"],
     ["it is gone", "nobody", {}, "closed"],
     ["the task pins a model", "other", { model: "best" }, "closed"],
   ] as const)("is left aside when %s", (_case, planned, request, circuit) => {
     expect(route(planned, request, circuit).chosen.model.id).toBe("best");
+  });
+
+  test("of a tier below is taken too, where the call names no tier: a plan that keeps to a budget has it", () => {
+    const strong = { taskType: "planning", files: 20, contextTokens: 500, failureRate: 1 } as const;
+    expect(route("nobody", strong).chosen.model.id).toBe("higher");
+    const { chosen, tier, fallbacks, reason } = route("other", strong);
+    expect([chosen.model.id, tier, fallbacks.map(({ model }) => model.id), reason]).toEqual(["other", "weak", ["higher"], expect.stringContaining("budget")]);
+    expect(route("other", { ...strong, tier: "base" }).chosen.model.id).toBe("higher");
+    expect(route("other", strong, "open").chosen.model.id).toBe("higher");
   });
 });

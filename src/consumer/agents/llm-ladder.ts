@@ -1,9 +1,8 @@
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
-import { isEmbedded } from "../../router/find-model.ts";
+import { isReady, listBelow, mayGoBelow } from "../../router/allowed-models.ts";
 import type { RankedModel } from "../../router/rank.ts";
-import { routeCall, type CallContext } from "../../router/route-call.ts";
+import type { CallContext } from "../../router/route-call.ts";
 import type { RouteChoice, RouteRequest } from "../../router/route-request.ts";
-import type { TierName } from "../../workflow/agent.ts";
 import type { Cap } from "../../workflow/ledger.ts";
 import { fitsRoom, largestInput, largestOutput, worstCaseOf, type WorstCase } from "./attempt-budget.ts";
 import { boundInput, capOutput, type LlmTask } from "./llm-call.ts";
@@ -38,8 +37,6 @@ export const MAX_DESCENTS = 20;
 export function descend(rung: Rung, room: Cap, deps: LadderDeps): Rung | null {
   return takeCheaperModel(rung, room, deps) ?? takeSmallerOutput(rung, room, deps) ?? takeLessContext(rung, room, deps);
 }
-
-const TIERS_BELOW: Record<TierName, readonly TierName[]> = { weak: [], base: ["weak"], strong: ["base", "weak"] };
 
 function takeCheaperModel({ task, choice }: Rung, room: Cap, deps: LadderDeps): Rung | null {
   const fitting = listAllowed(choice, deps).filter((candidate) => fitsRoom(worstCaseOf(boundInput(task, candidate, deps.margins), capOutput(task, candidate.model), candidate.model), room));
@@ -82,16 +79,11 @@ function leastOutput(task: LlmTask, { model }: RankedModel): number {
 
 /** The models that may answer: those of the chain, and of the tiers below where neither task nor agent names a tier or model. */
 function listAllowed(choice: RouteChoice, { request, context }: LadderDeps): RankedModel[] {
-  const isFree = request.model == null && request.tier == null && context.settings.orchestration.enabled;
   const chain = [choice.chosen, ...choice.fallbacks];
-  if (!isFree) return request.model == null ? chain : [choice.chosen];
-  const below = TIERS_BELOW[choice.tier].flatMap((tier) => {
-    const decision = routeCall({ ...request, tier, plannedModel: null }, context);
-    return "failure" in decision ? [] : decision.candidates.filter((candidate) => candidate.tier === tier && candidate.excludedBy === null && !candidate.needsProbe);
-  });
-  // The embedded engine stands in for nobody.
-  const others = [...choice.candidates.filter(({ tier, excludedBy, needsProbe }) => tier === choice.tier && excludedBy === null && !needsProbe), ...below].filter((candidate) => !isEmbedded(candidate) && !chain.includes(candidate));
-  return [...chain, ...others];
+  if (request.model != null) return [choice.chosen];
+  if (!mayGoBelow(request, context)) return chain;
+  const others = [...choice.candidates.filter((candidate) => candidate.tier === choice.tier && isReady(candidate)), ...listBelow(request, choice.tier, context)];
+  return [...chain, ...others.filter((candidate) => !chain.includes(candidate))];
 }
 
 function chooseFor(choice: RouteChoice, models: readonly RankedModel[], why: string): RouteChoice {
