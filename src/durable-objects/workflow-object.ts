@@ -198,7 +198,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async readStarts(createdAt: number): Promise<StartsTold | null> {
     const session = this.#load();
-    return session === null || session.run.state.createdAt !== createdAt ? null : this.#outbox.describeStarts(session);
+    return session === null || session.run.state.createdAt !== createdAt ? null : this.#outbox.tenant.describeStarts(session);
   }
 
   async deadLetter(refs: AttemptRef[]): Promise<void> {
@@ -264,7 +264,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#outbox.isRetentionOver(session, now) && (await this.#forgetEnded(session))) return;
     this.#outbox.disarm();
     if (!session.isFinal || session.hasOpenBooks) this.#apply({ type: "tick" });
-    await this.#outbox.updateIndex();
+    await this.#outbox.tenant.updateIndex();
     this.#outbox.deliverWebhooks(session);
     this.#outbox.armForRest(session);
   }
@@ -355,7 +355,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const tenant = this.#deps.tenant(session.identity.tenant);
     // Nobody can correct a forgotten workflow's ledger: what is still out counts in full.
     if (session.isFinal && session.hasOpenBooks) this.#apply({ type: "closeBooks" });
-    await this.#outbox.flushNews(session);
+    await this.#outbox.tenant.flushNews(session);
     // Somebody else deleted it meanwhile, and another workflow may live here by now.
     if (this.#session !== session) return true;
     if (!session.isFinal) return false;
@@ -363,7 +363,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#session !== session) return true;
     if (!session.isFinal) {
       await tenant.readmitWorkflow(session.identity.workflowId);
-      await this.#outbox.indexAgain();
+      await this.#outbox.tenant.indexAgain();
       return false;
     }
     for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");

@@ -1,0 +1,178 @@
+import type { WorkflowEnding } from "../api/stats-port.ts";
+import type { StartsTold } from "../api/tenant-port.ts";
+import type { ObjectDeps } from "../deps.ts";
+import { tellStarts } from "../workflow/ask-starts.ts";
+import type { LeaseAnswer, LeaseRequest } from "../workflow/reserve-port.ts";
+import type { StartsQuestion, StartsReply } from "../workflow/starts-known.ts";
+import type { RunInput } from "../workflow/transition.ts";
+import { describeEnding } from "./describe-ending.ts";
+import type { WorkflowSession } from "./workflow-session.ts";
+import type { WorkflowStore } from "./workflow-store.ts";
+import { viewSummary } from "./workflow-view.ts";
+
+/** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
+const INDEX_PATIENCE_MS = 500;
+/** How long calls gather before the tenant is told of them, where nothing else is to be told. */
+const NEWS_DELAY_MS = 5_000;
+/** When the index is told again after a failure; also how late a lost update can be. */
+const INDEX_RETRY_MS = 10_000;
+
+interface LinkedObject {
+  session: () => WorkflowSession | null;
+  /** A step that nobody waits for. */
+  apply: (input: RunInput) => void;
+  /** The workflow is final, and the tenant's index knows. */
+  ended: () => void;
+  /** Has the alarm come by then. */
+  armBy: (time: number) => void;
+}
+
+/** What a workflow tells its tenant (its entry in the index, its calls, its spending) and asks it for (budget, starts). */
+export class TenantLink {
+  readonly #deps: ObjectDeps;
+  readonly #store: WorkflowStore;
+  readonly #object: LinkedObject;
+  #indexing: Promise<void> | null = null;
+  /** Whether the index may not know how the workflow stands; a new memory cannot know. */
+  #isIndexBehind = true;
+  #isNewsPlanned = false;
+  /** Whether the index was told of this workflow since this memory began. */
+  #wasIndexed = false;
+  /** The seq of the newest event when the tenant was last told how the workflow went. */
+  #endingToldAt: number | null = null;
+  #startsRevision = 0;
+
+  constructor(deps: ObjectDeps, store: WorkflowStore, object: LinkedObject) {
+    this.#deps = deps;
+    this.#store = store;
+    this.#object = object;
+  }
+
+  /** Forgets what the index knows: the workflow that lived here is gone. */
+  reset(): void {
+    this.#isIndexBehind = true;
+    this.#wasIndexed = false;
+    this.#endingToldAt = null;
+  }
+
+  /** Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind. */
+  alarmBehindIndex(): number {
+    return this.#wasIndexed ? Infinity : this.#deps.now() + INDEX_RETRY_MS;
+  }
+
+  planIndex(session: WorkflowSession): void {
+    this.#isIndexBehind = true;
+    if (!session.isFinal) {
+      void this.updateIndex();
+      return;
+    }
+    const patience = setTimeout(this.#object.ended, INDEX_PATIENCE_MS);
+    void this.updateIndex().then(() => {
+      clearTimeout(patience);
+      this.#object.ended();
+    });
+  }
+
+  /** Calls of a running workflow are told of at the latest when it ends; those of late reports, which nothing follows, by an alarm. */
+  planNews(session: WorkflowSession): void {
+    this.#isIndexBehind = true;
+    if (session.isFinal) return this.#object.armBy(this.#deps.now() + NEWS_DELAY_MS);
+    if (this.#isNewsPlanned) return;
+    this.#isNewsPlanned = true;
+    setTimeout(() => {
+      this.#isNewsPlanned = false;
+      void this.updateIndex();
+    }, NEWS_DELAY_MS);
+  }
+
+  /** Asks the tenant for more of its budget. Whatever happens, the core hears of it, and asks again where that helps. */
+  async askForLease(session: WorkflowSession, request: LeaseRequest): Promise<void> {
+    const { identity, run } = session;
+    const { day, revision, ...amounts } = request;
+    let answer: LeaseAnswer = { kind: "failed" };
+    try {
+      answer = await this.#deps.tenant(identity.tenant).leaseBudget({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, day, revision, ...amounts });
+    } catch (error) {
+      this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
+    }
+    if (this.#object.session() === session) this.#object.apply({ type: "lease", day, revision, answer });
+  }
+
+  /** Asks the tenant whether attempts may start. The answer may take a while; the core counts on the one to its newest question only. */
+  async askForStarts(session: WorkflowSession, { number, demand }: StartsQuestion): Promise<void> {
+    const { identity, run } = session;
+    let reply: StartsReply = { kind: "failed" };
+    try {
+      reply = await this.#deps.tenant(identity.tenant).leaseStarts({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, revision: this.#nextStartsRevision(), demand });
+    } catch (error) {
+      this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
+    }
+    if (this.#object.session() === session) this.#object.apply({ type: "starts", number, reply });
+  }
+
+  /** How the workflow stands in what the tenant's limits allow it, as it is told now. */
+  describeStarts({ run }: WorkflowSession): StartsTold {
+    return { revision: this.#nextStartsRevision(), demand: tellStarts(run) };
+  }
+
+  /** Grows also over restarts of the object, which take longer than a clock is set back by. */
+  #nextStartsRevision(): number {
+    this.#startsRevision = Math.max(this.#startsRevision + 1, this.#deps.now());
+    return this.#startsRevision;
+  }
+
+  /** Tells the tenant what it was not told yet of this workflow's calls: before the workflow is removed. Throws when it cannot be told. */
+  async flushNews(session: WorkflowSession): Promise<void> {
+    if (this.#store.stats.readUnsent().length > 0 || session.hasSpend) await this.#tellTenant(session);
+  }
+
+  async #tellTenant(session: WorkflowSession): Promise<void> {
+    const cells = this.#store.stats.readUnsent();
+    // What an ended workflow has leased and not spent goes back to the tenant.
+    if (session.isFinal && session.hasSpend) this.#object.apply({ type: "trim" });
+    const spend = session.hasSpend ? session.listSpend() : undefined;
+    const starts = session.isFinal && session.run.state.isLimited ? { starts: this.describeStarts(session) } : {};
+    const ending = this.#untoldEnding(session);
+    const { isLimited } = await this.#deps.tenant(session.identity.tenant).indexWorkflow({ summary: viewSummary(session), version: session.lastSeq, cells, ...(spend === undefined ? {} : { spend }), ...starts, ...ending });
+    // In the meantime it may have been removed, with its tables.
+    if (this.#object.session() !== session) return;
+    if (ending.ending !== undefined) this.#endingToldAt = ending.ending.revision;
+    if (cells.length > 0) this.#store.transaction(() => this.#store.stats.markSent(cells));
+    if (isLimited !== session.run.state.isLimited && !session.isFinal) this.#object.apply({ type: "limits", isLimited });
+  }
+
+  /** How an ended workflow went, until the tenant knows: finding it out looks at every task. */
+  #untoldEnding(session: WorkflowSession): { ending?: WorkflowEnding } {
+    return session.isFinal && this.#endingToldAt !== session.lastSeq ? { ending: describeEnding(session) } : {};
+  }
+
+  /** Puts the workflow back into an index that was told to forget it. */
+  indexAgain(): Promise<void> {
+    this.#isIndexBehind = true;
+    return this.updateIndex();
+  }
+
+  /** Tells the tenant's index how the workflow stands, until it knows. A failure is tried again by the alarm. */
+  updateIndex(): Promise<void> {
+    this.#indexing ??= this.#tellIndex().finally(() => (this.#indexing = null));
+    return this.#indexing;
+  }
+
+  async #tellIndex(): Promise<void> {
+    let workflowId: string | undefined;
+    try {
+      while (this.#isIndexBehind) {
+        const session = this.#object.session();
+        if (session === null) return;
+        workflowId = session.identity.workflowId;
+        this.#isIndexBehind = false;
+        await this.#tellTenant(session);
+        this.#wasIndexed = true;
+      }
+    } catch (error) {
+      this.#isIndexBehind = true;
+      this.#deps.log({ event: "index.failed", workflowId, message: String(error) });
+      this.#object.armBy(this.#deps.now() + INDEX_RETRY_MS);
+    }
+  }
+}
