@@ -10,10 +10,10 @@ import { describeIssues, readJson } from "./read-request.ts";
 /** Largest body of these routes (contract). */
 export const MAX_CONTEXT_BODY_BYTES = 8_388_608;
 /** Strings to keep: each is searched for in the text. */
-const MAX_KEEP = 1_000;
-const MAX_KEEP_CHARS = 10_000;
-const MAX_QUERY_CHARS = 100_000;
-const MAX_TOKENS = 100_000_000;
+export const MAX_KEEP = 1_000;
+export const MAX_KEEP_CHARS = 10_000;
+export const MAX_QUERY_CHARS = 100_000;
+export const MAX_TOKENS = 100_000_000;
 /** Full chunks of one answer: what each says about itself weighs more than the text of a tiny one, and an isolate has 128 MB. */
 export const MAX_CHUNKS = 50_000;
 

@@ -9,7 +9,7 @@ import { RequestRefused, refuse } from "./problem.ts";
 import type { CreateAnswer, WorkflowPort } from "./workflow-port.ts";
 
 /** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
-const MAX_GENERATIONS = 400;
+export const MAX_GENERATIONS = 400;
 
 /** What a new workflow is made of. */
 export interface NewWorkflow {

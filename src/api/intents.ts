@@ -10,7 +10,7 @@ import { describeIssues, readJson } from "./read-request.ts";
 
 /** Steps of one request: as many as a workflow has tasks. */
 export const MAX_STEPS = 5_000;
-const MAX_STEP_CHARS = 100_000;
+export const MAX_STEP_CHARS = 100_000;
 
 const Intent = z.enum(INTENTS);
 const Steps = z.strictObject({ steps: z.array(z.strictObject({ id: z.string().min(1).max(200), text: z.string().max(MAX_STEP_CHARS) })).min(1).max(MAX_STEPS) });

@@ -1,7 +1,7 @@
 import { RecentMap } from "./recent-map.ts";
 
 /** Names that are limited at once; far more than are asked about within a second. */
-const MAX_NAMES = 1_000;
+export const MAX_NAMES = 1_000;
 
 export interface LookupLimit {
   perSecond: number;

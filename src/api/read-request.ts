@@ -13,7 +13,7 @@ export const MAX_WORKFLOW_BODY_BYTES = 4_194_304;
  * How much of a body that is too large is still read and thrown away. Without it the connection is reset under a client that is
  * still sending, and it never sees the 413; with no bound, a client could send for ever.
  */
-const MAX_DISCARDED_BYTES = 16_777_216;
+export const MAX_DISCARDED_BYTES = 16_777_216;
 /**
  * Most values of a body, nested ones and keys' among them. A value of two bytes takes up to sixty in memory, and an isolate has
  * 128 MB for all of its requests.

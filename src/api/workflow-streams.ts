@@ -8,7 +8,7 @@ import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
 import { AnsweredEvent, pageOf } from "./workflow-schemas.ts";
 
 /** Most events of one page (contract); also what a page has when nothing is said, since events are small and mostly wanted whole. */
-const MAX_EVENTS = 1_000;
+export const MAX_EVENTS = 1_000;
 
 const seq = queryInteger(0, Number.MAX_SAFE_INTEGER);
 

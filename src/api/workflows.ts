@@ -14,9 +14,9 @@ import { workflowExists, workflowOf } from "./workflow-path.ts";
 import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./workflow-schemas.ts";
 
 /** Longest `?wait=` (contract): an answer should come before proxies on the way lose patience. */
-const MAX_WAIT_MS = 60_000;
+export const MAX_WAIT_MS = 60_000;
 /** Most `metadata.k=v` filters of one list: each is a lookup per row. */
-const MAX_METADATA_FILTERS = 10;
+export const MAX_METADATA_FILTERS = 10;
 const METADATA_PREFIX = "metadata.";
 
 const ListQuery = z.object({

@@ -3,7 +3,7 @@ import type { Intent } from "../optimizer/intents/intent.ts";
 import { Allocation, type Priority } from "../workflow/spec.ts";
 
 /** Thresholds of one account: each is an event. */
-const MAX_WARNING_THRESHOLDS = 10;
+export const MAX_WARNING_THRESHOLDS = 10;
 
 const tokens = (baseline: number, intent: Intent) => z.int().min(1).max(1_000_000).default(baseline).describe(`Tokens that a task with the intent ${intent} is taken to need, input and output together`);
 

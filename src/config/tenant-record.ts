@@ -5,9 +5,9 @@ const NANO_USD_PER_USD = 1_000_000_000;
 /** Largest budget: its nano-dollars are still integers that a number holds exactly. */
 export const MAX_BUDGET_USD = 9_000_000;
 /** Largest limits: beyond them nothing is limited any more, on any machine. */
-const MAX_TASKS_PER_SECOND = 100_000;
-const MAX_CONCURRENT_TASKS = 1_000_000;
-const MAX_REQUESTS_PER_MINUTE = 10_000_000;
+export const MAX_TASKS_PER_SECOND = 100_000;
+export const MAX_CONCURRENT_TASKS = 1_000_000;
+export const MAX_REQUESTS_PER_MINUTE = 10_000_000;
 
 /** Also part of key and secret names: no double, leading or trailing hyphen (contract). */
 export const TenantId = z.string().max(32, "use at most 32 characters").regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "use a–z and 0–9, in words joined by single hyphens");

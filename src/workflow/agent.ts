@@ -32,17 +32,24 @@ export type TaskType = z.infer<typeof TaskType>;
 
 /** Headers of an agent's call, and the characters of each: servers refuse requests with more. */
 export const MAX_HEADERS = 100;
-const MAX_HEADER_NAME_CHARS = 256;
-const MAX_HEADER_CHARS = 8_192;
+export const MAX_HEADER_NAME_CHARS = 256;
+export const MAX_HEADER_CHARS = 8_192;
+/** What is searched by, and copied into every workflow that uses the agent. */
+export const MAX_DESCRIPTION_CHARS = 2_000;
+export const MAX_CAPABILITIES = 50;
+/** About 25,000 tokens before the prompt itself. */
+export const MAX_SYSTEM_CHARS = 100_000;
+/** What servers take at least in a request line, less room for the rest of it. */
+export const MAX_URL_CHARS = 2_048;
 
-const description = z.string().max(2_000).default("");
-const capabilities = z.array(z.string().min(1).max(64)).max(50).default([]);
+const description = z.string().max(MAX_DESCRIPTION_CHARS).default("");
+const capabilities = z.array(z.string().min(1).max(64)).max(MAX_CAPABILITIES).default([]);
 
 const LlmAgent = z.strictObject({
   kind: z.literal("llm"),
   description,
   capabilities,
-  system: z.string().max(100_000).default(""),
+  system: z.string().max(MAX_SYSTEM_CHARS).default(""),
   taskType: TaskType.nullable().default(null),
   tier: TierName.nullable().default(null),
   model: z.string().min(1).max(200).nullable().default(null),
@@ -54,7 +61,7 @@ const HttpAgent = z.strictObject({
   kind: z.literal("http"),
   description,
   capabilities,
-  url: z.string().min(1).max(2_048),
+  url: z.string().min(1).max(MAX_URL_CHARS),
   headers: z.record(z.string().max(MAX_HEADER_NAME_CHARS), z.string().max(MAX_HEADER_CHARS)).default({}),
   mode: z.enum(["sync", "callback"]).default("sync"),
   secretName: z.string().max(128).nullable().default(null),

@@ -16,7 +16,7 @@ const ERROR_COST = 100;
 /** Reading a timestamp in a time zone asks the platform's calendar data. */
 const TIME_ZONE_COST = 2_000;
 /** A duration is parsed in time quadratic to its length; the longest sensible one is shorter than this. */
-const MAX_DURATION_CHARACTERS = 64;
+export const MAX_DURATION_CHARACTERS = 64;
 
 const SEARCHES = new Set(["contains", "indexOf", "lastIndexOf", "split", "startsWith", "endsWith"]);
 

@@ -21,7 +21,7 @@ interface ShapedSpec {
 }
 
 /** Unknown keys of one object that are named one by one: each costs memory several times over. */
-const MAX_KEYS = 1_000;
+export const MAX_KEYS = 1_000;
 
 type Issue = z.core.$ZodIssue;
 type Shape = Record<string, unknown>;

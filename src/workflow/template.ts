@@ -4,6 +4,9 @@ import { createMeter, type Meter } from "./expression-meter.ts";
 import { findClosingBrace } from "./expression-scan.ts";
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES, findExcess } from "./json-size.ts";
 
+/** Most expressions in one value: a MiB has room for 250,000, and each is compiled when the value is posted and again for every attempt. */
+export const MAX_TEMPLATE_EXPRESSIONS = 10_000;
+
 export interface CompiledTemplate {
   /** What all its expressions read together. */
   references: References;
@@ -31,6 +34,8 @@ interface Rendering {
 
 interface Compilation {
   allowed: { input: boolean };
+  /** Expressions that there is room for; below 0 there were too many, and nothing more is compiled. */
+  left: number;
   faults: TemplateFault[];
   places: { path: string; references: References }[];
 }
@@ -41,8 +46,9 @@ interface Compilation {
  * and what was put in is not read as a template again.
  */
 export function compileTemplate(value: Json, allowed: { input: boolean }): CompiledTemplate | { faults: TemplateFault[] } {
-  const compilation: Compilation = { allowed, faults: [], places: [] };
+  const compilation: Compilation = { allowed, left: MAX_TEMPLATE_EXPRESSIONS, faults: [], places: [] };
   const renderer = compileValue(compilation, value, "", 0);
+  if (compilation.left < 0) return { faults: [{ path: "", message: `has more than ${MAX_TEMPLATE_EXPRESSIONS} expressions` }] };
   if (compilation.faults.length > 0) return { faults: compilation.faults };
   const { places } = compilation;
   const references = uniteReferences(places);
@@ -119,6 +125,8 @@ function compileText(compilation: Compilation, text: string, path: string): Rend
       compiled.push(part);
       continue;
     }
+    compilation.left -= 1;
+    if (compilation.left < 0) return null;
     const expression = compileExpression(part.source, compilation.allowed);
     if ("message" in expression) {
       compilation.faults.push({ path, message: `in \${${quote(part.source)}}: ${expression.message}` });

@@ -21,6 +21,9 @@ export interface TaskContext {
 /** Most that a task's input and its schema may come to: with up to 4,999 dependencies the task still fits one row of 2 MB. */
 export const MAX_INPUT_AND_SCHEMA_BYTES = 1_572_864;
 
+/** Most expressions in the inputs of a workflow's tasks: twenty for each of 5,000. About half a second to compile. */
+export const MAX_SPEC_EXPRESSIONS = 100_000;
+
 /** Fields that only mean something to a language model. */
 const LLM_FIELDS = ["model", "tier", "maxOutputTokens", "context", "output"] as const satisfies (keyof TaskSpec)[];
 
@@ -31,12 +34,14 @@ interface TaskCheck {
   agents: Map<string, AgentDefinition | null>;
   /** Expressions of transform agents, by agent. */
   expressions: Map<string, CompiledExpression | { message: string }>;
+  /** In inputs, of all that a workflow may have. */
+  expressionsLeft: number;
 }
 
 /** A check of one task after the other, which asks for every agent once. `agents` are those found so far. */
 export function createTaskCheck(wiring: Wiring, context: TaskContext, faults: FaultList): { check: (task: ShapedTask, index: number) => void; agents: Map<string, AgentDefinition> } {
   const found = new Map<string, AgentDefinition>();
-  const run: TaskCheck = { wiring, context, faults, agents: new Map(), expressions: new Map() };
+  const run: TaskCheck = { wiring, context, faults, agents: new Map(), expressions: new Map(), expressionsLeft: MAX_SPEC_EXPRESSIONS };
   return {
     agents: found,
     check: (shaped, index) => {
@@ -82,7 +87,11 @@ function checkInput(run: TaskCheck, task: TaskSpec, index: number): void {
   const path = `/tasks/${index}/input`;
   const excess = findExcess(task.input);
   if (excess !== null) return run.faults.add(path, excess);
+  // The one that goes beyond has said so; those after it are not compiled.
+  if (run.expressionsLeft < 0) return;
   const template = compileTemplate(task.input, { input: false });
+  if (!("faults" in template)) run.expressionsLeft -= template.places.length;
+  if (run.expressionsLeft < 0) run.faults.add(path, `brings the expressions in the tasks' inputs to more than ${MAX_SPEC_EXPRESSIONS}`);
   if ("faults" in template) {
     for (const fault of template.faults) run.faults.add(path + fault.path, fault.message);
     return;

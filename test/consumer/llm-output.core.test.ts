@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { MAX_OUTPUT_DEPTH } from "../../src/consumer/agents/agent-answer.ts";
 import { MAX_SCHEMA_STEPS, MAX_UNIQUE_ITEMS, readOutput } from "../../src/consumer/agents/llm-output.ts";
 import type { Json } from "../../src/errors.ts";
 import { anyJson } from "../fuzz/schema-arbitrary.ts";
@@ -30,6 +31,12 @@ describe("checking an answer", () => {
     expect(failureOf(listOf(150_000), { type: "array", items: { type: "integer" } })).toBeNull();
     expect(failureOf(listOf(MAX_SCHEMA_STEPS - 1), { type: "array", items: { type: "integer" } })).toBeNull();
     expect(failureOf(listOf(MAX_SCHEMA_STEPS), { type: "array", items: { type: "integer" } })).toMatchObject({ code: "output_invalid" });
+  });
+
+  test(`refuses one of more than ${MAX_OUTPUT_DEPTH} levels, which nothing could pass on`, () => {
+    const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
+    expect([failureOf(nested(MAX_OUTPUT_DEPTH), true), failureOf(nested(MAX_OUTPUT_DEPTH), {})]).toEqual([null, null]);
+    for (const levels of [MAX_OUTPUT_DEPTH + 1, 400_000]) expect(failureOf(nested(levels), true)).toMatchObject({ code: "output_invalid", retryable: true, message: expect.stringContaining("levels") });
   });
 
   test(`compares at most ${MAX_UNIQUE_ITEMS} items with each other`, () => {

@@ -24,7 +24,7 @@ export const MAX_ANSWER_BYTES = 33_554_432;
 /** Enough of an error to read what it says. */
 const MAX_ERROR_BYTES = 65_536;
 /** What of it is passed on. */
-const MAX_ERROR_CHARACTERS = 2_000;
+export const MAX_ERROR_CHARACTERS = 2_000;
 const OPENAI_URL = "https://api.openai.com/v1";
 
 /** Whether a provider takes OpenAI's chat completions as they are. OpenAI's other API is another language. */

@@ -3,9 +3,9 @@ import type { GatewayEntry } from "../stats-port.ts";
 /** Least time between two deliveries to one tenant's object. */
 const DELIVERY_GAP_MS = 250;
 /** Entries of one delivery: far below what one RPC may carry. */
-const MAX_BATCH = 500;
+export const MAX_BATCH = 500;
 /** Entries that wait while an object cannot be reached; then the oldest are lost. */
-const MAX_WAITING = 10_000;
+export const MAX_WAITING = 10_000;
 
 export interface EntrySenderDeps {
   now: () => number;

@@ -1,5 +1,5 @@
 /** The longest event that is put together before it is passed on: images come as text in one. Beyond it pieces go on as they are. */
-const MAX_EVENT_BYTES = 4_194_304;
+export const MAX_EVENT_BYTES = 4_194_304;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -5,9 +5,9 @@ import type { AttemptCall, Outcome } from "../work-order.ts";
 /** Deepest nesting of an output. Deeper ones overflow the stack of what copies or serialises them later. */
 export const MAX_OUTPUT_DEPTH = 200;
 /** Most tokens that one call can report: sums over a workflow stay exact integers. */
-const MAX_REPORTED_TOKENS = 1_000_000_000;
+export const MAX_REPORTED_TOKENS = 1_000_000_000;
 /** Most dollars that one call can report: 10¹³ nano-dollars, of which sums stay exact integers. */
-const MAX_REPORTED_USD = 10_000;
+export const MAX_REPORTED_USD = 10_000;
 /** Longest failure message that is kept; the event log holds it several times. */
 export const MAX_FAILURE_MESSAGE_CHARS = 2_000;
 
@@ -108,7 +108,7 @@ function toNanoUsd(usd: number): number {
 }
 
 /** Recurses at most `levels` deep, however deep the value is. */
-function isDeeperThan(value: unknown, levels: number): boolean {
+export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((child) => isDeeperThan(child, levels - 1));
 }

@@ -1,5 +1,6 @@
 import { dereference, Validator, type OutputUnit, type Schema, type SchemaDraft } from "@cfworker/json-schema";
 import type { Failure, Json } from "../../errors.ts";
+import { isDeeperThan, MAX_OUTPUT_DEPTH } from "./agent-answer.ts";
 
 /** Errors that are named in a failure: the first ones say what to change. */
 const NAMED_ERRORS = 3;
@@ -18,6 +19,7 @@ const WRAPPERS = new Set(["properties", "items", "prefixItems", "additionalPrope
 export function readOutput(text: string, schema: Json): { output: Json } | { failure: Failure } {
   const value = parseAnswer(text);
   if (value === undefined) return invalid("The answer is not JSON.");
+  if (isDeeperThan(value, MAX_OUTPUT_DEPTH)) return invalid(`The answer is nested deeper than ${MAX_OUTPUT_DEPTH} levels.`);
   try {
     const { valid, errors } = new Validator(prepare(schema, value), draftOf(schema), false).validate(value);
     return valid ? { output: value } : invalid(`The answer does not satisfy the schema: ${nameErrors(errors)}`);

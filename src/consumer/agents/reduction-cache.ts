@@ -1,7 +1,7 @@
 import type { Reduction, ReduceOptions } from "../../optimizer/reduce-context.ts";
 
 /** Characters that one isolate keeps of reduced and original texts; the entry used longest ago goes first. */
-const MAX_CACHED_CHARS = 4_000_000;
+export const MAX_CACHED_CHARS = 4_000_000;
 
 type Reduce = (text: string, options: ReduceOptions) => Reduction;
 

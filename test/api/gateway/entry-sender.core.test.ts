@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createEntrySender, type EntrySenderDeps } from "../../../src/api/gateway/entry-sender.ts";
+import { createEntrySender, MAX_BATCH, MAX_WAITING, type EntrySenderDeps } from "../../../src/api/gateway/entry-sender.ts";
 import type { GatewayEntry } from "../../../src/api/stats-port.ts";
 
 const entry = (id: string): GatewayEntry => ({ id, at: 0, tier: "weak", taskType: null, calls: [], failureCode: null, fallbacks: 0 });
@@ -60,5 +60,25 @@ describe("what the gateway called", () => {
     expect(deliveries()).toBe(2);
     await Promise.resolve();
     expect(sent).toEqual([["a", ["1", "2", "3"]]]);
+  });
+
+  test(`goes ${MAX_BATCH} at a time, and of what waits for an object that cannot be reached the newest ${MAX_WAITING} are kept`, async () => {
+    let isDown = true;
+    const batches: string[][] = [];
+    const { enter, settled, clock } = createWorld({
+      send: async (_, entries) => {
+        if (isDown) throw new Error("away");
+        batches.push(entries.map(({ id }) => id));
+      },
+    });
+    for (let id = 0; id <= MAX_WAITING; id += 1) enter("a", entry(String(id)));
+    await settled();
+    isDown = false;
+    clock.now += 1_000;
+    enter("a", entry("last"));
+    await settled();
+    const got = batches.flat();
+    expect(Math.max(...batches.map(({ length }) => length))).toBe(MAX_BATCH);
+    expect([got.length, got[0], got.at(-1)]).toEqual([MAX_WAITING, "2", "last"]);
   });
 });
