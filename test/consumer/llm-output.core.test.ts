@@ -18,7 +18,7 @@ function doubling(levels: number): Json {
 }
 
 describe("checking an answer", () => {
-  test(`ends after ${MAX_SCHEMA_STEPS} steps, so that a schema which doubles at every level holds up nobody`, () => {
+  test(`ends after ${MAX_SCHEMA_STEPS} steps, so that a schema which doubles at every level holds up nobody`, { timeout: 60_000 }, () => {
     expect(failureOf('"x"', doubling(10))).toBeNull();
     expect(failureOf('"x"', doubling(60))).toMatchObject({ code: "output_invalid", retryable: false, message: expect.stringContaining(`${MAX_SCHEMA_STEPS} steps`) });
     const twice: Json = { allOf: [{ items: { $ref: "#" } }, { items: { $ref: "#" } }] };
@@ -26,7 +26,7 @@ describe("checking an answer", () => {
     expect(failureOf("[".repeat(60) + "]".repeat(60), twice)).toMatchObject({ retryable: false });
   });
 
-  test("takes a list as long as an answer can be", () => {
+  test("takes a list as long as an answer can be", { timeout: 60_000 }, () => {
     // Half of the steps are the items, each read by its schema.
     expect(failureOf(listOf(150_000), { type: "array", items: { type: "integer" } })).toBeNull();
     expect(failureOf(listOf(MAX_SCHEMA_STEPS - 1), { type: "array", items: { type: "integer" } })).toBeNull();
@@ -51,7 +51,7 @@ describe("checking an answer", () => {
     expect(failureOf("1", schema)).toMatchObject({ code: "output_invalid", retryable: false, message: expect.stringContaining("refers to itself") });
   });
 
-  test("never throws, whatever the schema and the answer are", () => {
+  test("never throws, whatever the schema and the answer are", { timeout: 60_000 }, () => {
     const schema = anyJson(5) as fc.Arbitrary<Json>;
     const keyed = fc.tuple(fc.constantFrom("type", "$ref", "enum", "items", "properties", "required", "allOf", "pattern", "const", "$id", "$defs", "patternProperties", "minItems", "__proto__", "dependentSchemas", "contains"), schema).map(([key, value]) => Object.fromEntries([[key, value]]) as Json);
     fc.assert(fc.property(fc.oneof(schema, keyed), anyJson(4), (anySchema, answer) => "output" in readOutput(JSON.stringify(answer), anySchema) || true), { numRuns: 2_000 });
