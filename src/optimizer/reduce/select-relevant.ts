@@ -12,6 +12,8 @@ import { estimateTokens } from "../tokens.ts";
 
 /** Shares of the budget that are filled before the query is widened by what was found: the best first, then more, then all. */
 const HOPS = [0.2, 0.5];
+/** Units that tell how well a question is answered at all. */
+const LEVEL_UNITS = 8;
 /** Corrections of the booked cost by the written text. Each one at least halves the error. */
 const MAX_CORRECTIONS = 6;
 /** A budget filled to this share is full. */
@@ -41,20 +43,31 @@ export function selectRelevant(document: ContextDocument, { text, index }: Reduc
   return fitWritten(document, selection, order, named, budget);
 }
 
-/** Scores for several questions at once: a unit is as good as it is for the question it answers best, each measured by its best unit. */
+/** Scores for several questions at once: a unit is as good as it is for the question it answers best, each measured by its best units. */
 function scoreQuestions(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, questions: readonly WeightedQuery[], weights: RelevanceWeights): Float64Array {
   const scores = scoreUnits(units, index, statistics, query, weights);
-  const best = largest(scores);
+  const best = levelOf(scores);
   for (const question of questions) {
     const own = scoreUnits(units, index, statistics, question, weights);
-    const scale = best / Math.max(1e-9, largest(own));
+    const scale = best / Math.max(1e-9, levelOf(own));
     for (let unit = 0; unit < scores.length; unit += 1) scores[unit] = Math.max(scores[unit] as number, (own[unit] as number) * scale);
   }
   return scores;
 }
 
-function largest(scores: Float64Array): number {
-  return scores.reduce((a, b) => Math.max(a, b), 0);
+/** The mean of the highest scores. One unit that answers very well must not make the others of its question look poor beside those of another. */
+function levelOf(scores: Float64Array): number {
+  const top = new Float64Array(LEVEL_UNITS);
+  for (const score of scores) {
+    if (score <= (top[0] as number)) continue;
+    let at = 0;
+    while (at + 1 < LEVEL_UNITS && (top[at + 1] as number) < score) {
+      top[at] = top[at + 1] as number;
+      at += 1;
+    }
+    top[at] = score;
+  }
+  return top.reduce((sum, score) => sum + score, 0) / LEVEL_UNITS;
 }
 
 function shareOf(budget: ReductionBudget, share: number): ReductionBudget {
