@@ -7,7 +7,7 @@ import type { TaskOutlook } from "../workflow/outlook.ts";
 import { capOf } from "../workflow/plan.ts";
 import type { TaskSpec } from "../workflow/spec.ts";
 import type { AcceptedSpec } from "../workflow/validate-spec.ts";
-import { createLlmTask, expectOutputs, listForBudget, promptOf, routeTask, type PlanModels } from "./plan-task.ts";
+import { expectOutputs, listForBudget, promptOf, TaskRouter, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 import { planWorkflow } from "./plan-workflow.ts";
 
 /** Most tasks of a workflow that is planned as a whole at its creation: a few milliseconds of computing. Of larger ones, tasks that look alike count as alike. */
@@ -97,14 +97,14 @@ function planWhole(accepted: AcceptedSpec, reused: ReadonlySet<string>, models: 
 /** One of all tasks that look alike stands for them: what differs in their prompts averages out over so many. Their models are what is best for each alone, or what the budget reaches for. */
 function planAlike({ spec, agents }: AcceptedSpec, reused: ReadonlySet<string>, models: PlanModels, now: number): RoughPlan {
   const outputOf = expectOutputs(spec.tasks, agents, models);
-  const workflow = { input: spec.input, strategy: spec.strategy, outputOf, defaultMaxTokens: models.settings.compression.defaultMaxTokens };
+  const router = new TaskRouter(spec, outputOf, models, now);
   const known = new Map<string, Alike | null>();
   const alike = spec.tasks.map((task) => {
     const agent = agents[task.agent]!;
     if (agent.kind !== "llm" || reused.has(task.id)) return null;
     const look = lookOf(task);
     let found = known.get(look);
-    if (found === undefined) known.set(look, (found = routeAlike(task, agent, workflow, models, now)));
+    if (found === undefined) known.set(look, (found = describeAlike(router.route(task, agent), outputOf(task.id), models, now)));
     return found;
   });
   const cost = alike.reduce((sum, task) => sum + (task?.models[0]!.expectedNanoUsd ?? 0), 0);
@@ -123,11 +123,10 @@ interface Alike {
 }
 
 /** Null where no model can take the task. */
-function routeAlike(task: TaskSpec, agent: LlmAgent, workflow: Parameters<typeof createLlmTask>[2], models: PlanModels, now: number): Alike | null {
-  const routed = routeTask(createLlmTask(task, agent, workflow), false, models, now);
+function describeAlike(routed: RoutedTask, output: OutputTokens, models: PlanModels, now: number): Alike | null {
   if (routed.choice === null) return null;
   const alone = { ...routed, models: [routed.choice.chosen] };
-  return { models: alone.models, listCheaper: () => listForBudget(alone, models, now), expectedTokens: routed.task.inputTokens + workflow.outputOf(task.id).expected };
+  return { models: alone.models, listCheaper: () => listForBudget(alone, models, now), expectedTokens: routed.task.inputTokens + output.expected };
 }
 
 function pickCheaper(alike: readonly (Alike | null)[], budgetNanoUsd: number): number[] {

@@ -7,11 +7,9 @@ import type { AcceptedSpec } from "../workflow/validate-spec.ts";
 import { fitsRoom, worstCaseOf, type WorstCase } from "./agents/attempt-budget.ts";
 import { capOutput } from "./agents/llm-call.ts";
 import { LEAST_OUTPUT_TOKENS } from "./agents/llm-ladder.ts";
-import { boundKnown, createLlmTask, expectOutputs, routeTask, type LlmTaskToPlan, type PlanModels, type RoutedTask } from "./plan-task.ts";
+import { boundKnown, expectOutputs, TaskRouter, type LlmTaskToPlan, type PlanModels, type RoutedTask } from "./plan-task.ts";
 
 const NANO = 1_000_000_000;
-/** Characters of prompts that are counted before the workflow gets the benefit of the doubt: seconds of computing. */
-const MAX_COUNTED_CHARACTERS = 33_554_432;
 
 interface LeastReserve extends Amount {
   taskId: string;
@@ -27,24 +25,22 @@ export function checkBudget(accepted: AcceptedSpec, models: PlanModels, now: num
   const { spec, agents } = accepted;
   if (spec.budget === undefined) return null;
   const cap = capOf(spec.budget);
-  const nobody = { expected: 0, most: 0 };
-  const workflow = { input: spec.input, strategy: spec.strategy, outputOf: () => nobody, defaultMaxTokens: models.settings.compression.defaultMaxTokens };
-  const outputOf = expectOutputs(spec.tasks, agents, models);
+  const nothing = { expected: 0, most: 0 };
+  // The model is chosen for the prompt as it is expected, and the least of it is what is there already.
+  const router = new TaskRouter(spec, expectOutputs(spec.tasks, agents, models), models, now);
+  const bare = new TaskRouter(spec, () => nothing, models, now);
   let least: LeastReserve | null = null;
-  let characters = 0;
   for (const task of spec.tasks) {
     const agent = agents[task.agent]!;
     if (agent.kind !== "llm") continue;
-    // The model is chosen for the prompt as it is expected, and the least of it is what is there already.
-    const known = createLlmTask({ ...task, context: { mode: "none" } }, agent, workflow);
-    const routed = routeTask({ ...known, inputTokens: createLlmTask(task, agent, { ...workflow, outputOf }).inputTokens }, spec.deadlineMs !== undefined, models, now);
-    for (const [candidate, worst] of listLeast(routed, known, models, now)) {
+    const { task: known } = bare.route({ ...task, context: { mode: "none" } }, agent);
+    for (const [candidate, worst] of listLeast(router.route(task, agent), known, models, now)) {
       if (fitsRoom(worst, cap)) return null;
       const reserve = { taskId: task.id, model: candidate.model.id, nanoUsd: worst.costNanoUsd, tokens: worst.inputTokens + worst.outputTokens, outputTokens: worst.outputTokens };
       if (least === null || isLess(reserve, least, cap)) least = reserve;
     }
-    characters += known.texts.reduce((sum, text) => sum + text.length, 0);
-    if (characters > MAX_COUNTED_CHARACTERS) return null;
+    // More would take seconds: whether it runs, the ledger says.
+    if (!router.isExact || !bare.isExact) return null;
   }
   return least === null ? null : { path: "/budget", message: describe(least) };
 }

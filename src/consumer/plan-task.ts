@@ -1,14 +1,15 @@
 import type { Strategy } from "../config/routing-settings.ts";
 import type { ProviderKind } from "../config/tiers.ts";
 import type { Json } from "../errors.ts";
-import { boundPromptTokens } from "../optimizer/prompt-bound.ts";
+import { boundMeasured, measurePrompt, type MeasuredPrompt } from "../optimizer/prompt-bound.ts";
+import { measureUpperBound } from "../optimizer/token-bound.ts";
 import { estimateTokens } from "../optimizer/tokens.ts";
 import { isReady, listBelow } from "../router/allowed-models.ts";
 import type { RankedModel } from "../router/rank.ts";
 import { routeCall } from "../router/route-call.ts";
 import type { RouteChoice, RouteRequest } from "../router/route-request.ts";
 import type { AgentDefinition, LlmAgent } from "../workflow/agent.ts";
-import type { TaskSpec } from "../workflow/spec.ts";
+import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { compileTemplate } from "../workflow/template.ts";
 import { requestOf } from "./agents/llm.ts";
 import { capOutput } from "./agents/llm-call.ts";
@@ -30,14 +31,15 @@ export interface OutputTokens {
   most: number;
 }
 
-/** A language-model task as it will be ordered. Outputs that do not exist yet count with the tokens expected of them. */
+/** A language-model task as it will be ordered, measured. The texts themselves are not kept: each may be a megabyte, for thousands of tasks. */
 export interface LlmTaskToPlan {
   order: WorkOrder;
   agent: LlmAgent;
-  /** What is there of the prompt already. */
-  texts: string[];
-  messages: number;
+  /** Expected. Outputs that do not exist yet count with the tokens expected of them. */
   inputTokens: number;
+  /** What is there of the prompt already, and what a schema adds to it where a model takes one. */
+  known: MeasuredPrompt;
+  schemaTokens: number | null;
   /** Tokens of outputs in the prompt, at most. */
   mostOutputTokens: number;
 }
@@ -64,32 +66,66 @@ export function expectOutputs(tasks: readonly TaskSpec[], agents: Readonly<Recor
   return (taskId) => byId.get(taskId) ?? { expected: assumed, most: assumed };
 }
 
-export interface PlannedWorkflow {
-  input: Json;
-  strategy: Strategy | undefined;
-  outputOf: (taskId: string) => OutputTokens;
-  /** Tokens that a context is reduced to where the task does not say. */
-  defaultMaxTokens: number;
-}
+/** Characters of prompts that are put together for one plan: some tenths of a second of computing. Tasks behind that are taken to be like the largest before. */
+const MAX_RENDERED_CHARACTERS = 8_388_608;
 
-export function createLlmTask(spec: TaskSpec, agent: LlmAgent, { input: workflowInput, strategy, outputOf, defaultMaxTokens }: PlannedWorkflow): LlmTaskToPlan {
-  const { input, references } = renderExpected(spec, workflowInput);
-  const order: WorkOrder = {
-    task: 0, attempt: 1, workflowId: "", tenant: "", taskId: spec.id, agentName: spec.agent, agent, input, dependencies: {}, deadlineAt: 0, idempotencyKey: "", callback: null,
-    llm: createLlmRequest(spec, agent.taskType, strategy), requestId: null,
-  };
-  const built = buildPrompt(order, agent);
-  const texts = "failure" in built ? [JSON.stringify(input)] : built.prompt.flatMap(textsOf);
-  const quoted = sumOutputs(references, outputOf, 0);
-  const context = contextOf(spec, outputOf, defaultMaxTokens);
-  return {
-    order,
-    agent,
-    texts,
-    messages: "failure" in built ? 1 : built.prompt.length + (context.expected === 0 ? 0 : 1),
-    inputTokens: ("failure" in built ? estimateTokens(texts[0]!) : built.inputTokens) + quoted.expected + context.expected,
-    mostOutputTokens: quoted.most + Math.ceil(context.most * CONTEXT_BOUND_FACTOR),
-  };
+/** Measures and routes a workflow's tasks by themselves, one after the other. */
+export class TaskRouter {
+  readonly #workflow: { input: Json; strategy: Strategy | undefined; hasDeadline: boolean };
+  readonly #outputOf: (taskId: string) => OutputTokens;
+  readonly #models: PlanModels;
+  readonly #now: number;
+  #charactersLeft = MAX_RENDERED_CHARACTERS;
+  #largest: Pick<LlmTaskToPlan, "inputTokens" | "known"> | null = null;
+
+  constructor(spec: Pick<WorkflowSpec, "input" | "strategy" | "deadlineMs">, outputOf: (taskId: string) => OutputTokens, models: PlanModels, now: number) {
+    this.#workflow = { input: spec.input, strategy: spec.strategy, hasDeadline: spec.deadlineMs !== undefined };
+    this.#outputOf = outputOf;
+    this.#models = models;
+    this.#now = now;
+  }
+
+  /** Whether there was room to put the prompts of all tasks so far together. */
+  get isExact(): boolean {
+    return this.#charactersLeft > 0;
+  }
+
+  route(spec: TaskSpec, agent: LlmAgent): RoutedTask {
+    const { task, prompt } = this.#measure(spec, agent);
+    return routeTask(task, prompt, this.#workflow.hasDeadline, this.#models, this.#now);
+  }
+
+  #measure(spec: TaskSpec, agent: LlmAgent): { task: LlmTaskToPlan; prompt: string } {
+    const { input, references } = this.isExact ? renderExpected(spec, this.#workflow.input) : { input: spec.input, references: [] };
+    const order: WorkOrder = {
+      task: 0, attempt: 1, workflowId: "", tenant: "", taskId: spec.id, agentName: spec.agent, agent, input, dependencies: {}, deadlineAt: 0, idempotencyKey: "", callback: null,
+      llm: createLlmRequest(spec, agent.taskType, this.#workflow.strategy), requestId: null,
+    };
+    const built = buildPrompt(order, agent);
+    const texts = "failure" in built ? [JSON.stringify(input)] : built.prompt.flatMap(textsOf);
+    this.#charactersLeft -= texts.reduce((sum, text) => sum + text.length, 0);
+    const quoted = sumOutputs(references, this.#outputOf, 0);
+    const context = contextOf(spec, this.#outputOf, this.#models.settings.compression.defaultMaxTokens);
+    const schema = order.llm?.outputSchema ?? null;
+    const messages = ("failure" in built ? 1 : built.prompt.length) + (context.expected === 0 ? 0 : 1);
+    const task: LlmTaskToPlan = {
+      order: { ...order, input: null },
+      agent,
+      inputTokens: ("failure" in built ? estimateTokens(texts[0]!) : built.inputTokens) + quoted.expected + context.expected,
+      known: measurePrompt({ texts, messages, schemas: [] }),
+      schemaTokens: schema === null ? null : measureUpperBound(JSON.stringify(schema)),
+      mostOutputTokens: quoted.most + Math.ceil(context.most * CONTEXT_BOUND_FACTOR),
+    };
+    return { task: this.#likeOthers(task), prompt: promptOf(input) };
+  }
+
+  /** Behind the last task that could be put together, nothing is taken to be smaller than the largest before. */
+  #likeOthers(task: LlmTaskToPlan): LlmTaskToPlan {
+    const largest = this.#largest;
+    if (!this.isExact && largest !== null) return { ...task, inputTokens: Math.max(task.inputTokens, largest.inputTokens), known: largest.known.textTokens > task.known.textTokens ? largest.known : task.known };
+    if (largest === null || task.known.textTokens > largest.known.textTokens) this.#largest = task;
+    return task;
+  }
 }
 
 /** What a task is shown of its dependencies. */
@@ -123,10 +159,10 @@ function renderExpected(spec: TaskSpec, workflowInput: Json): { input: Json; ref
   return { input: rendered.ok ? (rendered.value as Json) : spec.input, references };
 }
 
-/** Routes a task by itself. `isWeighed`: whether others of its tier may be weighed against the chosen model. */
-export function routeTask(task: LlmTaskToPlan, hasDeadline: boolean, models: PlanModels, now: number): RoutedTask {
-  const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: promptOf(task.order.input) }] }];
-  const request = requestOf({ order: task.order, agent: task.agent, built: { prompt, inputTokens: task.inputTokens, context: null } }, models);
+function routeTask(task: LlmTaskToPlan, text: string, hasDeadline: boolean, models: PlanModels, now: number): RoutedTask {
+  const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text }] }];
+  // The type has been read from the prompt by now, and nothing else is.
+  const request = { ...requestOf({ order: task.order, agent: task.agent, built: { prompt, inputTokens: task.inputTokens, context: null } }, models), prompt: null };
   const decision = routeCall(request, { ...models, now });
   if ("failure" in decision) return { task, request, choice: null, refusal: decision.failure.message, models: [] };
   const strategy = request.strategy ?? models.settings.routing.strategy;
@@ -156,7 +192,7 @@ export function mostTokens(task: LlmTaskToPlan, { model, provider }: Pick<Ranked
 }
 
 /** The bound of what is there of the prompt. */
-export function boundKnown({ order, texts, messages }: LlmTaskToPlan, kind: ProviderKind, takesSchemas: boolean): number {
-  const schema = takesSchemas ? (order.llm?.outputSchema ?? null) : null;
-  return boundPromptTokens({ texts, messages, schemas: schema === null ? [] : [JSON.stringify(schema)] }, kind);
+export function boundKnown({ known, schemaTokens }: LlmTaskToPlan, kind: ProviderKind, takesSchemas: boolean): number {
+  const hasSchemas = takesSchemas && schemaTokens !== null;
+  return boundMeasured({ ...known, textTokens: known.textTokens + (hasSchemas ? schemaTokens : 0), hasSchemas }, kind);
 }

@@ -7,7 +7,7 @@ import type { RankedModel } from "../router/rank.ts";
 import type { Graph } from "../workflow/graph.ts";
 import { planRun } from "../workflow/plan.ts";
 import type { AcceptedSpec } from "../workflow/validate-spec.ts";
-import { createLlmTask, expectOutputs, listForBudget, mostTokens, routeTask, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
+import { expectOutputs, listForBudget, mostTokens, TaskRouter, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 
 /** What a task of an agent elsewhere is taken to last: nothing is measured of those. */
 const ASSUMED_HTTP_MS = 1_000;
@@ -82,10 +82,10 @@ export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: Plan
 
 /** Null where a task is not to be planned or calls no model. */
 function routeTasks({ spec, agents }: Pick<AcceptedSpec, "spec" | "agents">, isPlanned: readonly boolean[], models: PlanModels, now: number): (RoutedTask | null)[] {
-  const workflow = { input: spec.input, strategy: spec.strategy, outputOf: expectOutputs(spec.tasks, agents, models), defaultMaxTokens: models.settings.compression.defaultMaxTokens };
+  const router = new TaskRouter(spec, expectOutputs(spec.tasks, agents, models), models, now);
   return spec.tasks.map((task, index) => {
     const agent = agents[task.agent]!;
-    return isPlanned[index]! && agent.kind === "llm" ? routeTask(createLlmTask(task, agent, workflow), spec.deadlineMs !== undefined, models, now) : null;
+    return isPlanned[index]! && agent.kind === "llm" ? router.route(task, agent) : null;
   });
 }
 

@@ -25,8 +25,25 @@ const SCHEMA_TOKENS: Record<ProviderKind, number> = { anthropic: 530, openai: 60
  */
 const FAMILY_FACTOR: Record<ProviderKind, number> = { anthropic: 1.3, openai: 1, google: 1.15, "workers-ai": 1.1, "openai-compatible": 1.1, offline: 1 };
 
-/** The input tokens that a call must be reckoned with before it is made: at least what the provider will count, as far as that can be known. Linear in the texts. */
-export function boundPromptTokens({ texts, messages, schemas }: SentPrompt, kind: ProviderKind): number {
-  const text = [...texts, ...schemas].reduce((sum, part) => sum + Math.max(measureUpperBound(part), part.length / 4), 0);
-  return Math.ceil(text * FAMILY_FACTOR[kind]) + messages * MESSAGE_TOKENS + PROMPT_TOKENS + (schemas.length === 0 ? 0 : SCHEMA_TOKENS[kind]);
+/** What a prompt's bound is made of, once its texts have been measured: it differs by family. */
+export interface MeasuredPrompt {
+  /** Upper bound of the texts and schemas, unrounded. */
+  textTokens: number;
+  messages: number;
+  hasSchemas: boolean;
+}
+
+/** Linear in the texts. */
+export function measurePrompt({ texts, messages, schemas }: SentPrompt): MeasuredPrompt {
+  const textTokens = [...texts, ...schemas].reduce((sum, part) => sum + Math.max(measureUpperBound(part), part.length / 4), 0);
+  return { textTokens, messages, hasSchemas: schemas.length > 0 };
+}
+
+/** The input tokens that a call must be reckoned with before it is made: at least what the provider will count, as far as that can be known. */
+export function boundPromptTokens(prompt: SentPrompt, kind: ProviderKind): number {
+  return boundMeasured(measurePrompt(prompt), kind);
+}
+
+export function boundMeasured({ textTokens, messages, hasSchemas }: MeasuredPrompt, kind: ProviderKind): number {
+  return Math.ceil(textTokens * FAMILY_FACTOR[kind]) + messages * MESSAGE_TOKENS + PROMPT_TOKENS + (hasSchemas ? SCHEMA_TOKENS[kind] : 0);
 }

@@ -244,3 +244,17 @@ describe("what a workflow is created with", () => {
     expect(asked).toBeLessThan(20);
   });
 });
+
+describe("a plan of prompts that come to more than there is time for", () => {
+  test("is made of those that there is, takes the rest to be like the largest of them, and refuses no budget for them", async () => {
+    const words = "word ".repeat(180_000);
+    const tasks = Array.from({ length: 60 }, (_, index) => task(`t${index}`, [], { input: { prompt: "Read: ${workflow.input.words}" } }));
+    const { tasks: planned } = await planOf({ input: { words }, tasks });
+    const tokens = Object.values(planned).map(({ expectedTokens }) => expectedTokens);
+    expect(Math.min(...tokens)).toBe(Math.max(...tokens));
+    expect(tokens[0]).toBeGreaterThan(150_000);
+    const { ask } = createApi();
+    expect((await ask("POST", "/v1/workflows", { input: { words }, tasks, budget: { maxTokens: 1 } })).status).toBe(201);
+    expect((await ask("POST", "/v1/workflows", { input: { words }, tasks: tasks.slice(0, 5), budget: { maxTokens: 1 } })).status).toBe(422);
+  });
+});

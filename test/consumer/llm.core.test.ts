@@ -139,6 +139,11 @@ describe("a call that succeeds", () => {
     expect(await inputTokensOf(null)).toBe(estimated * 2);
   });
 
+  test("an estimate is never above the output cap that was sent", async () => {
+    const { outcome } = await run(order({ llm: { maxOutputTokens: 3 } }), [() => openAiStream({ deltas: ["Many more words than the cap allows for."], usage: null })]);
+    expect(outcome).toMatchObject({ calls: [{ estimated: true, outputTokens: 3 }] });
+  });
+
   test("missing token counts are estimated and say so", async () => {
     const { outcome } = await run(order(), [() => openAiStream({ deltas: ["Hello there"], usage: null })]);
     expect(outcome).toMatchObject({ status: "completed", calls: [{ estimated: true, cachedTokens: 0 }] });

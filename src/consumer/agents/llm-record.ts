@@ -23,7 +23,7 @@ export interface MadeCall {
 
 /**
  * The ledger's line for a call, or null when the provider refused or could not be reached and so bills nothing.
- * What the provider did not report is estimated: of a whole answer by its text and by what the model has counted for others. Of one
+ * What the provider did not report is estimated, within what was held: of a whole answer by its text and by what the model has counted for others. Of one
  * that broke off, or that we hung up on, the most is counted: the provider may have gone on writing unseen. What it did report is
  * learnt from.
  */
@@ -33,8 +33,8 @@ export function recordCall(call: MadeCall): CallRecord | null {
   const reported = countsOf(answer.usage);
   if (reported.inputTokens !== null) call.margins.learn(model.id, call.estimatedInputTokens, reported.inputTokens);
   const isWhole = !call.aborted && isWholeAnswer(answer);
-  const inputTokens = reported.inputTokens ?? (isWhole ? call.margins.correct(model.id, call.estimatedInputTokens) : call.maxInputTokens);
-  const outputTokens = reported.outputTokens ?? (isWhole ? estimateTokens(answer.text) : call.maxOutputTokens);
+  const inputTokens = reported.inputTokens ?? (isWhole ? Math.min(call.maxInputTokens, call.margins.correct(model.id, call.estimatedInputTokens)) : call.maxInputTokens);
+  const outputTokens = reported.outputTokens ?? (isWhole ? Math.min(call.maxOutputTokens, estimateTokens(answer.text)) : call.maxOutputTokens);
   const counts: TokenCounts = { ...reported, inputTokens, outputTokens };
   return {
     at: call.at,
