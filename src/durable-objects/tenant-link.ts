@@ -107,7 +107,8 @@ export class TenantLink {
     } catch (error) {
       this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
     }
-    if (this.#object.session() === session) this.#object.apply({ type: "starts", number, reply });
+    // An older question is answered when a newer one takes its place; a step for it would do nothing.
+    if (this.#object.session() === session && run.starts.asked?.number === number) this.#object.apply({ type: "starts", number, reply });
   }
 
   /** How the workflow stands in what the tenant's limits allow it, as it is told now. */

@@ -106,6 +106,9 @@ export class TenantStarts {
   #grant(limits: TenantLimits, now: number): { served: string[]; nextAt: number | null; isFull: boolean } {
     const { starts } = this.#store;
     const running = starts.countRunning();
+    const isFull = limits.concurrentTasks !== null && running >= limits.concurrentTasks;
+    // Mostly a question comes while nothing is free: then there is nothing to share, however many wait.
+    if (isFull) return { served: [], nextAt: null, isFull };
     const waiting = [...this.#waiting].map(([key, one]) => ({ key, wanted: listLacking(one.demand, this.#readGrant(one)), servedAt: this.#servedAt.get(key) ?? 0 }));
     const { granted, served, bucket, nextAt } = shareStarts(waiting, running, limits, starts.readBucket(), now);
     for (const [name, count] of granted) {
@@ -114,7 +117,7 @@ export class TenantStarts {
       starts.write(one.holder, { ...grant, upTo: grant.upTo + count }, now);
     }
     if (granted.size > 0) starts.writeBucket(bucket);
-    return { served, nextAt, isFull: granted.size < waiting.length && limits.concurrentTasks !== null && running >= limits.concurrentTasks };
+    return { served, nextAt, isFull };
   }
 
   /** Takes a demand in. Null for one that is older than what is known. */
