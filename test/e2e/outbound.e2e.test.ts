@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import { GOOD, HOSTILE } from "../config/outbound-urls.ts";
+import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { createWeftClient, eventually, type WeftClient } from "./weft-client.ts";
+
+let agents: FakeAgents;
+let llm: FakeLlm;
+let folder: string;
+let worker: LocalWorker;
+let client: WeftClient;
+
+const PRICE = { inputPerMillionUsd: 1, outputPerMillionUsd: 2 };
+const tiersOf = (baseUrl: string) => ({
+  providers: [{ id: "p", kind: "openai-compatible", baseUrl }],
+  models: ["weak", "base", "strong"].map((tier) => ({ id: tier, provider: "p", tier, price: PRICE, contextWindow: 10_000, maxOutputTokens: 1_000, capabilities: [] })),
+  tiers: { weak: ["weak"], base: ["base"], strong: ["strong"] },
+});
+const TASK = { id: "a", agent: "scout", input: { prompt: "Hi" } };
+
+beforeAll(async () => {
+  agents = await startFakeAgents();
+  llm = await startFakeLlm();
+  folder = await mkdtemp(join(tmpdir(), "weft-outbound-"));
+  const open = await startLocalWorker({ persistTo: folder });
+  const operator = createWeftClient(open);
+  await operator.putAgent("near", { kind: "http", url: `${agents.origin}/echo` });
+  expect((await operator.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) })).status).toBe(200);
+  expect((await operator.run({ tasks: [{ id: "a", agent: "near" }, TASK].map((task, index) => ({ ...task, id: `t${index}` })) })).status).toBe("completed");
+  // Scheduled, so that it runs under the second server: with a webhook that was allowed when it was posted.
+  await operator.create({ id: "later", startAt: new Date(Date.now() + 20_000).toISOString(), webhook: { url: `${agents.origin}/echo` }, onFailure: "continue", tasks: [{ id: "http", agent: "near" }, { ...TASK, id: "llm", model: "weak" }] });
+  await open.stop();
+  agents.reset();
+  llm.reset();
+  worker = await startLocalWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "" }, logLevel: "log" });
+  client = createWeftClient(worker);
+}, 120_000);
+
+afterAll(async () => {
+  await worker.stop();
+  await Promise.all([agents.close(), llm.close()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("a server that allows public origins only", () => {
+  test("refuses every hostile URL as an agent's, a webhook's and a provider's, and takes the good ones", { timeout: 60_000 }, async () => {
+    const ask = async (url: string) => {
+      const answers = await Promise.all([
+        client.call("PUT", "/v1/agents/x", { body: { kind: "http", url } }),
+        // Refused for its agent as well, so that good ones start nothing.
+        client.call("POST", "/v1/workflows", { body: { tasks: [{ id: "a", agent: "nobody" }], webhook: { url } } }),
+        client.call("PUT", "/v1/tiers", { body: { ...tiersOf(url), tiers: { weak: [], base: [], strong: [] } } }),
+      ]);
+      return answers.map(({ body }) => (body.errors ?? []).map(({ path }) => path).filter((path) => /url$/i.test(path)));
+    };
+    for (const url of Object.values(HOSTILE).flat()) expect([url, await ask(url)]).toEqual([url, [["/url"], ["/webhook/url"], ["/providers/0/baseUrl"]]]);
+    for (const url of GOOD) expect([url, await ask(url)]).toEqual([url, [[], [], []]]);
+  });
+
+  test("calls none that was stored when more was allowed: not the agent, not the provider, not the webhook", { timeout: 60_000 }, async () => {
+    const fresh = await client.run({ onFailure: "continue", tasks: [{ id: "http", agent: "near", retry: { maxAttempts: 1 } }, { ...TASK, id: "llm", retry: { maxAttempts: 1 } }] });
+    for (const id of [fresh.id, "later"]) {
+      const { status, tasks } = await client.finish(id);
+      expect(status).toBe("failed");
+      expect(tasks!["http"]!.error).toMatchObject({ code: "agent_rejected", message: expect.stringContaining("was not called") });
+      expect(tasks!["llm"]!.error).toMatchObject({ code: "provider_rejected", message: expect.stringContaining("use https") });
+    }
+    const chat = await client.call<{ error: { code: string } }>("POST", "/v1/chat/completions", { body: { model: "weak", messages: [{ role: "user", content: "Hi" }] } });
+    expect([chat.status, chat.body.error.code]).toEqual([502, "provider_rejected"]);
+    await eventually(() => expect(worker.logs()).toMatch(/"event":"webhook.sent".*"workflowId":"later".*"result":"give_up"/));
+    expect([agents.calls, llm.calls]).toEqual([[], []]);
+  });
+});
