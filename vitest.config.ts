@@ -12,6 +12,8 @@ export default defineConfig({
           name: "core",
           environment: "node",
           include: ["test/**/*.core.test.ts"],
+          // Property tests compute for seconds, and longer where other work takes the machine's time.
+          testTimeout: 60_000,
         },
       },
       {

@@ -27,6 +27,7 @@ const AnsweredPlan = z.object({
       tokenBudget: z.int().nullable().describe("What is allotted to the task of the workflow's maxTokens, if those before it use theirs; null without one"),
       expectedUsd: z.number(),
       expectedTokens: z.int(),
+      expectedMs: z.int(),
       worstUsd: z.number().describe("One call with its output cap used up, its input counted from above"),
       worstTokens: z.int(),
       reason: z.string().nullable(),

@@ -35,8 +35,8 @@ export function foreseeWorkflow(accepted: AcceptedSpec, models: PlanModels, { hi
   const { deviations, expected } = spec.tasks.length <= MAX_PLANNED_TASKS ? planWhole(accepted, reused, models, now) : planAlike(accepted, reused, models, now);
   const weights = weighLlmTasks(accepted, models, history);
   const outlook = spec.tasks.map(({ id }, index): TaskOutlook => {
-    const { expectedNanoUsd, expectedTokens } = expected[index] ?? { expectedNanoUsd: 0, expectedTokens: 0 };
-    return { weight: reused.has(id) ? 0 : (weights?.[index] ?? 0), expectedNanoUsd, expectedTokens };
+    const { expectedNanoUsd, expectedTokens, expectedMs } = expected[index] ?? { expectedNanoUsd: 0, expectedTokens: 0 };
+    return { weight: reused.has(id) ? 0 : (weights?.[index] ?? 0), expectedNanoUsd, expectedTokens, ...(expectedMs === undefined ? {} : { expectedMs }) };
   });
   return { plannedModels: deviations, outlook };
 }
@@ -85,7 +85,7 @@ function weighLlmTasks({ spec, agents }: AcceptedSpec, { settings }: Pick<PlanMo
 
 interface RoughPlan {
   deviations: Record<string, string>;
-  expected: (Pick<TaskOutlook, "expectedNanoUsd" | "expectedTokens"> | null)[];
+  expected: (Omit<TaskOutlook, "weight"> | null)[];
 }
 
 function planWhole(accepted: AcceptedSpec, reused: ReadonlySet<string>, models: PlanModels, now: number): RoughPlan {

@@ -22,6 +22,7 @@ export interface PlannedTask {
   reason: string | null;
   expectedNanoUsd: number;
   expectedTokens: number;
+  expectedMs: number;
   /** One call with the output cap used up and its input counted from above. */
   worstNanoUsd: number;
   worstTokens: number;
@@ -65,7 +66,7 @@ export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: Plan
   const picks = pickModels(routed, choice, budgetLeftNanoUsd, models, now);
   const durations = allOptions.map((own, index) => (picks[index]?.model == null ? own[0]!.durationMs : Math.ceil(picks[index].model.expectedMs)));
   const outputOf = expectOutputs(spec.tasks, agents, models);
-  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, describeTask(routed[index]!, picks[index]!, outputOf(id), models.settings.routing.maxFallbacks)]));
+  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, { ...describeTask(routed[index]!, picks[index]!, outputOf(id), models.settings.routing.maxFallbacks), expectedMs: durations[index]! }]));
   const sum = (name: "expectedNanoUsd" | "expectedTokens" | "worstNanoUsd" | "worstTokens"): number => Object.values(tasks).reduce((total, task) => total + task[name], 0);
   return {
     waves: graph.waves.map((wave) => wave.map((task) => spec.tasks[task]!.id)),
@@ -143,7 +144,7 @@ function addBarriers(graph: Graph, isByWave: boolean): TaskGraph {
   return { size: dependencies.length, dependencies, dependents };
 }
 
-const NOTHING: PlannedTask = { complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, expectedNanoUsd: 0, expectedTokens: 0, worstNanoUsd: 0, worstTokens: 0 };
+const NOTHING: PlannedTask = { complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, expectedNanoUsd: 0, expectedTokens: 0, expectedMs: 0, worstNanoUsd: 0, worstTokens: 0 };
 
 function describeTask(routed: RoutedTask | null, pick: Taken, output: OutputTokens, maxFallbacks: number): PlannedTask {
   if (routed === null) return NOTHING;
@@ -162,6 +163,7 @@ function describeTask(routed: RoutedTask | null, pick: Taken, output: OutputToke
     reason: isOther ? whyOther(pick, choice.chosen) : choice.reason,
     expectedNanoUsd,
     expectedTokens: task.inputTokens + Math.min(output.expected, most.output),
+    expectedMs: Math.ceil(pick.model.expectedMs),
     worstNanoUsd: priceWorstCase(most.input, most.output, model.price),
     worstTokens: most.input + most.output,
   };

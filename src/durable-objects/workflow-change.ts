@@ -4,6 +4,7 @@ import type { WorkflowEvent } from "../workflow/events.ts";
 import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
 import type { StartsQuestion } from "../workflow/starts-known.ts";
 import type { RunInput } from "../workflow/transition.ts";
+import type { PlanReason } from "./plan-again.ts";
 import type { WorkflowEvaluation } from "./workflow-evaluation.ts";
 import type { TaskDetail } from "./workflow-store.ts";
 
@@ -23,6 +24,8 @@ export interface Applied {
   replies: ReserveReply[];
   leaseRequest: LeaseRequest | null;
   startsQuestion: StartsQuestion | null;
+  /** Why tasks that have not started are to be planned anew; null: they need not. */
+  planReason: PlanReason | null;
   /** Transforms that were evaluated, and those left for the next transaction. */
   inlineCount: number;
   inlineLeft: AttemptRef[];
@@ -42,5 +45,5 @@ export interface Change {
 }
 
 export function createApplied(firstSeq: number): Applied {
-  return { firstSeq, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, startsQuestion: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
+  return { firstSeq, events: [], objectOrders: [], directOrders: [], queued: [], accepted: [], hasNews: false, replies: [], leaseRequest: null, startsQuestion: null, planReason: null, inlineCount: 0, inlineLeft: [], wakeBy: Infinity };
 }

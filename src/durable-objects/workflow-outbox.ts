@@ -9,6 +9,8 @@ import { nextWakeAt } from "../workflow/timers.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import type { Applied } from "./workflow-change.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
+import type { WorkflowPlan } from "../consumer/plan-workflow.ts";
+import { planAgain, type PlanReason } from "./plan-again.ts";
 import { TenantLink } from "./tenant-link.ts";
 import { WebhookSender } from "./webhook-sender.ts";
 import type { WorkflowStore } from "./workflow-store.ts";
@@ -32,6 +34,7 @@ interface OutboxVerbs {
   /** A step that nobody waits for. */
   apply: (input: RunInput) => void;
   runInline: (refs: AttemptRef[]) => void;
+  plan: (made: { plan: WorkflowPlan; tasks: readonly number[] }, reason: PlanReason) => void;
   /** The workflow is final, and the tenant's index knows. */
   ended: () => void;
 }
@@ -49,6 +52,7 @@ export class WorkflowOutbox {
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
   #running = 0;
+  #isPlanning = false;
   #executorCalls = 0;
   #ownCalls = 0;
 
@@ -74,6 +78,7 @@ export class WorkflowOutbox {
     if (applied.inlineLeft.length > 0) setTimeout(() => this.#verbs.runInline(applied.inlineLeft), 0);
     if (isIndexed) this.tenant.planIndex(session);
     else if (applied.hasNews) this.tenant.planNews(session);
+    if (applied.planReason !== null) void this.#planAgain(session, applied.planReason);
     if (applied.leaseRequest !== null) void this.tenant.askForLease(session, applied.leaseRequest);
     if (applied.startsQuestion !== null) void this.tenant.askForStarts(session, applied.startsQuestion);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
@@ -177,6 +182,20 @@ export class WorkflowOutbox {
         // A send that fails is a lost message: the lease runs out and the attempt is sent again.
         await this.#deps.sendTasks(wave.slice(start, start + MAX_SEND_MESSAGES), isUrgent).catch((error: unknown) => this.#deps.log({ event: "queue.send_failed", workflowId, message: String(error) }));
       }
+    }
+  }
+
+  /** Plans the tasks that have not started anew; without a plan they go on as they were planned before. */
+  async #planAgain(session: WorkflowSession, reason: PlanReason): Promise<void> {
+    if (this.#isPlanning) return;
+    this.#isPlanning = true;
+    try {
+      const made = await planAgain(session, this.#deps.attempts.loadModels, this.#deps.now());
+      if (made !== null && this.#verbs.session() === session && !session.isFinal) this.#verbs.plan(made, reason);
+    } catch (error) {
+      this.#deps.log({ event: "plan.failed", workflowId: session.identity.workflowId, message: String(error) });
+    } finally {
+      this.#isPlanning = false;
     }
   }
 

@@ -6,7 +6,7 @@ import { listRouteCells } from "../optimizer/call-stats.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import { buildGraph } from "../workflow/graph.ts";
-import { noteSpending, noteTasks, openOutlook, type Outlook } from "../workflow/outlook.ts";
+import { noteSpending, noteTasks, openOutlook, replaceExpected, type Outlook, type TaskOutlook } from "../workflow/outlook.ts";
 import { sumByTask } from "../workflow/ledger.ts";
 import { planRun } from "../workflow/plan.ts";
 import type { DaySpend } from "../workflow/tenant-account.ts";
@@ -14,6 +14,8 @@ import { isFinalWorkflow, isLiveAttempt, restoreRun, type Run } from "../workflo
 import type { Abilities, Step } from "../workflow/step.ts";
 import { transition, type AttemptReport, type RunInput } from "../workflow/transition.ts";
 import { describeAttempt, describeRoute, listAttemptEvents } from "./attempt-story.ts";
+import type { PlannedTask, WorkflowPlan } from "../consumer/plan-workflow.ts";
+import { findPlanReason, type PlanReason } from "./plan-again.ts";
 import { buildOrder } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";
@@ -43,7 +45,7 @@ export class WorkflowSession {
   readonly identity: Identity;
   readonly agents: Record<string, AgentDefinition>;
   /** By task id: models that the plan chose, where they are not what is best for the task alone. */
-  readonly plannedModels: Readonly<Record<string, string>>;
+  plannedModels: Readonly<Record<string, string>>;
   readonly run: Run;
   readonly totals: Totals;
   /** What was foreseen of the tasks, and how it came out; null where no task calls a model. */
@@ -54,6 +56,8 @@ export class WorkflowSession {
   readonly #deps: SessionDeps;
   readonly #books: WorkflowBooks;
   #lastSeq: number;
+  /** What was spent when the tasks were planned last. */
+  #plannedAtNanoUsd = 0;
 
   /** Reads the stored workflow; null when there is none. */
   static load(store: WorkflowStore, deps: SessionDeps): WorkflowSession | null {
@@ -78,7 +82,7 @@ export class WorkflowSession {
     const books = store.calls.readBooks();
     this.run = restoreRun(planRun(identity.spec, specs, this.agents, graph), store.read("state")!, store.readTaskStates(specs.length), books);
     const foreseen = store.read("outlook");
-    this.outlook = foreseen === null ? null : openOutlook(foreseen, this.run.tasks, sumByTask(books.bills));
+    this.outlook = foreseen === null ? null : openOutlook(foreseen, this.run.tasks, sumByTask(books.bills), graph.waves);
     this.totals = store.read("totals")!;
     this.#books = new WorkflowBooks(store, this.totals, this.agentNames);
     this.#lastSeq = store.readLastSeq();
@@ -177,6 +181,22 @@ export class WorkflowSession {
     return this.#change(({ pending }) => pending.push(input));
   }
 
+  /** Takes over a new plan of tasks that have not started. */
+  applyPlan({ plan, tasks }: { plan: WorkflowPlan; tasks: readonly number[] }, reason: PlanReason): Applied {
+    this.#plannedAtNanoUsd = this.run.ledger.workflow.spent.nanoUsd;
+    return this.#change(({ applied }) => {
+      const ids = tasks.map((task) => this.run.plan.tasks[task]!.id);
+      const kept = Object.entries(this.plannedModels).filter(([id]) => !ids.includes(id));
+      this.plannedModels = { ...Object.fromEntries(kept), ...plan.deviations };
+      this.store.write("plannedModels", this.plannedModels);
+      if (this.outlook !== null) {
+        replaceExpected(this.outlook, new Map(tasks.map((task, place) => [task, pickExpected(plan.tasks[ids[place]!]!)])));
+        this.store.write("outlook", [...this.outlook.tasks]);
+      }
+      applied.events.push({ type: "workflow.planned", at: new Date(this.#deps.now()).toISOString(), data: { waves: this.run.plan.graph.waves.length, tasks: tasks.length, reason } });
+    });
+  }
+
   /** Whether anything was spent or leased that the tenant's budget has to know of. */
   get hasSpend(): boolean {
     return this.run.ledger.days.size > 0;
@@ -230,6 +250,7 @@ export class WorkflowSession {
     if (this.outlook !== null) {
       noteSpending(this.outlook, step.entries);
       noteTasks(this.outlook, step.touched, step.run.tasks);
+      applied.planReason ??= findPlanReason(this, step, this.#plannedAtNanoUsd);
     }
     this.#books.forget(step.replies);
   }
@@ -300,4 +321,8 @@ export class WorkflowSession {
       warningThresholds: this.#deps.settings.budgets.warningThresholds,
     };
   }
+}
+
+function pickExpected({ expectedNanoUsd, expectedTokens, expectedMs }: PlannedTask): Omit<TaskOutlook, "weight"> {
+  return { expectedNanoUsd, expectedTokens, expectedMs };
 }

@@ -16,7 +16,8 @@ interface BudgetEventData extends TaskEventData {
 /** Event types of a workflow's durable log, with the `data` of each. */
 export interface EventData {
   "workflow.created": { name: string | null };
-  "workflow.planned": { waves: number; tasks: number };
+  /** At the creation, and with a `reason` when tasks that have not started were planned anew. */
+  "workflow.planned": { waves: number; tasks: number; reason?: "budget" | "schedule" };
   "workflow.started": Record<never, never>;
   "workflow.paused": Record<never, never>;
   "workflow.resumed": { taskId?: string };

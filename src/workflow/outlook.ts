@@ -1,17 +1,21 @@
 import type { Amount, LedgerEntry } from "./ledger.ts";
 import { isFinalTask, type TaskState } from "./run.ts";
 
-/** What was foreseen of a task at the creation. Zero for tasks that call no model. */
+/** What was foreseen of a task, at the creation or when it was planned anew. Zero for tasks that call no model. */
 export interface TaskOutlook {
   /** Its share of the workflow's tokens, against the other tasks'. */
   weight: number;
   expectedNanoUsd: number;
   expectedTokens: number;
+  /** Absent where nothing was planned. */
+  expectedMs?: number;
 }
 
 /** Sums that each ending task moves a little, so that what follows from them costs the same whatever the size of the workflow. */
 export interface Outlook {
-  readonly tasks: readonly TaskOutlook[];
+  tasks: readonly TaskOutlook[];
+  /** How long the workflow is expected to take, wave by wave; 0 where that was not planned. */
+  expectedMs: number;
   /** Weights of the tasks that have not ended. */
   openWeight: number;
   openExpected: Amount;
@@ -22,12 +26,18 @@ export interface Outlook {
   spentByTask: Amount[];
 }
 
+/** A task that takes so much of the workflow's expected time more than it should have moves the critical path. */
+const DRIFT_SHARE = 0.2;
+/** Shorter delays are not worth a new plan. */
+const MIN_DRIFT_MS = 1_000;
+
 const NOTHING: TaskOutlook = { weight: 0, expectedNanoUsd: 0, expectedTokens: 0 };
 
-/** Builds the sums from what is stored. O(tasks). `foreseen` may be empty: of a workflow that calls no model. */
-export function openOutlook(foreseen: readonly TaskOutlook[], states: readonly TaskState[], spent: ReadonlyMap<number, Amount>): Outlook {
+/** Builds the sums from what is stored. O(tasks). */
+export function openOutlook(foreseen: readonly TaskOutlook[], states: readonly TaskState[], spent: ReadonlyMap<number, Amount>, waves: readonly (readonly number[])[] = []): Outlook {
   const outlook: Outlook = {
     tasks: states.map((_, task) => foreseen[task] ?? NOTHING),
+    expectedMs: waves.reduce((sum, wave) => sum + wave.reduce((most, task) => Math.max(most, foreseen[task]?.expectedMs ?? 0), 0), 0),
     openWeight: 0,
     openExpected: { nanoUsd: 0, tokens: 0 },
     doneExpected: { nanoUsd: 0, tokens: 0 },
@@ -78,15 +88,25 @@ export function noteSpending(outlook: Outlook, entries: readonly LedgerEntry[]):
   }
 }
 
-/** Takes over what a new plan expects of tasks that have not ended. */
-export function replaceExpected(outlook: Outlook, expected: ReadonlyMap<number, Amount>): Outlook {
-  const tasks = outlook.tasks.map((task, index) => {
-    const changed = outlook.isEnded[index] ? undefined : expected.get(index);
+/** Takes over what a new plan expects of tasks that have not ended, by task number. */
+export function replaceExpected(outlook: Outlook, planned: ReadonlyMap<number, Omit<TaskOutlook, "weight">>): void {
+  outlook.tasks = outlook.tasks.map((task, index) => {
+    const changed = outlook.isEnded[index] ? undefined : planned.get(index);
     if (changed === undefined) return task;
-    add(outlook.openExpected, { nanoUsd: changed.nanoUsd - task.expectedNanoUsd, tokens: changed.tokens - task.expectedTokens }, 1);
-    return { ...task, expectedNanoUsd: changed.nanoUsd, expectedTokens: changed.tokens };
+    add(outlook.openExpected, { nanoUsd: changed.expectedNanoUsd - task.expectedNanoUsd, tokens: changed.expectedTokens - task.expectedTokens }, 1);
+    return { ...changed, weight: task.weight };
   });
-  return { ...outlook, tasks };
+}
+
+/** Whether tasks that ended now took so much longer than foreseen that the plan of the rest is no good any more. */
+export function hasDrifted({ tasks, expectedMs }: Outlook, ended: Iterable<number>, states: readonly TaskState[]): boolean {
+  if (expectedMs === 0) return false;
+  for (const task of ended) {
+    const { status, startedAt, finishedAt } = states[task]!;
+    if (status !== "completed" || startedAt === null || finishedAt === null) continue;
+    if (finishedAt - startedAt - (tasks[task]!.expectedMs ?? 0) > Math.max(MIN_DRIFT_MS, expectedMs * DRIFT_SHARE)) return true;
+  }
+  return false;
 }
 
 function add(into: Amount, amount: Amount, sign: number): void {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/workflow/ledger.ts";
-import { noteSpending, noteTasks, openOutlook, replaceExpected, type TaskOutlook } from "../../src/workflow/outlook.ts";
+import { hasDrifted, noteSpending, noteTasks, openOutlook, replaceExpected, type TaskOutlook } from "../../src/workflow/outlook.ts";
 import { createTaskState, type TaskState, type TaskStatus } from "../../src/workflow/run.ts";
 
 const foreseen = (expected: number): TaskOutlook => ({ weight: expected, expectedNanoUsd: expected, expectedTokens: expected });
@@ -32,7 +32,8 @@ describe("the outlook of a workflow", () => {
 
   test("takes over what a new plan expects of open tasks only", () => {
     const outlook = openOutlook([foreseen(100), foreseen(50)], [state("completed"), state("pending")], new Map([[0, amount(90)]]));
-    expect(replaceExpected(outlook, new Map([[0, amount(1)], [1, amount(20)]]))).toMatchObject({ openExpected: amount(20), doneExpected: amount(100), openWeight: 50 });
+    replaceExpected(outlook, new Map([[0, { expectedNanoUsd: 1, expectedTokens: 1 }], [1, { expectedNanoUsd: 20, expectedTokens: 20 }]]));
+    expect(outlook).toMatchObject({ openExpected: amount(20), doneExpected: amount(100), openWeight: 50 });
   });
 
   test("kept up to date step by step is what is built from what is stored", () => {
@@ -52,5 +53,25 @@ describe("the outlook of a workflow", () => {
         expect(outlook).toEqual(openOutlook(tasks, states, spent));
       }),
     );
+  });
+});
+
+describe("a task that takes longer than foreseen", () => {
+  const WAVES = [[0, 1, 2], [3, 4], [5]];
+  const plan = (expectedMs: number | undefined): TaskOutlook[] => WAVES.flat().map(() => ({ ...foreseen(1), ...(expectedMs === undefined ? {} : { expectedMs }) }));
+  const hasDriftedAfter = (tookMs: number, expectedMs: number | undefined): boolean => {
+    const states = WAVES.flat().map(() => ({ ...state("completed"), startedAt: 1_000, finishedAt: 1_000 + tookMs }));
+    return hasDrifted(openOutlook(plan(expectedMs), states, new Map(), WAVES), [0], states);
+  };
+
+  // Three waves of 10 s each: a fifth of the whole is 6 s.
+  test.each([[16_000, false], [16_001, true], [1_000, false]])("of %i ms in a workflow of 30 s moves the plan: %s", (tookMs, expected) => {
+    expect(hasDriftedAfter(tookMs, 10_000)).toBe(expected);
+  });
+
+  test("moves nothing where nothing was planned, or by less than a second", () => {
+    expect(hasDriftedAfter(2_000, undefined)).toBe(false);
+    expect(hasDriftedAfter(1_100, 100)).toBe(false);
+    expect(hasDriftedAfter(2_000, 100)).toBe(true);
   });
 });

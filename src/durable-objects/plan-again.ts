@@ -1,0 +1,41 @@
+import { planWorkflow, type WorkflowPlan } from "../consumer/plan-workflow.ts";
+import type { LoadModels } from "../consumer/load-models.ts";
+import { forecast } from "../optimizer/forecast.ts";
+import { hasDrifted } from "../workflow/outlook.ts";
+import { isFinalWorkflow } from "../workflow/run.ts";
+import type { Step } from "../workflow/step.ts";
+import type { WorkflowSession } from "./workflow-session.ts";
+
+export type PlanReason = "budget" | "schedule";
+
+/** Most open tasks that are planned anew: what a step would wait for is a few milliseconds. */
+const MAX_PLANNED_AGAIN = 200;
+/** Share of the budget that must be spent since the last plan before the forecast asks for another. */
+const SPENT_SHARE = 0.05;
+
+/** Why the tasks that have not started should be planned anew after this step; null: the plan stands. `plannedAtNanoUsd`: what was spent at the last one. */
+export function findPlanReason({ run, outlook }: WorkflowSession, step: Step, plannedAtNanoUsd: number): PlanReason | null {
+  if (outlook === null || isFinalWorkflow(run.state.status) || run.state.isFailing) return null;
+  if (outlook.openExpected.nanoUsd > 0 && hasDrifted(outlook, step.touched, run.tasks)) return "schedule";
+  const cap = run.ledger.cap.nanoUsd;
+  const { spent } = run.ledger.workflow;
+  if (cap === null || step.entries.length === 0 || spent.nanoUsd - plannedAtNanoUsd < cap * SPENT_SHARE) return null;
+  return forecast({ ...outlook, spent }).nanoUsd > cap ? "budget" : null;
+}
+
+/** A plan for the tasks that have not started, for the money that is left; null where there are none, or too many. */
+export async function planAgain(session: WorkflowSession, loadModels: LoadModels, now: number): Promise<{ plan: WorkflowPlan; tasks: number[] } | null> {
+  const { run, store, identity, agents } = session;
+  const tasks = run.tasks.flatMap((state, task) => (state.status === "pending" && state.attempt === 0 && run.plan.tasks[task]!.kind === "llm" ? [task] : []));
+  if (tasks.length === 0 || tasks.length > MAX_PLANNED_AGAIN) return null;
+  const models = await loadModels(identity.tenant);
+  const { spent, reserved } = run.ledger.workflow;
+  const cap = run.ledger.cap.nanoUsd;
+  const { deadlineAt } = run.state;
+  const spec = { ...identity.spec, tasks: store.readTaskSpecs(), input: store.read("input"), ...(deadlineAt === null ? {} : { deadlineMs: Math.max(1, deadlineAt - now) }) };
+  const plan = planWorkflow({ spec, graph: run.plan.graph, agents }, models, now, {
+    budgetLeftNanoUsd: cap === null ? null : Math.max(0, cap - spent.nanoUsd - reserved.nanoUsd),
+    only: new Set(tasks.map((task) => run.plan.tasks[task]!.id)),
+  });
+  return { plan, tasks };
+}
