@@ -34,8 +34,15 @@ export async function planAgain(session: WorkflowSession, loadModels: LoadModels
   const { deadlineAt } = run.state;
   const spec = { ...identity.spec, tasks: store.readTaskSpecs(), input: store.read("input"), ...(deadlineAt === null ? {} : { deadlineMs: Math.max(1, deadlineAt - now) }) };
   const plan = planWorkflow({ spec, graph: run.plan.graph, agents }, models, now, {
-    budgetLeftNanoUsd: cap === null ? null : Math.max(0, cap - spent.nanoUsd - reserved.nanoUsd),
+    budgetLeftNanoUsd: cap === null ? null : Math.floor(Math.max(0, cap - spent.nanoUsd - reserved.nanoUsd) / findCorrection(session)),
     only: new Set(tasks.map((task) => run.plan.tasks[task]!.id)),
   });
   return { plan, tasks };
+}
+
+/** How many times what the plan expects of open tasks they are going to cost, by those that have ended; 1 at least. */
+function findCorrection({ run, outlook }: WorkflowSession): number {
+  if (outlook === null || outlook.openExpected.nanoUsd === 0) return 1;
+  const open = forecast({ ...outlook, spent: run.ledger.workflow.spent }).nanoUsd - outlook.doneSpent.nanoUsd;
+  return Math.max(1, open / outlook.openExpected.nanoUsd);
 }

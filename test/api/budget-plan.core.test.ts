@@ -34,7 +34,7 @@ const MODELS: Models = {
 const task = (id: string, dependsOn: string[] = [], changes: object = {}) => ({ id, agent: "planner", type: "planning", dependsOn, maxOutputTokens: 1_000, input: { prompt: "Do it." }, ...changes });
 
 interface Plan {
-  tasks: Record<string, { tier: string; model: string; fallbacks: string[]; tokenBudget: number | null; expectedUsd: number; expectedTokens: number; worstUsd: number; worstTokens: number; reason: string }>;
+  tasks: Record<string, { tier: string; model: string; fallbacks: string[]; tokenBudget: number | null; expectedUsd: number; expectedTokens: number; expectedMs: number; worstUsd: number; worstTokens: number; reason: string }>;
   totals: { expectedUsd: number; worstUsd: number; expectedTokens: number; worstTokens: number };
   fits: boolean;
 }
@@ -221,7 +221,7 @@ describe("what a workflow is created with", () => {
     const tasks = [task("a", [], { intent: "extract" }), task("b", ["a"], { intent: "generate" })];
     const { tasks: planned } = await planOf({ tasks });
     const { outlook } = await createdWith({ tasks });
-    expect(outlook).toEqual(["a", "b"].map((id) => ({ weight: 0, expectedNanoUsd: Math.round(planned[id]!.expectedUsd * 1e9), expectedTokens: planned[id]!.expectedTokens })));
+    expect(outlook).toEqual(["a", "b"].map((id) => ({ weight: 0, expectedNanoUsd: Math.round(planned[id]!.expectedUsd * 1e9), expectedTokens: planned[id]!.expectedTokens, expectedMs: planned[id]!.expectedMs })));
     const weighed = (await createdWith({ tasks, budget: { maxTokens: 50_000 } })).outlook!;
     expect(weighed[1]!.weight / weighed[0]!.weight).toBe(2_500 / 800);
   });

@@ -113,7 +113,7 @@ describe("POST /v1/workflows/plan", () => {
     const { ask } = createTestApi({ loadModels: async () => ({ ...MODELS, isConfigured: () => false, document: DEFAULT_TIERS }) });
     await ask("PUT", "/v1/agents/sum", { kind: "transform", expression: "1 + 1" });
     const plan = (await (await ask("POST", "/v1/workflows/plan", { tasks: [{ id: "sum", agent: "sum" }, task("llm")] })).json()) as Plan;
-    expect(plan.tasks["sum"]).toEqual({ complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, tokenBudget: null, expectedUsd: 0, expectedTokens: 0, worstUsd: 0, worstTokens: 0 });
+    expect(plan.tasks["sum"]).toEqual({ complexity: null, tier: null, model: null, provider: null, fallbacks: [], reason: null, tokenBudget: null, expectedUsd: 0, expectedTokens: 0, expectedMs: 0, worstUsd: 0, worstTokens: 0 });
     expect(plan.tasks["llm"]).toMatchObject({ model: null, reason: expect.stringContaining("ANTHROPIC_API_KEY") });
   });
 

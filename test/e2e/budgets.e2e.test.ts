@@ -282,3 +282,22 @@ describe.concurrent("a budget of a wrong shape", () => {
     expect((await client.finish(created.id)).budget).toMatchObject({ maxUsd: null, maxTokens: 10_000 });
   });
 });
+
+test("tasks that have not started are planned anew when the forecast passes the cap", async () => {
+  // Answers are three times as long as is assumed of them, so the plan of the creation fits the budget and the workflow does not.
+  await client.putAgent("wordy", { kind: "llm", system: "Write.", taskType: "planning", maxOutputTokens: 3 * OUTPUT_TOKENS });
+  const tasks = Array.from({ length: 8 }, (_, number) => ({ ...ask(`replan_${number}`, { agent: "wordy" }), dependsOn: number === 0 ? [] : [`replan_${number - 1}`] }));
+  const maxUsd = (8 * 1.5 * billAt("dear")) / 1e9;
+  const workflow = await client.run({ tasks, budget: { maxUsd } });
+  expect(workflow.status).toBe("completed");
+  const events = await checkBooks(workflow, "replan", { nanoUsd: nanoUsd(maxUsd) });
+  const planned = events.filter((event) => event.type === "workflow.planned");
+  expect(planned.slice(1)).toContainEqual(expect.objectContaining({ data: expect.objectContaining({ reason: "budget" }) }));
+  const models = tasks.map(({ id }) => workflow.tasks![id]!.route!.model);
+  expect(models[0]).toBe("dear");
+  expect(models).toContain("cheap");
+  // It was planned, and not found out by a refusal of the budget.
+  const refused = events.filter((event) => event.type === "model.selected" && String((event.data as { reason: string }).reason).includes("more than the budget allows"));
+  expect(refused).toEqual([]);
+  expect(workflow.budget.forecastUsd).toBe(workflow.budget.spentUsd);
+});
