@@ -5,12 +5,18 @@ export const MAX_STREAMS = 100;
 /** Events read from the log at once for one stream. */
 const PAGE_EVENTS = 500;
 /** How often an idle SSE stream sends a comment, so that proxies keep it open and a gone client is noticed. */
-const KEEP_ALIVE_MS = 15_000;
+export const KEEP_ALIVE_MS = 15_000;
+/** Comments in a row that found no room before a stream is ended: its client takes nothing, or is gone without a word. It can go on where it was. */
+export const MAX_MISSED_COMMENTS = 4;
+/** Chunks that wait for a slow client. */
+const WAITING_CHUNKS = 16;
 
 export interface LiveFeedDeps {
   readEvents: (after: number, limit: number) => LoggedEvent[];
   /** The newest event's seq, and whether the workflow is final: a stream ends after that event. */
   readEnd: () => { lastSeq: number; isFinal: boolean };
+  /** Settles once all that was written so far is durable. */
+  sync: () => Promise<void>;
   sockets: () => WebSocket[];
 }
 
@@ -25,12 +31,21 @@ export interface DeltaFrame {
 interface SseClient {
   wake: () => void;
   push: (frame: DeltaFrame) => void;
+  end: () => void;
 }
 
-/** Live cursors on a workflow's event log. A stream holds its position only: what it has not sent yet is read from the log, however slow its client. */
+/**
+ * Live cursors on a workflow's event log. A stream holds its position only: what it has not sent yet is read from the log, however slow its
+ * client. The log in the object's database is ahead of the disk for a moment, and the runtime holds back answers until then, but not the
+ * chunks of an answer that has begun: a stream shows what is known to be durable, and nothing beyond.
+ */
 export class LiveFeed {
   readonly #deps: LiveFeedDeps;
   readonly #clients = new Set<SseClient>();
+  /** The newest event that is known to be durable. */
+  #durableSeq = 0;
+  /** How many workflows of this id were closed here: the log of the next begins anew. */
+  #workflow = 0;
 
   constructor(deps: LiveFeedDeps) {
     this.#deps = deps;
@@ -40,10 +55,20 @@ export class LiveFeed {
     return this.#clients.size + this.#deps.sockets().length;
   }
 
-  /** Tells every stream that the log has grown. Call it once the events are durable. */
-  notify(): void {
+  /** Shows every stream by how much the log has grown, once that is durable. */
+  async announce(): Promise<void> {
+    if (this.size === 0) return;
+    await this.#settle();
     for (const client of this.#clients) client.wake();
-    for (const socket of this.#deps.sockets()) this.drainSocket(socket);
+    for (const socket of this.#deps.sockets()) this.#drain(socket);
+  }
+
+  /** Ends all streams: the workflow is gone, and another may take its id. */
+  close(reason: string): void {
+    this.#durableSeq = 0;
+    this.#workflow += 1;
+    for (const client of this.#clients) client.end();
+    for (const socket of this.#deps.sockets()) socket.close(1000, reason);
   }
 
   /** Shows a delta to whoever is there now. */
@@ -53,64 +78,98 @@ export class LiveFeed {
     for (const socket of this.#deps.sockets()) sendQuietly(socket, text);
   }
 
-  /** A server-sent event stream from after `after` on; it ends after the final event. */
+  /** A server-sent event stream from after `after` on; it ends after the final event. `gone` fires when the client has left. */
   openSse(after: number, gone: AbortSignal): Response {
     const encoder = new TextEncoder();
     let cursor = after;
     let wake: (() => void) | null = null;
+    let isOpen = true;
+    let missed = 0;
     let keepAlive: ReturnType<typeof setInterval>;
     let client: SseClient;
+    const leave = (): void => {
+      isOpen = false;
+      clearInterval(keepAlive);
+      this.#clients.delete(client);
+      wake?.();
+    };
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        const push = (frame: DeltaFrame) => {
-          if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(`event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`));
+        const hasRoom = (): boolean => (controller.desiredSize ?? 0) > 0;
+        const end = (): void => {
+          if (!isOpen) return;
+          leave();
+          controller.close();
         };
-        client = { wake: () => wake?.(), push };
+        const push = (frame: DeltaFrame): void => {
+          if (hasRoom()) controller.enqueue(encoder.encode(`event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`));
+        };
+        client = { wake: () => wake?.(), push, end };
         this.#clients.add(client);
         // Its place is free at once, not only when the next write fails.
-        gone.addEventListener("abort", () => this.#close(client, keepAlive));
+        gone.addEventListener("abort", end);
         keepAlive = setInterval(() => {
-          if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
+          missed = hasRoom() ? 0 : missed + 1;
+          if (missed === 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
+          else if (missed === MAX_MISSED_COMMENTS) end();
         }, KEEP_ALIVE_MS);
+        if (gone.aborted) end();
       },
       pull: async (controller) => {
-        for (;;) {
-          const events = this.#deps.readEvents(cursor, PAGE_EVENTS);
-          if (events.length > 0) {
-            cursor = events.at(-1)!.seq;
-            controller.enqueue(encoder.encode(events.map(formatSse).join("")));
-            return;
+        try {
+          if (cursor === after) await this.#settle();
+          for (let events = this.#readDurable(cursor); isOpen; events = this.#readDurable(cursor)) {
+            if (events.length > 0) {
+              cursor = events.at(-1)!.seq;
+              return controller.enqueue(encoder.encode(events.map(formatSse).join("")));
+            }
+            if (this.#isOver(cursor)) return client.end();
+            await new Promise<void>((resolve) => (wake = resolve));
+            wake = null;
           }
-          const end = this.#deps.readEnd();
-          if (end.isFinal && cursor >= end.lastSeq) {
-            this.#close(client, keepAlive);
-            controller.close();
-            return;
-          }
-          await new Promise<void>((resolve) => (wake = resolve));
-          wake = null;
+        } catch (error) {
+          leave();
+          throw error;
         }
       },
-      cancel: () => this.#close(client, keepAlive),
-    }, { highWaterMark: 16 });
+      cancel: leave,
+    }, { highWaterMark: WAITING_CHUNKS });
     return new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } });
   }
 
+  /** Sends a new socket all that is there after its position. */
+  async begin(socket: WebSocket): Promise<void> {
+    await this.#settle();
+    this.#drain(socket);
+  }
+
+  async #settle(): Promise<void> {
+    const { lastSeq } = this.#deps.readEnd();
+    const workflow = this.#workflow;
+    if (lastSeq <= this.#durableSeq) return;
+    await this.#deps.sync();
+    if (workflow === this.#workflow) this.#durableSeq = Math.max(this.#durableSeq, lastSeq);
+  }
+
+  #readDurable(after: number): LoggedEvent[] {
+    const limit = Math.min(PAGE_EVENTS, this.#durableSeq - after);
+    return limit <= 0 ? [] : this.#deps.readEvents(after, limit);
+  }
+
+  #isOver(cursor: number): boolean {
+    const { lastSeq, isFinal } = this.#deps.readEnd();
+    return isFinal && cursor >= lastSeq;
+  }
+
   /** Sends a socket what it has not seen, and closes it after the final event. The position lives in the socket's attachment, so it survives hibernation. */
-  drainSocket(socket: WebSocket): void {
+  #drain(socket: WebSocket): void {
     let cursor = Number((socket.deserializeAttachment() as { after?: number } | null)?.after ?? 0);
-    for (let events = this.#deps.readEvents(cursor, PAGE_EVENTS); events.length > 0; events = this.#deps.readEvents(cursor, PAGE_EVENTS)) {
+    for (let events = this.#readDurable(cursor); events.length > 0; events = this.#readDurable(cursor)) {
       for (const event of events) if (!sendQuietly(socket, JSON.stringify(event))) return;
       cursor = events.at(-1)!.seq;
       socket.serializeAttachment({ after: cursor });
     }
-    const end = this.#deps.readEnd();
-    if (end.isFinal && cursor >= end.lastSeq) socket.close(1000, "the workflow is final");
-  }
-
-  #close(client: SseClient, keepAlive: ReturnType<typeof setInterval>): void {
-    clearInterval(keepAlive);
-    this.#clients.delete(client);
+    if (this.#isOver(cursor)) socket.close(1000, "the workflow is final");
   }
 }
 

@@ -45,6 +45,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#feed = new LiveFeed({
       readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.readEvents(after, limit)),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
+      sync: () => ctx.storage.sync(),
       sockets: () => ctx.getWebSockets(),
     });
     this.#sessionDeps = { ...this.#deps, dispatchSettings: () => this.#outbox.dispatchSettings };
@@ -160,7 +161,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.abandon();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#feed.notify();
+    this.#feed.close("the workflow was deleted");
     this.#waiters.forEach((wake) => wake());
   }
 
@@ -250,7 +251,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (this.#load()!.isFinal) server.accept();
     else this.ctx.acceptWebSocket(server);
     server.serializeAttachment({ after });
-    this.#feed.drainSocket(server);
+    await this.#feed.begin(server);
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -335,8 +336,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const session = this.#session!;
     this.#outbox.send(session, applied);
     this.#desk.answer(applied.replies);
-    if (applied.events.length === 0) return;
-    if (this.#feed.size > 0) void this.ctx.storage.sync().then(() => this.#feed.notify());
+    if (applied.events.length > 0) void this.#feed.announce();
   }
 
   #waitForEnd(waitMs: number): Promise<void> {
@@ -367,7 +367,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       await this.#outbox.tenant.indexAgain();
       return false;
     }
-    for (const socket of this.ctx.getWebSockets()) socket.close(1000, "the workflow was deleted");
+    this.#feed.close("the workflow was deleted");
     this.#forgetMemory(new Error("the workflow was deleted"));
     this.#outbox.disarm();
     await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());

@@ -199,6 +199,29 @@ describe.concurrent("after a task failed for good", () => {
     expect((await client.call("POST", `/v1/workflows/${id}/rerun`, { body: { from: ["nobody"] } })).body.errors).toMatchObject([{ path: "/from/0" }]);
   });
 
+  test("a rerun is answered again by its Idempotency-Key when its source runs again, and after both were deleted", async () => {
+    const { id } = await client.run({ onFailure: "continue", tasks: [{ id: "kept", agent: "echo", input: 1 }, { id: "bad", agent: "rejecting" }] });
+    const rerun = (body: object = {}) => client.call<WorkflowView>("POST", `/v1/workflows/${id}/rerun`, { body, headers: { "idempotency-key": "again" } });
+    const first = await rerun();
+    expect([first.status, first.headers.get("idempotent-replay")]).toEqual([201, null]);
+    const expectReplay = async () => {
+      const again = await rerun();
+      expect([again.status, again.headers.get("idempotent-replay"), again.text]).toEqual([201, "true", first.text]);
+    };
+    await expectReplay();
+    expect((await client.call("POST", `/v1/workflows/${id}/tasks/bad/retry`)).status).toBe(202);
+    await expectReplay();
+    for (const gone of [id, first.body.id]) {
+      await client.finish(gone);
+      expect((await client.call("DELETE", `/v1/workflows/${gone}`)).status).toBe(204);
+      await expectReplay();
+    }
+    // Another request than that one finds no workflow to run again.
+    expect((await rerun({ from: ["bad"] })).status).toBe(404);
+    expect((await client.call("POST", `/v1/workflows/${id}/rerun`, { headers: { "idempotency-key": "other" } })).status).toBe(404);
+    expect(callsOf(first.body.id).map(({ taskId }) => taskId)).toEqual(["bad"]);
+  });
+
   test("a rerun of a running workflow is refused", async () => {
     const { id } = await client.create({ tasks: [{ id: "a", agent: "slow" }] });
     expect((await client.call("POST", `/v1/workflows/${id}/rerun`)).status).toBe(409);
@@ -263,7 +286,9 @@ describe.concurrent("an agent that calls back", () => {
     const before = await client.events(id);
     expect((await post(callback.token, { output: "too late", usage: { inputTokens: 7, costUsd: 0.5 } })).status).toBe(404);
     expect(await client.get(id)).toMatchObject({ status: "cancelled", tasks: { a: { status: "cancelled", output: null } } });
-    expect(await client.events(id)).toEqual(before);
+    const after = await client.events(id);
+    expect(after.slice(0, before.length)).toEqual(before);
+    expect(typesOf(after.slice(before.length))).toEqual(["budget.settled"]);
     expect(await client.ledger(id)).toMatchObject([{ taskId: "a", attempt: 1, inputTokens: 7, costUsd: 0.5, late: true }]);
   });
 });

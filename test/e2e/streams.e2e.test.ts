@@ -1,9 +1,11 @@
+import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import type { ServerSentEvent } from "../../scripts/server-sent-events.ts";
+import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
-import { createWeftClient, type PostedSpec, putHttpAgents, type WeftClient } from "./weft-client.ts";
+import { createWeftClient, eventually, type PostedSpec, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
 let worker: LocalWorker;
@@ -120,6 +122,35 @@ describe.concurrent("the socket", () => {
     const { id } = await client.run(watched);
     const story = await readSocket(`/v1/workflows/${id}/socket?after=4&token=${await createToken(id)}`, { untilClosed: true });
     expect(story).toEqual({ frames: (await client.events(id)).slice(4), code: 1000 });
+  });
+});
+
+/** A client without manners: what it was answered, and its connection. */
+function openRaw(path: string, headers: string[]): Promise<{ status: number; socket: Socket }> {
+  const { hostname, port } = new URL(worker.origin);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write([`GET ${path} HTTP/1.1`, `host: ${hostname}:${port}`, ...headers, "", ""].join("\r\n")));
+    socket.once("data", (head) => resolve({ status: Number(String(head).split(" ")[1]), socket }));
+    socket.once("error", reject);
+  });
+}
+
+const UPGRADE = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="];
+
+// Beside each other: an event stream that nobody reads is noticed by the next comment, after up to fifteen seconds.
+describe.concurrent("clients that vanish without a word", () => {
+  test.each([["event streams", "events", ["accept: text/event-stream"]], ["sockets", "socket", UPGRADE]])("as %s free their places, and the workflow goes on", async (_kind, path, headers) => {
+    const { id } = await client.create({ tasks: [{ id: "a", agent: "never" }, { id: "b", agent: "echo" }] });
+    const token = await createToken(id);
+    const open = () => openRaw(`/v1/workflows/${id}/${path}?token=${token}`, headers);
+    const served = path === "events" ? 200 : 101;
+    const all = await Promise.all(Array.from({ length: MAX_STREAMS }, open));
+    expect(all.map(({ status }) => status)).toEqual(all.map(() => served));
+    expect((await open()).status).toBe(429);
+    all.forEach(({ socket }) => socket.resetAndDestroy());
+    await eventually(async () => expect((await open()).status).toBe(served), 25_000);
+    expect((await client.call("POST", `/v1/workflows/${id}/cancel`)).status).toBe(202);
+    expect(await client.finish(id)).toMatchObject({ status: "cancelled", tasks: { b: { status: "completed" } } });
   });
 });
 
