@@ -25,6 +25,7 @@ export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
     answers: {
       200: { description: "The completion; with stream: true its chunks as server-sent events", schema: AnsweredChat },
       404: { description: "No such model", schema: AnsweredError },
+      429: { description: "The tenant's budget is used up (insufficient_quota), or it sent too many requests (rate_limit_exceeded)", schema: AnsweredError },
       502: { description: "The provider refused the key that it was sent, or the request for no reason of the client's", schema: AnsweredError },
       503: { description: "No model can be called now, or nothing is configured", schema: AnsweredError },
     },
