@@ -118,3 +118,9 @@ describe("discovery", () => {
     if (status === 200) expect(await read(response)).toEqual({ items: [], nextCursor: null });
   });
 });
+
+test("a header called __proto__ is refused rather than left out", async () => {
+  const response = await createTestApi().ask("PUT", "/v1/agents/x", '{"kind":"http","url":"https://a.example/","headers":{"__proto__":"x"}}');
+  expect(response.status).toBe(422);
+  expect(await response.json()).toMatchObject({ errors: [{ path: "/headers/__proto__" }] });
+});

@@ -36,7 +36,7 @@ beforeAll(async () => {
   await open.stop();
   agents.reset();
   llm.reset();
-  worker = await startLocalWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "" }, logLevel: "log" });
+  worker = await startLocalWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "", CORS_ORIGINS: "https://app.example.com" }, logLevel: "log" });
   client = createWeftClient(worker);
 }, 120_000);
 
@@ -74,4 +74,15 @@ describe("a server that allows public origins only", () => {
     await eventually(() => expect(worker.logs()).toMatch(/"event":"webhook.sent".*"workflowId":"later".*"result":"give_up"/));
     expect([agents.calls, llm.calls]).toEqual([[], []]);
   });
+});
+
+test("pages of the origin that is configured may call, and no other", async () => {
+  const ask = (origin: string, method: string, headers: Record<string, string> = {}) => fetch(`${worker.origin}/v1/models`, { method, headers: { origin, ...headers } });
+  const preflight = { "access-control-request-method": "POST", "access-control-request-headers": "authorization" };
+  const allowed = await ask("https://app.example.com", "OPTIONS", preflight);
+  expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([204, "https://app.example.com"]);
+  const answered = await ask("https://app.example.com", "GET", { authorization: `Bearer ${worker.rootKey}` });
+  expect([answered.status, answered.headers.get("access-control-allow-origin"), answered.headers.get("vary")]).toEqual([200, "https://app.example.com", expect.stringContaining("Origin")]);
+  const refused = await ask("https://evil.example.com", "OPTIONS", preflight);
+  expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([401, null]);
 });

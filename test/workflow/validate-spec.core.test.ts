@@ -342,3 +342,22 @@ describe("a result that an agent makes", () => {
     expect(accept({ tasks, result: { agent: "http" } }).spec.tasks).toHaveLength(5_001);
   });
 });
+
+describe("names that every object has", () => {
+  test.each([
+    ['{"metadata":{"__proto__":"x"}}', "/metadata/__proto__"],
+    ['{"__proto__":{"input":{}}}', "/__proto__"],
+    ['{"constructor":1}', "/constructor"],
+    ['{"budget":{"__proto__":1}}', "/budget/__proto__"],
+  ])("are no fields, and not lost without a word: %s", (json, path) => {
+    const body = { tasks: [task("a")], ...(JSON.parse(json) as object) };
+    if (json.startsWith('{"__proto__"')) Object.defineProperty(body, "__proto__", { value: { input: {} }, enumerable: true });
+    expect(faultsOf(body).map((fault) => fault.path)).toContain(path);
+  });
+
+  test("can be keys of values and of metadata where they mean nothing", () => {
+    const { spec } = accept(JSON.parse('{"tasks":[{"id":"constructor","agent":"http","input":{"__proto__":{"a":1}}}],"metadata":{"constructor":"x","toString":"y"}}'));
+    expect(spec.metadata).toEqual({ constructor: "x", toString: "y" });
+    expect(JSON.stringify(spec.tasks[0]!.input)).toBe('{"__proto__":{"a":1}}');
+  });
+});
