@@ -220,15 +220,15 @@ export function orphan(ledger: Ledger, ref: AttemptRef, expiresAt: number): Ledg
   });
 }
 
-/** Settles in full what nobody reported in time; `now` = Infinity settles all. O(open reservations). */
-export function assumeExpired(ledger: Ledger, now: number): LedgerEntry[] {
+/** Settles in full what nobody reported in time, one entry after the other; `now` = Infinity settles all. O(open reservations). */
+export function* assumeExpired(ledger: Ledger, now: number): Generator<LedgerEntry> {
   const due = [...ledger.open.values()].flat().filter(({ expiresAt }) => now === Infinity || (expiresAt !== null && expiresAt <= now));
-  return due.map((reservation) => {
+  for (const reservation of due) {
     takeFrom(ledger.open, reservation);
     addTo(ledger.assumed, reservation);
     ledger.settled.add(nameCall(reservation));
-    return enter(ledger, "assume", reservation, reservation.day, negate(reservation), reservation);
-  });
+    yield enter(ledger, "assume", reservation, reservation.day, negate(reservation), reservation);
+  }
 }
 
 /** When the next reservation without a living attempt is settled in full; Infinity when there is none. O(open reservations). */

@@ -50,8 +50,8 @@ export function answerReserves(step: Step): void {
     const verdict = isOver ? null : judgeTask(step, waiting);
     if (verdict === "waits") continue;
     tasks.delete(task);
-    if (verdict === "fits") offerTask(step, task);
-    else if (verdict !== null) failTask(step, task, failExhausted(waiting.need, verdict));
+    if (verdict === null || verdict === "fits") offerTask(step, task);
+    else failTask(step, task, failExhausted(waiting.need, verdict));
   }
 }
 

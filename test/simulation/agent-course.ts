@@ -1,6 +1,7 @@
+import type { Amount } from "../../src/workflow/ledger.ts";
 import type { AttemptResult } from "../../src/workflow/step.ts";
 import { createRandom } from "./random.ts";
-import type { SimulatedTask } from "./scenario.ts";
+import type { ModelTemper, SimulatedTask } from "./scenario.ts";
 
 /** How an agent takes one attempt: what it answers, and when; Infinity for one that hangs. */
 export interface Course {
@@ -22,6 +23,33 @@ export function drawCourse(seed: number, task: SimulatedTask, attempt: number): 
   }
   if (luck < agent.transient + agent.permanent) return { afterMs, result: { status: "failed", failure: { code: "agent_rejected", message: "400", retryable: false }, retryAfterMs: null } };
   return { afterMs, result: { status: "completed", outputBytes: random.between(2, 2_000) } };
+}
+
+/** One call of a model. */
+export interface ModelCall {
+  /** What is tried to reserve for it, the largest first. */
+  ladder: readonly Amount[];
+  /** What it bills of that. */
+  share: number;
+  isBilled: boolean;
+  /** 1, or how many times more it bills than it may. */
+  overrun: number;
+  isOverCap: boolean;
+}
+
+/** The calls of one attempt, the same for every repetition. */
+export function drawCalls(seed: number, { key }: SimulatedTask, model: ModelTemper, attempt: number): ModelCall[] {
+  const random = createRandom(seed, 6, key, attempt);
+  return Array.from({ length: random.between(1, model.calls) }, () => {
+    const isOverrun = random.chance(model.overrun);
+    return {
+      ladder: Array.from({ length: model.rungs }, (_, rung) => ({ nanoUsd: Math.ceil(model.nanoUsd / 2 ** rung), tokens: Math.ceil(model.tokens / 2 ** rung) })),
+      share: model.isExact ? 1 : random.next(),
+      isBilled: !random.chance(model.unbilled),
+      overrun: isOverrun ? random.pick([2, 10]) : 1,
+      isOverCap: isOverrun && random.chance(0.5),
+    };
+  });
 }
 
 /** What an executor reports of an agent that it waited for as long as it may. */

@@ -1,7 +1,8 @@
 import { countStartsLeft, nextStartsAt } from "../../src/workflow/ask-starts.ts";
 import { MAX_LOSSES } from "../../src/workflow/attempts.ts";
+import type { WaitingReserve } from "../../src/workflow/budget-state.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
-import { isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";
+import { countSlots, isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 import { isSameTask } from "./same-task.ts";
@@ -12,10 +13,23 @@ import { mustHold } from "./violation.ts";
 export interface Before {
   state: RunState;
   tasks: TaskState[];
+  waiting: { requests: ReadonlyMap<string, WaitingReserve>; tasks: ReadonlySet<number> };
+  /** After a restart, what waited for its budget starts or waits again with the next step, whatever that is about. */
+  hasUnusedSlots: boolean;
 }
 
 export function copyRun(run: Run): Before {
-  return { state: { ...run.state }, tasks: run.tasks.map((task) => ({ ...task })) };
+  const { state, tasks, waiting, plan } = run;
+  return {
+    state: { ...state },
+    tasks: tasks.map((task) => ({ ...task })),
+    waiting: { requests: new Map(waiting.requests), tasks: new Set(waiting.tasks.keys()) },
+    hasUnusedSlots: countSlots(run) < plan.maxConcurrency && hasReady(run),
+  };
+}
+
+function hasReady({ index, tasks }: Run): boolean {
+  return index.ready.some((fifo) => fifo.items.slice(fifo.head).some((id) => tasks[id]!.status === "pending" && tasks[id]!.retryAt === null));
 }
 
 /** What every single step must do and must not do, given the run before and after it. */
@@ -29,15 +43,15 @@ export function checkStep(scenario: Scenario, before: Before, input: RunInput, s
   if (input.type === "tick") checkTick(scenario, before, step);
 }
 
-/** The fence: exactly the live attempts in the right state are accepted, and an input of none of them changes nothing. */
+/** The fence: exactly the live attempts in the right state are accepted, and an input of none of them changes nothing but the books, and what waits for money. */
 function checkAccepted(scenario: Scenario, before: Before, input: RunInput, step: Step): void {
   const expected = expectAccepted(before, input);
   const accepted = step.accepted.map(({ task, attempt }) => `${task}#${attempt}`);
   mustHold(accepted.join() === expected.join(), "only the live attempt is heard", () => `${input.type} accepted [${accepted}], not [${expected}]`);
   checkLeases(scenario, input, step);
-  const isCommand = input.type === "create" || input.type === "tick" || input.type === "pause" || input.type === "resume" || input.type === "cancel" || input.type === "retryTask" || input.type === "starts";
-  const isDeaf = isCommand ? isFinalWorkflow(before.state.status) && input.type !== "retryTask" : expected.length === 0;
-  if (!isDeaf) return;
+  const isAboutAttempts = input.type === "claim" || input.type === "renew" || input.type === "report" || input.type === "lose" || input.type === "deadLetter";
+  const isDeaf = isAboutAttempts ? expected.length === 0 : isFinalWorkflow(before.state.status) && input.type !== "retryTask" && input.type !== "trim" && input.type !== "lease";
+  if (!isDeaf || step.entries.length > 0 || before.hasUnusedSlots || before.waiting.requests.size + before.waiting.tasks.size > 0) return;
   const isEmpty = step.touched.size === 0 && step.events.length === 0 && step.dispatches.length === 0 && !step.isStateTouched;
   mustHold(isEmpty, "a stale input changes nothing", () => `${input.type} gave ${JSON.stringify(step.events)}`);
 }
@@ -128,7 +142,7 @@ function checkChanges(before: Before, input: RunInput, step: Step): void {
 }
 
 function checkLimits({ settings }: Scenario, run: Run): void {
-  const { plan, tasks, index, state, starts } = run;
+  const { plan, tasks, index, state, starts, waiting: budgetWaiting } = run;
   const live = tasks.filter((task) => isLiveTask(task.status)).length;
   mustHold(live <= plan.maxConcurrency, "never more live attempts than maxConcurrency", () => `${live} of ${plan.maxConcurrency}`);
   mustHold(index.counts.inObject <= settings.objectMax, "the object makes no more calls at once than objectMax", () => `${index.counts.inObject} of ${settings.objectMax}`);
@@ -139,12 +153,14 @@ function checkLimits({ settings }: Scenario, run: Run): void {
     if (task.losses > MAX_LOSSES) mustHold(task.status === "failed" && task.failure?.code === "attempts_exhausted", "a task lost too often fails", () => `${name}: ${task.losses} losses, ${task.status}`);
   });
   if (state.status !== "running" || state.isFailing) return;
-  const waiting = index.ready.some((fifo) => fifo.items.slice(fifo.head).some((id) => tasks[id]!.status === "pending" && tasks[id]!.retryAt === null));
+  const waiting = hasReady(run);
+  const slots = live + budgetWaiting.tasks.size;
+  mustHold(slots <= plan.maxConcurrency, "those that wait for their budget take up slots", () => `${slots} of ${plan.maxConcurrency}`);
   const mayStart = countStartsLeft(run) > 0;
-  mustHold(!waiting || live === plan.maxConcurrency || !mayStart, "no slot stays free while a task could start", () => `${live} of ${plan.maxConcurrency} live`);
+  mustHold(!waiting || slots === plan.maxConcurrency || !mayStart, "no slot stays free while a task could start", () => `${slots} of ${plan.maxConcurrency} taken`);
   const isAsking = starts.asked !== null || nextStartsAt(run) < Infinity;
-  mustHold(!waiting || live === plan.maxConcurrency || mayStart || isAsking, "the tenant is asked for the starts that are lacking", () => JSON.stringify(starts));
-  const isTimed = live > 0 || isAsking || tasks.some((task) => task.retryAt !== null);
+  mustHold(!waiting || slots === plan.maxConcurrency || mayStart || isAsking, "the tenant is asked for the starts that are lacking", () => JSON.stringify(starts));
+  const isTimed = slots > 0 || isAsking || tasks.some((task) => task.retryAt !== null);
   mustHold(isTimed, "a running workflow has something under way", () => tasks.map((task, id) => `${plan.tasks[id]!.id} ${task.status}`).join(", "));
 }
 

@@ -27,7 +27,8 @@ export class EventStory {
     mustHold(event.seq === this.#seq + 1, "seq has no gaps and no repeats", () => `${event.seq} after ${this.#seq}`);
     mustHold((event.type === "workflow.created") === (event.seq === 1) && (event.type === "workflow.planned") === (event.seq === 2), RULE, () => `${event.type} as number ${event.seq}`);
     this.#seq = event.seq;
-    if (isFinalWorkflow(this.#status)) mustHold(event.type === "workflow.resumed" && event.data.taskId !== undefined, "after the final event there is none, unless a task is retried", () => event.type);
+    const isAllowedAtEnd = event.type.startsWith("budget.") || (event.type === "workflow.resumed" && event.data.taskId !== undefined);
+    if (isFinalWorkflow(this.#status)) mustHold(isAllowedAtEnd, "after the final event there are none but late bills, unless a task is retried", () => event.type);
     if (event.type.startsWith("task.")) this.#readTaskEvent(event);
     else this.#readWorkflowEvent(event);
   }

@@ -1,4 +1,5 @@
 import type { AgentKind } from "../../src/workflow/run.ts";
+import { NO_BUDGET, withBudget } from "./generate-budget.ts";
 import { createRandom, type Random } from "./random.ts";
 import type { AgentTemper, Command, Faults, Scenario, SimulatedTask } from "./scenario.ts";
 
@@ -35,8 +36,9 @@ export function generateScenario(seed: number): Scenario {
     commands: drawCommands(random, size, spanMs),
     eagerRetries: random.pick([0, 0, 0, 1, 1, 10]),
     retriesAtEnd: random.pick([0, 0, 0, 1, 3]),
+    budget: null,
   };
-  return random.chance(0.12) ? withFailingCrowd(random, scenario) : scenario;
+  return withBudget(random.chance(0.12) ? withFailingCrowd(random, scenario) : scenario);
 }
 
 /** By random numbers of its own: what a seed was before there were limits it still is. */
@@ -94,6 +96,7 @@ function drawTasks(random: Random, size: number): SimulatedTask[] {
       retry: { maxAttempts: random.pick([1, 3, 3, 5]), initialMs: random.pick([0, 100, 500]), factor: random.pick([1, 2, 10]), maxMs: random.pick([0, 1_000, 30_000]), jitter: random.chance(0.7) },
       isReused: random.chance(reuseRate),
       agent: random.chance(0.9) ? temper : drawTemper(random),
+      ...NO_BUDGET,
     };
   });
 }
@@ -166,14 +169,30 @@ function shuffle(random: Random, items: number[]): number[] {
   return items;
 }
 
+/** Those of budgets are drawn with the budgets. */
 function drawFaults(random: Random): Faults {
   if (random.chance(0.03)) return { ...NO_FAULTS, crashRunner: 0.95 };
   const severity = random.pick([0.02, 0.1, 0.1, 0.3, 0.8]);
   const rate = (): number => (random.chance(0.5) ? severity * random.next() * 2 : 0);
   const faults = { ...NO_FAULTS };
-  for (const fault of Object.keys(faults) as (keyof Faults)[]) faults[fault] = rate();
+  for (const fault of USUAL_FAULTS) faults[fault] = rate();
   return { ...faults, killObject: faults.killObject / 2 };
 }
+
+const USUAL_FAULTS = [
+  "loseMessage",
+  "repeatMessage",
+  "delayMessage",
+  "crashConsumer",
+  "loseRequest",
+  "loseAnswer",
+  "killObject",
+  "crashRunner",
+  "lateAlarm",
+  "repeatAlarm",
+  "earlyCallback",
+  "repeatCallback",
+] as const satisfies (keyof Faults)[];
 
 const NO_FAULTS: Faults = {
   loseMessage: 0,
@@ -188,6 +207,11 @@ const NO_FAULTS: Faults = {
   repeatAlarm: 0,
   earlyCallback: 0,
   repeatCallback: 0,
+  delayReport: 0,
+  repeatReserve: 0,
+  loseLease: 0,
+  delayLease: 0,
+  repeatLease: 0,
 };
 
 /** More early than late, because many workflows are done early. */

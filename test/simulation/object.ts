@@ -1,4 +1,7 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
+import { nameCall } from "../../src/workflow/ledger.ts";
+import type { LeaseRequest, ReserveAnswer, ReserveRequest } from "../../src/workflow/reserve-port.ts";
+import type { DaySpend } from "../../src/workflow/tenant-account.ts";
 import { createBudgetState } from "../../src/workflow/budget-state.ts";
 import type { Run, RunPlan, RunState } from "../../src/workflow/run.ts";
 import { createTaskState } from "../../src/workflow/run.ts";
@@ -25,6 +28,9 @@ export interface ObjectPorts {
   /** What the object itself can say of an attempt that begins: a transform's result, or that the input cannot be made. */
   settleAtOnce: (ref: AttemptRef) => AttemptResult | null;
   send: (dispatch: Dispatch) => void;
+  askForLease: (request: LeaseRequest) => void;
+  /** An input took effect. */
+  noteCommitted: (input: RunInput) => void;
   /** A task's failure was seen from outside. */
   noticeFailure: (task: number) => void;
   /** The tenant has limits of tasks. */
@@ -40,6 +46,8 @@ export interface ObjectPorts {
 export class SimulatedObject {
   readonly #ports: ObjectPorts;
   #memory: { run: Run; lastSeq: number } | null = null;
+  /** Callers who wait for the answer to a reserve, by the call's name. */
+  readonly #callers = new Map<string, ((answer: ReserveAnswer | "lost") => void)[]>();
   /** Counts the object's lives: calls that it made itself end with the life they were made in. */
   life = 0;
 
@@ -50,6 +58,12 @@ export class SimulatedObject {
   kill(): void {
     this.#memory = null;
     this.life += 1;
+    for (const name of [...this.#callers.keys()]) this.#answer(name, "lost");
+  }
+
+  /** Reserves that nobody has answered yet. */
+  get waitingCallers(): number {
+    return this.#callers.size;
   }
 
   /** Creates the workflow, unless it was created by a call whose answer was lost. */
@@ -67,11 +81,44 @@ export class SimulatedObject {
     return this.#perform(input);
   }
 
+  /** Keeps the caller until a step answers the request, or the object dies. */
+  reserve(request: ReserveRequest, hear: (answer: ReserveAnswer | "lost") => void): void {
+    const name = nameCall(request);
+    this.#callers.set(name, [...(this.#callers.get(name) ?? []), hear]);
+    try {
+      this.call({ type: "reserve", requests: [request] });
+    } catch (error) {
+      if (!(error instanceof CallLost)) throw error;
+    }
+  }
+
+  /** Gives back what is leased and not needed, and tells how the spending stands. */
+  trim(): DaySpend[] {
+    this.call({ type: "trim" });
+    return this.tellSpend();
+  }
+
+  /** How the spending stands, under a new revision. */
+  tellSpend(): DaySpend[] {
+    this.#load();
+    const { state, ledger } = this.#memory!.run;
+    state.budget.revision += 1;
+    this.#ports.store.saveState(state);
+    const { revision } = state.budget;
+    return [...ledger.days].map(([day, { spentNanoUsd, reservedNanoUsd, leasedNanoUsd }]) => ({ day, spentNanoUsd, leasedNanoUsd: leasedNanoUsd ?? spentNanoUsd + reservedNanoUsd, revision }));
+  }
+
+  #answer(name: string, answer: ReserveAnswer | "lost"): void {
+    const callers = this.#callers.get(name) ?? [];
+    this.#callers.delete(name);
+    for (const hear of callers) hear(answer);
+  }
+
   #load(): void {
     if (this.#memory !== null) return;
     const { store, plan, clock, core, abilities, oracle, armAlarm } = this.#ports;
-    const run = core.restoreRun(plan, store.readState(), store.readTasks());
-    oracle.seeRestored(run);
+    const run = core.restoreRun(plan, store.readState(), store.readTasks(), store.books.read());
+    oracle.seeRestored(run, store);
     // Renewals are not saved, so every claimed attempt gets one lease to be heard of again.
     for (const task of run.tasks) if (task.status === "running" && task.channel === "queue") task.leaseUntil = clock() + abilities.settings.leaseMs;
     this.#memory = { run, lastSeq: store.readLastSeq() };
@@ -104,6 +151,12 @@ export class SimulatedObject {
       this.#mayDie();
       this.#ports.send(dispatch);
     }
+    for (const { step } of changes) {
+      for (const { ref, answer } of step.replies) this.#answer(nameCall(ref), answer);
+      if (step.leaseRequest === null) continue;
+      this.#mayDie();
+      this.#ports.askForLease(step.leaseRequest);
+    }
     this.#mayDie();
     return changes[0]!.step.accepted.filter((ref) => !settled.has(nameOf(ref)) || input.type !== "claim");
   }
@@ -117,12 +170,13 @@ export class SimulatedObject {
   /** After a tick the alarm is armed anew; any other step only ever brings it forward. */
   #commit(changes: readonly { input: RunInput; before: Before; step: Step }[]): void {
     const memory = this.#memory!;
-    const { store, oracle, armAlarm, noticeFailure } = this.#ports;
+    const { store, oracle, armAlarm, noticeFailure, noteCommitted } = this.#ports;
     const armedBefore = changes[0]!.input.type === "tick" ? Infinity : store.armedAt;
     const armedAt = Math.min(armedBefore, ...changes.map(({ step }) => step.wakeBy));
     const isArmedAnew = armedAt !== store.armedAt;
     const events = store.save(changes.map(({ step }) => step), memory.lastSeq + 1, armedAt);
     memory.lastSeq += events.length;
+    for (const { input } of changes) noteCommitted(input);
     oracle.seeCommit(changes, events, store);
     this.#ports.seeRun(memory.run);
     if (isArmedAnew) armAlarm();

@@ -5,13 +5,20 @@ import { isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunPlan } from
 import type { Step } from "../../src/workflow/step.ts";
 import { nextWakeAt } from "../../src/workflow/timers.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
+import { BookChecks } from "./check-books.ts";
+import { checkLeases, checkStoredBooks } from "./check-calls.ts";
+import { BudgetStory } from "./budget-story.ts";
 import { checkIndex } from "./check-index.ts";
 import { checkStep, copyRun, type Before } from "./check-step.ts";
 import { EventStory } from "./event-story.ts";
 import { isSameTask } from "./same-task.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Store } from "./store.ts";
+import type { TenantBudget } from "./tenant-budget.ts";
 import { mustHold } from "./violation.ts";
+
+/** Every so many commits the books are opened anew from what is stored, which costs as much as there are calls. */
+const COMMITS_A_BOOK_CHECK = 8;
 
 /** Watches the object from outside, over all its deaths: what it saw acknowledged has to stay true. */
 export class Oracle {
@@ -23,9 +30,16 @@ export class Oracle {
   readonly #hash: Hash = createHash("sha256");
   /** Attempts made before a task was last reopened by hand. */
   readonly #earlierAttempts: number[];
+  readonly #account: TenantBudget;
+  readonly #books: BookChecks;
+  readonly #budgetStory: BudgetStory;
+  #commits = 0;
   steps = 0;
 
-  constructor(scenario: Scenario, plan: RunPlan) {
+  constructor(scenario: Scenario, plan: RunPlan, account: TenantBudget) {
+    this.#account = account;
+    this.#books = new BookChecks(scenario, account);
+    this.#budgetStory = new BudgetStory(plan.cap, scenario.budget?.allowsOverrun ?? false);
     this.#scenario = scenario;
     this.#plan = plan;
     this.#story = new EventStory(plan.tasks.map(({ id }) => id));
@@ -39,6 +53,7 @@ export class Oracle {
     this.steps += 1;
     checkStep(this.#scenario, before, input, step);
     checkIndex(step.run);
+    if (this.#scenario.budget !== null) this.#books.check(before, input, step);
     return { step, before };
   }
 
@@ -52,8 +67,10 @@ export class Oracle {
     for (const event of events) {
       this.#hash.update(JSON.stringify(event));
       this.#story.read(event);
+      this.#budgetStory.read(event);
     }
     this.#story.checkAgainst(run);
+    this.#checkBooks(run, store);
     this.#checkAttempts(run);
     this.#checkStored(run, store);
     const dueAt = nextWakeAt(run, this.#scenario.settings.timeoutGraceMs);
@@ -65,8 +82,10 @@ export class Oracle {
   }
 
   /** Checks a run that was read back from the store. */
-  seeRestored(run: Run): void {
+  seeRestored(run: Run, store: Store): void {
     checkIndex(run);
+    this.#commits = 0;
+    this.#checkBooks(run, store);
     this.#story.checkAgainst(run);
     this.#checkCompleted(run);
   }
@@ -84,6 +103,15 @@ export class Oracle {
 
   fingerprint(): string {
     return this.#hash.digest("hex");
+  }
+
+  #checkBooks(run: Run, store: Store): void {
+    const { budget } = this.#scenario;
+    if (budget === null) return;
+    this.#budgetStory.checkAgainst(run);
+    if (this.#account.isCapped && !budget.allowsOverrun) checkLeases(run, this.#account);
+    if (this.#commits % COMMITS_A_BOOK_CHECK === 0) checkStoredBooks(run, store);
+    this.#commits += 1;
   }
 
   #seeGrant({ task, attempt }: AttemptRef): void {

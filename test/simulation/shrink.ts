@@ -1,4 +1,4 @@
-import type { Faults, Scenario, SimulatedTask } from "./scenario.ts";
+import type { BudgetScenario, Faults, Scenario, SimulatedTask } from "./scenario.ts";
 
 /** Runs that shrinking may cost: a scenario that still fails is better than the smallest one that does. */
 const MAX_TRIES = 1_500;
@@ -31,9 +31,20 @@ function* listSmaller(scenario: Scenario): Generator<Scenario> {
   const active = (Object.keys(scenario.faults) as (keyof Faults)[]).filter((fault) => scenario.faults[fault] > 0);
   if (active.length > 0 && scenario.faultsUntilMs > 0) yield { ...scenario, faultsUntilMs: 0 };
   for (const fault of active) yield { ...scenario, faults: { ...scenario.faults, [fault]: 0 } };
-  const plainer: Partial<Scenario> = { eagerRetries: 0, limits: null, retriesAtEnd: 0, deadlineMs: null, startAtMs: null, isResultBroken: false, scheduling: "eager", maxConcurrency: 50 };
+  const plainer: Partial<Scenario> = { eagerRetries: 0, limits: null, retriesAtEnd: 0, deadlineMs: null, startAtMs: null, isResultBroken: false, scheduling: "eager", maxConcurrency: 50, budget: null };
   for (const [name, value] of Object.entries(plainer)) if (scenario[name as keyof Scenario] !== value) yield { ...scenario, [name]: value };
+  if (scenario.budget !== null) for (const budget of listPlainerBudgets(scenario.budget)) yield { ...scenario, budget };
   yield* listWithPlainerTasks(scenario);
+}
+
+function* listPlainerBudgets(budget: BudgetScenario): Generator<BudgetScenario> {
+  const { tenant, cap, tells } = budget;
+  for (const unit of ["nanoUsd", "tokens"] as const) if (cap[unit] !== null) yield { ...budget, cap: { ...cap, [unit]: null } };
+  if (tenant.maxNanoUsd !== null) yield { ...budget, tenant: { ...tenant, maxNanoUsd: null, others: [] } };
+  for (let place = 0; place < tenant.others.length; place += 1) yield { ...budget, tenant: { ...tenant, others: tenant.others.toSpliced(place, 1) } };
+  if (tells.length > 0) yield { ...budget, tells: [] };
+  if (budget.midnightMs > 0) yield { ...budget, midnightMs: 0 };
+  if (budget.leaseChunkNanoUsd > 0) yield { ...budget, leaseChunkNanoUsd: 0 };
 }
 
 function* listWithFewerTasks(scenario: Scenario): Generator<Scenario> {
@@ -66,6 +77,8 @@ function* listWithPlainerTasks(scenario: Scenario): Generator<Scenario> {
     retry: { maxAttempts: 3, initialMs: 500, factor: 2, maxMs: 30_000, jitter: false },
     agent: { typicalMs: 1, transient: 0, permanent: 0, hang: 0, slow: 0, retryAfter: 0 },
     dependsOn: [],
+    cap: null,
+    model: { calls: 1, nanoUsd: 10, tokens: 10, rungs: 1, isExact: true, unbilled: 0, overrun: 0 },
   } satisfies Partial<SimulatedTask>;
   for (const [name, value] of Object.entries(plain)) {
     const isPlain = scenario.tasks.map((task) => JSON.stringify(task[name as keyof SimulatedTask]) === JSON.stringify(value));

@@ -1,24 +1,29 @@
-import { isFinalWorkflow, restoreRun, type RunPlan } from "../../src/workflow/run.ts";
+import { isFinalWorkflow, restoreRun, type Run, type RunPlan } from "../../src/workflow/run.ts";
 import type { Abilities, AttemptResult } from "../../src/workflow/step.ts";
 import { Agenda } from "./agenda.ts";
 import { Alarm } from "./alarm.ts";
 import { drawCourse } from "./agent-course.ts";
+import { checkCalls } from "./check-calls.ts";
 import { checkEnd } from "./check-end.ts";
 import { realCore, type Core } from "./core.ts";
 import { Executor } from "./executor.ts";
-import { SimulatedObject } from "./object.ts";
+import { askForLease, callWorkflow, planLeases } from "./lease-network.ts";
+import { CallLost, SimulatedObject } from "./object.ts";
 import { Oracle } from "./oracle.ts";
+import { Provider } from "./provider.ts";
 import { Queue } from "./queue.ts";
 import { createRandom } from "./random.ts";
-import { EPOCH_MS, planOf, type Command, type Faults, type Scenario } from "./scenario.ts";
-import { SimulatedTenant } from "./tenant.ts";
+import { epochOf, planOf, type Command, type Faults, type Scenario, type TenantScenario } from "./scenario.ts";
 import { Store } from "./store.ts";
-import { Violation } from "./violation.ts";
+import { TenantBudget } from "./tenant-budget.ts";
+import { SimulatedTenant } from "./tenant.ts";
+import { mustHold, Violation } from "./violation.ts";
 import { callObject, persist, type World } from "./world.ts";
 
 /** More happenings than the longest scenario needs by far: beyond it, the workflow goes round in circles. */
 const MAX_HAPPENINGS = 300_000;
 const COMMAND_TRIES = 5;
+const NO_TENANT_BUDGET: TenantScenario = { maxNanoUsd: null, period: "total", others: [] };
 
 export interface Verdict {
   failure: { rule: string; message: string } | null;
@@ -32,10 +37,11 @@ export interface Verdict {
 export function simulate(scenario: Scenario, core: Core = realCore): Verdict {
   const plan = planOf(scenario);
   const store = new Store(plan.tasks.length);
-  const oracle = new Oracle(scenario, plan);
+  const account = new TenantBudget(scenario.budget?.tenant ?? NO_TENANT_BUDGET);
+  const oracle = new Oracle(scenario, plan, account);
   let failure: Verdict["failure"] = null;
   try {
-    runToEnd(scenario, plan, store, oracle, core);
+    runToEnd(scenario, plan, store, oracle, account, core);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     failure = error instanceof Violation ? { rule: error.rule, message: error.message } : { rule: "the core does not throw", message: error.stack ?? error.message };
@@ -43,8 +49,8 @@ export function simulate(scenario: Scenario, core: Core = realCore): Verdict {
   return { failure, fingerprint: oracle.fingerprint(), steps: oracle.steps, events: store.events };
 }
 
-function runToEnd(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, core: Core): void {
-  const world = createWorld(scenario, plan, store, oracle, core);
+function runToEnd(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, account: TenantBudget, core: Core): void {
+  const world = createWorld(scenario, plan, store, oracle, account, core);
   let retriesLeft = scenario.retriesAtEnd;
   for (let happenings = 0; ; ) {
     while (world.agenda.runNext()) {
@@ -59,18 +65,41 @@ function runToEnd(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracl
     else break;
     if (status === "failed") retriesLeft -= 1;
   }
-  checkEnd(scenario, restoreRun(plan, store.readState(), store.readTasks()));
+  const run = restoreRun(plan, store.readState(), store.readTasks(), store.books.read());
+  checkEnd(scenario, run);
+  checkMoney(world, run);
   oracle.note(JSON.stringify([store.readState(), store.readTasks(), world.agenda.now]));
 }
 
+/** Once nothing happens any more. What the workflow still holds of its tenant's budget it gives back. */
+function checkMoney({ scenario: { budget }, store, provider, account, object }: World, run: Run): void {
+  if (budget === null) return;
+  checkCalls(run, store, provider, budget.allowsOverrun);
+  mustHold(object.waitingCallers === 0, "no reserve waits for ever", () => `${object.waitingCallers} wait`);
+  if (!account.isCapped) return;
+  while (!tellTenant(account, object));
+  for (const [day, { spentNanoUsd }] of run.ledger.days) mustHold(account.heldBySelf(day) === spentNanoUsd, "at the end the tenant holds for the workflow what it spent", () => `${account.heldBySelf(day)}, not ${spentNanoUsd} on ${day}`);
+}
+
+function tellTenant(account: TenantBudget, object: SimulatedObject): boolean {
+  try {
+    account.take(object.trim());
+    return true;
+  } catch (error) {
+    if (error instanceof CallLost) return false;
+    throw error;
+  }
+}
+
 /** Connects all parts, and plans the creation, the user's commands, the kills and the clock's jumps. */
-function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, core: Core): World {
+function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Oracle, account: TenantBudget, core: Core): World {
   const agenda = new Agenda();
   const faultRandom = createRandom(scenario.seed, 3);
   const jitter = createRandom(scenario.seed, 4);
   let skewMs = 0;
   let eagerRetriesLeft = scenario.eagerRetries;
-  const clock = (): number => EPOCH_MS + agenda.now + skewMs;
+  const epochMs = epochOf(scenario);
+  const clock = (): number => epochMs + agenda.now + skewMs;
   const strikes = (fault: keyof Faults): boolean => agenda.now < scenario.faultsUntilMs && faultRandom.chance(scenario.faults[fault]);
   const object: SimulatedObject = new SimulatedObject({
     core,
@@ -89,9 +118,13 @@ function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Or
     isLimited: scenario.limits !== null,
     askForStarts: (question) => tenant!.ask(question),
     seeRun: (run) => tenant?.see(run),
+    askForLease: (request) => askForLease(world, request),
+    noteCommitted: (input) => provider.noteCommitted(input),
     armAlarm: () => alarm.arm(),
   });
-  const world: World = { scenario, agenda, random: createRandom(scenario.seed, 5), object, store, oracle, strikes };
+  const provider = new Provider();
+  account.recall = () => callWorkflow(world, () => object.trim());
+  const world: World = { scenario, agenda, random: createRandom(scenario.seed, 5), object, store, oracle, provider, account, strikes };
   const executor = new Executor(world);
   const queue = new Queue(world, executor);
   const alarm = new Alarm(world, clock);
@@ -106,6 +139,7 @@ function createWorld(scenario: Scenario, plan: RunPlan, store: Store, oracle: Or
       alarm.arm();
     });
   }
+  planLeases(world, clock);
   for (const command of scenario.commands) agenda.after(command.atMs, () => persist(world, COMMAND_TRIES, () => runCommand(world, command)));
   return world;
 }
@@ -135,7 +169,7 @@ function createAbilities(scenario: Scenario, random: () => number): Abilities {
     evaluateResult: () => (scenario.isResultBroken ? EXPRESSION_FAILED : null),
     random,
     settings: scenario.settings,
-    leaseChunkNanoUsd: 0,
+    leaseChunkNanoUsd: scenario.budget?.leaseChunkNanoUsd ?? 0,
   warningThresholds: [50, 80, 95],
   };
 }

@@ -1,6 +1,7 @@
 import type { LoggedEvent, WorkflowEvent } from "../../src/workflow/events.ts";
 import { createTaskState, type RunState, type TaskState } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
+import { BookRows } from "../workflow/book-rows.ts";
 
 /** What outlives the object's memory: JSON, as a database would keep it. */
 export class Store {
@@ -9,6 +10,7 @@ export class Store {
   /** Parsed rows, for the checks alone. */
   readonly parsed: TaskState[];
   events: LoggedEvent[] = [];
+  readonly books = new BookRows();
   armedAt = Infinity;
 
   constructor(size: number) {
@@ -32,11 +34,16 @@ export class Store {
     return this.events.at(-1)?.seq ?? 0;
   }
 
+  saveState(state: RunState): void {
+    this.#state = JSON.stringify(state);
+  }
+
   /** One transaction: all that the steps touched, or (the caller died before) nothing. Answers the new events as stored. */
   save(steps: readonly Step[], firstSeq: number, armedAt: number): LoggedEvent[] {
     const { run } = steps[0]!;
-    if (steps.some((step) => step.isStateTouched)) this.#state = JSON.stringify(run.state);
+    if (steps.some((step) => step.isStateTouched)) this.saveState(run.state);
     for (const step of steps) {
+      for (const entry of step.entries) this.books.enter(entry);
       for (const id of step.touched) {
         const json = JSON.stringify(run.tasks[id]!);
         this.#tasks[id] = json;

@@ -1,11 +1,14 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 import type { Agenda } from "./agenda.ts";
+import type { ReserveAnswer, ReserveRequest } from "../../src/workflow/reserve-port.ts";
 import { CallLost, type SimulatedObject } from "./object.ts";
 import type { Oracle } from "./oracle.ts";
+import type { Provider } from "./provider.ts";
 import type { Random } from "./random.ts";
 import type { Faults, Scenario } from "./scenario.ts";
 import type { Store } from "./store.ts";
+import type { TenantBudget } from "./tenant-budget.ts";
 
 /** What the parts around the object share. */
 export interface World {
@@ -15,6 +18,8 @@ export interface World {
   object: SimulatedObject;
   store: Store;
   oracle: Oracle;
+  provider: Provider;
+  account: TenantBudget;
   /** Whether a fault strikes now. */
   strikes: (fault: keyof Faults) => boolean;
 }
@@ -25,6 +30,15 @@ export function callObject(world: World, input: RunInput): AttemptRef[] {
   const accepted = world.object.call(input);
   if (world.strikes("loseAnswer")) throw new CallLost("the answer was lost");
   return accepted;
+}
+
+/** Asks the object to hold what a call may cost. `hear` gets one answer, or `lost` if the connection broke before it came. */
+export function reserveCall(world: World, request: ReserveRequest, hear: (answer: ReserveAnswer | "lost") => void): void {
+  const { agenda, random, object } = world;
+  const hearLater = (answer: ReserveAnswer | "lost"): void => agenda.after(random.between(0, 2), () => hear(answer));
+  if (world.strikes("repeatReserve")) agenda.after(random.pick([1, 50, 3_000]), () => persist(world, 1, () => object.call({ type: "reserve", requests: [request] })));
+  if (world.strikes("loseRequest")) return hearLater("lost");
+  agenda.after(random.between(0, 2), () => object.reserve(request, (answer) => hearLater(world.strikes("loseAnswer") ? "lost" : answer)));
 }
 
 /** Does something that may be lost; tries again after a pause, `tries` times in all. */

@@ -133,6 +133,19 @@ describe("an attempt that ends without a report", () => {
     expect(nextWakeAt(run.run, 0)).toBe(Infinity);
   });
 
+  test("is told of one by one, each with the totals after it", () => {
+    const run = llm(["a", "b"]);
+    run.reserve("a", { nanoUsd: 100 });
+    run.reserve("b", { nanoUsd: 200 });
+    run.apply({ type: "cancel" });
+    run.wait(LEASE_MS + ORPHAN_GRACE_MS);
+    const totals = run.events.flatMap((event) => (event.type === "budget.settled" ? [event.data.workflow] : []));
+    expect(totals).toMatchObject([
+      { spentUsd: 100e-9, reservedUsd: 200e-9 },
+      { spentUsd: 300e-9, reservedUsd: 0 },
+    ]);
+  });
+
   test("is settled at once when the workflow is about to be forgotten", () => {
     const run = llm(["a"]);
     run.reserve("a", { nanoUsd: 100 });

@@ -23,6 +23,7 @@ import {
   type LedgerEntry,
 } from "../../src/workflow/ledger.ts";
 import { BookRows } from "./book-rows.ts";
+import { describeBooks } from "./same-books.ts";
 
 const CAP: Cap = { nanoUsd: 100, tokens: 1_000 };
 /** Of task 0 only. */
@@ -81,7 +82,7 @@ class Clerk {
         return [];
       }
       case "assume":
-        return assumeExpired(ledger, operation.at);
+        return [...assumeExpired(ledger, operation.at)];
       case "orphan":
         return orphan(ledger, operation.ref, operation.at);
       case "release":
@@ -112,14 +113,6 @@ class Clerk {
 
 function listOf(entry: LedgerEntry | null): LedgerEntry[] {
   return entry === null ? [] : [entry];
-}
-
-/** Everything that follows from the stored rows, in one order; accounts that hold nothing are left out. */
-function normalise({ workflow, tasks, days, open, assumed, settled }: Ledger): object {
-  const isMoved = ([, account]: [number, object]): boolean => /[1-9]/.test(JSON.stringify(account));
-  const byNumber = <Value extends object>(accounts: Map<number, Value>): [number, Value][] => [...accounts].filter(isMoved).sort(([one], [other]) => one - other);
-  const byName = (calls: Map<number, (CallRef & Amount)[]>): (CallRef & Amount)[] => [...calls.values()].flat().sort((one, other) => (nameCall(one) < nameCall(other) ? -1 : 1));
-  return { workflow, tasks: byNumber(tasks), days: byNumber(days), open: byName(open), assumed: byName(assumed), settled: [...settled].sort() };
 }
 
 function sum(entries: readonly LedgerEntry[]): { spent: Amount; reserved: Amount } {
@@ -173,16 +166,16 @@ describe("for every sequence of entries, whatever is repeated and reordered,", (
   test("an entry that is made again changes nothing", () => {
     holds((clerk, operation) => {
       clerk.apply(operation);
-      const before = JSON.stringify(normalise(clerk.ledger));
+      const before = JSON.stringify(describeBooks(clerk.ledger));
       expect(clerk.apply(operation)).toEqual([]);
-      expect(JSON.stringify(normalise(clerk.ledger))).toBe(before);
+      expect(JSON.stringify(describeBooks(clerk.ledger))).toBe(before);
     });
   });
 
   test("books opened from what is stored are the books that were kept", () => {
     holds((clerk, operation) => {
       clerk.apply(operation);
-      expect(normalise(openLedger(CAP, TASK_CAPS, { ...clerk.rows.read(), leases: clerk.leases }))).toEqual(normalise(clerk.ledger));
+      expect(describeBooks(openLedger(CAP, TASK_CAPS, { ...clerk.rows.read(), leases: clerk.leases }))).toEqual(describeBooks(clerk.ledger));
     });
   });
 

@@ -1,0 +1,52 @@
+import { dayOf } from "../../src/workflow/ledger.ts";
+import type { LeaseAnswer, LeaseRequest } from "../../src/workflow/reserve-port.ts";
+import type { DaySpend } from "../../src/workflow/tenant-account.ts";
+import { CallLost } from "./object.ts";
+import { persist, type World } from "./world.ts";
+
+/** The workflow's question to its tenant: the answer may be slow, fail to come, or come again. One that fails may have been heard all the same. */
+export function askForLease(world: World, request: LeaseRequest): void {
+  const { agenda, random, object, account } = world;
+  const { life } = object;
+  const { day, revision } = request;
+  const tell = (answer: LeaseAnswer): void => persist(world, 1, () => object.call({ type: "lease", day, revision, answer }));
+  agenda.after(random.between(0, 10), () => {
+    const isLost = world.strikes("loseLease");
+    const answer = isLost && random.chance(0.5) ? null : account.answer(request);
+    const delayMs = random.between(0, 10) + (world.strikes("delayLease") ? random.between(0, 60_000) : 0);
+    agenda.after(delayMs, () => {
+      if (object.life === life) tell(isLost || answer === null ? { kind: "failed" } : answer);
+    });
+    if (world.strikes("repeatLease")) agenda.after(delayMs + random.pick([1, 500, 5_000]), () => tell(answer ?? { kind: "failed" }));
+  });
+}
+
+/** What other workflows lease, and when this one tells how its spending stands. */
+export function planLeases(world: World, clock: () => number): void {
+  const { scenario, agenda, random, object, account } = world;
+  if (scenario.budget === null) return;
+  for (const { atMs, forMs, wantedNanoUsd, usedShare, spentShare } of scenario.budget.tenant.others) {
+    agenda.after(atMs, () => {
+      const end = account.lend(dayOf(clock()), wantedNanoUsd, usedShare);
+      agenda.after(forMs, () => end(spentShare));
+    });
+  }
+  for (const atMs of scenario.budget.tells) {
+    agenda.after(atMs, () => {
+      const told = callWorkflow(world, () => object.tellSpend());
+      if (told !== null) agenda.after(random.between(0, 50), () => account.take(told));
+    });
+  }
+}
+
+/** What the tenant asks of the workflow; null when it cannot be reached. */
+export function callWorkflow(world: World, call: () => readonly DaySpend[]): readonly DaySpend[] | null {
+  if (!world.store.isCreated || world.strikes("loseRequest")) return null;
+  try {
+    const told = call();
+    return world.strikes("loseAnswer") ? null : told;
+  } catch (error) {
+    if (error instanceof CallLost) return null;
+    throw error;
+  }
+}
