@@ -98,7 +98,7 @@ export class TenantLeases {
       const { budget } = this.#store.record.read();
       if (budget === null) return true;
       this.#recalledAt = now;
-      const shares = this.#store.account.listLargestShares(daysOfPeriod(budget.period, day), holder, MAX_RECALLED);
+      const shares = this.#store.account.listLargestShares(daysOfPeriod(budget.period, day), holder, day, MAX_RECALLED);
       this.#recalling = this.#askBack(shares).finally(() => (this.#recalling = null));
     }
     await this.#recalling;

@@ -202,6 +202,19 @@ describe("what does not fit", () => {
     expect(asked).toHaveLength(2 * MAX_RECALLED);
   });
 
+  test("also asks the workflow that needs more for what it has left of earlier days, and of those alone", async () => {
+    const tenant = await openTenant(0.000_000_1, "total");
+    await lease(tenant, "a", 70, { day: TODAY - 1 });
+    await lease(tenant, "a", 20, { revision: 2 });
+    const asked = answerRecalls((_id, day) => [told(10, 10, 4, day)]);
+    expect(await lease(tenant, "a", 80, { revision: 3 })).toMatchObject({ leasedNanoUsd: 80 });
+    expect(asked).toEqual(["a"]);
+    expect(await readAccount(tenant)).toMatchObject({ held: 90, spent: 10 });
+    vi.spyOn(Date, "now").mockReturnValue(NOON + 1_000);
+    expect(await lease(tenant, "a", 95, { revision: 5 })).toMatchObject({ leasedNanoUsd: 90, mayGrow: false });
+    expect(asked).toEqual(["a"]);
+  });
+
   test("takes what a workflow held that is no more, by what it had told", async () => {
     const tenant = await openTenant(0.000_000_1);
     await lease(tenant, "gone", 90);

@@ -21,7 +21,7 @@ import { mustHold, Violation } from "./violation.ts";
 import { callObject, persist, type World } from "./world.ts";
 
 /** More happenings than the longest scenario needs by far: beyond it, the workflow goes round in circles. */
-const MAX_HAPPENINGS = 300_000;
+const MAX_HAPPENINGS = 50_000;
 const COMMAND_TRIES = 5;
 const NO_TENANT_BUDGET: TenantScenario = { maxNanoUsd: null, period: "total", others: [] };
 

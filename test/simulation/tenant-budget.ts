@@ -38,6 +38,7 @@ export class TenantBudget {
     let answer = leaseShare(this.#book, request);
     if (answer.kind === "leased" && answer.mayGrow) {
       for (const other of this.#others) this.#tellOf(other);
+      this.take(this.recall()?.filter((spend) => spend.day < day) ?? []);
       answer = leaseShare(this.#book, request);
     }
     if (answer.kind === "leased") this.mostByRevision.set(revision, answer.mostNanoUsd);
