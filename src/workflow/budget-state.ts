@@ -30,8 +30,8 @@ export interface BudgetWaiting {
   tasks: Map<number, WaitingReserve>;
   /** Until when the tenant is known to have no budget. */
   unlimitedUntil: number;
-  /** The question that the tenant has not answered yet: the total that helps, and what the request that it is for needs. */
-  asked: { revision: number; neededNanoUsd: number; requestNanoUsd: number } | null;
+  /** The question that the tenant has not answered yet: the total that helps, what the request that it is for needs, and when no answer is expected any more. */
+  asked: { revision: number; neededNanoUsd: number; requestNanoUsd: number; lostAt: number } | null;
   /** Not before this is the tenant asked again for what it had not. */
   askAgainAt: number;
 }

@@ -11,6 +11,8 @@ import { offerTask, wakeAt, type Step } from "./step.ts";
 const UNLIMITED_MS = 30_000;
 /** When a tenant whose budget others hold, or that could not be reached, is asked again. */
 const ASK_AGAIN_MS = 1_000;
+/** When a question counts as lost: many times what a tenant takes that first asks others to give back. */
+const LOST_MS = 15_000;
 const NO_ROOM: Cap = { nanoUsd: 0, tokens: 0 };
 const NOT_ANSWERED = { answeredFor: null, mayGrow: false };
 
@@ -136,6 +138,7 @@ function hold(step: Step, ref: CallRef, need: Amount): void {
 export function askForLease(step: Step): void {
   const { run, now } = step;
   const { waiting, ledger, state } = run;
+  if (waiting.asked !== null && waiting.asked.lostAt <= now) waiting.asked = null;
   if (waiting.requests.size + waiting.tasks.size === 0 || waiting.asked !== null || now < waiting.unlimitedUntil) return;
   const day = dayOf(now);
   const lacking = byUrgency(run, listWaiting(run)).filter((one) => lacksLease(run, one, day));
@@ -148,7 +151,9 @@ export function askForLease(step: Step): void {
   const most = ledger.cap.nanoUsd === null ? Infinity : ledger.cap.nanoUsd - ledger.workflow.spent.nanoUsd + spentNanoUsd;
   state.budget.revision += 1;
   step.isStateTouched = true;
-  waiting.asked = { revision: state.budget.revision, neededNanoUsd: needed, requestNanoUsd: first.need.nanoUsd };
+  waiting.asked = { revision: state.budget.revision, neededNanoUsd: needed, requestNanoUsd: first.need.nanoUsd, lostAt: now + LOST_MS };
+  // An object that dies with its question, and has nothing else to wake for, is woken to ask it again.
+  wakeAt(step, waiting.asked.lostAt);
   step.leaseRequest = { day, neededNanoUsd: needed, wantedNanoUsd: Math.max(needed, Math.min(most, Math.max(all, used + step.abilities.leaseChunkNanoUsd))), revision: state.budget.revision };
 }
 
@@ -197,7 +202,7 @@ export function trimLeases(step: Step): void {
 /** When the tenant is to be asked again; Infinity when nobody waits for that. */
 export function nextAskAt(run: Run): number {
   const { waiting } = run;
-  if (waiting.asked !== null) return Infinity;
+  if (waiting.asked !== null) return waiting.asked.lostAt;
   const isHopeful = listWaiting(run).some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow);
   return isHopeful ? waiting.askAgainAt : Infinity;
 }

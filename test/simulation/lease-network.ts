@@ -14,8 +14,10 @@ export function askForLease(world: World, request: LeaseRequest): void {
     const isLost = world.strikes("loseLease");
     const answer = isLost && random.chance(0.5) ? null : account.answer(request);
     const delayMs = random.between(0, 10) + (world.strikes("delayLease") ? random.between(0, 60_000) : 0);
+    // Mostly the caller hears of a loss; a connection that hangs says nothing.
+    const isSilent = isLost && random.chance(0.3);
     agenda.after(delayMs, () => {
-      if (object.life === life) tell(isLost || answer === null ? { kind: "failed" } : answer);
+      if (object.life === life && !isSilent) tell(isLost || answer === null ? { kind: "failed" } : answer);
     });
     if (world.strikes("repeatLease")) agenda.after(delayMs + random.pick([1, 500, 5_000]), () => tell(answer ?? { kind: "failed" }));
   });

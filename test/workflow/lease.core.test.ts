@@ -124,6 +124,20 @@ describe("of a tenant's budget", () => {
     expect(run.answer("a")).toEqual(GRANTED);
   });
 
+  test("a question without an answer is asked again after a while, and its answer does not count any more", () => {
+    const run = sideBySide(["a"]);
+    expect(run.reserve("a", { nanoUsd: 30 })).toBe("waits");
+    expect(run.last.wakeBy).toBe(run.now + 15_000);
+    run.wait(14_999);
+    expect(run.questions).toHaveLength(1);
+    run.wait(1);
+    expect(run.questions).toHaveLength(2);
+    run.answerLease(leased(30), run.questions[0]);
+    expect(run.answer("a")).toBe("waits");
+    run.answerLease(leased(30));
+    expect(run.answer("a")).toEqual(GRANTED);
+  });
+
   test("the alarm is not kept busy by a request that waits for something else than the tenant", () => {
     const run = sideBySide(["a", "b"], { cap: { nanoUsd: 100, tokens: null } });
     run.reserve("a", { nanoUsd: 60 });
