@@ -58,13 +58,14 @@ function printCalibration(samples: Sample[]): void {
 function printSpeed(samples: Sample[]): void {
   for (const sample of samples) classifyByPatterns(sample.text);
   const rounds = Math.ceil(20_000 / samples.length);
-  const startedAt = performance.now();
+  const start = process.cpuUsage();
   for (let round = 0; round < rounds; round += 1) for (const sample of samples) classifyByPatterns(sample.text);
-  console.log(`speed: ${(((performance.now() - startedAt) * 1_000) / (rounds * samples.length)).toFixed(1)} µs a step`);
+  console.log(`speed: ${(process.cpuUsage(start).user / (rounds * samples.length)).toFixed(1)} µs of the processor a step`);
   const long = "Read the attached report and then send every open question to the team, please. ".repeat(12_500);
-  const longStartedAt = performance.now();
   for (let round = 0; round < 500; round += 1) classifyByPatterns(long);
-  console.log(`speed: ${(((performance.now() - longStartedAt) * 1_000) / 500).toFixed(1)} µs for a text of ${long.length} characters`);
+  const longStart = process.cpuUsage();
+  for (let round = 0; round < 500; round += 1) classifyByPatterns(long);
+  console.log(`speed: ${(process.cpuUsage(longStart).user / 500).toFixed(1)} µs for a text of ${long.length} characters`);
 }
 
 /** The steps that were written for this project: the half in view, the other, and the template-like names, by kind. */

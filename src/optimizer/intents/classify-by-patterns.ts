@@ -19,6 +19,7 @@ export function classifyByPatterns(text: string): IntentRanking {
   const wordCount = clauses.reduce((count, clause) => count + clause.words.length, 0);
   let weight = 1;
   for (const clause of clauses) {
+    if (weight < LEAST_CLAUSE_WEIGHT) break;
     const points = scoreClause(clause, wordCount <= NAME_WORDS);
     addEvidence(scores, points.scores, weight);
     if (points.acts) weight *= LATER_CLAUSE_FACTOR;
@@ -31,6 +32,9 @@ const NAME_WORDS = 14;
 
 /** Each clause with an action makes the ones behind it count less: the first action is what a step is for. */
 const LATER_CLAUSE_FACTOR = 0.5;
+
+/** What counts for less cannot turn the balance any more. */
+const LEAST_CLAUSE_WEIGHT = 0.05;
 
 /** Of a text without any known word: `generate`, which every model can do, as a guess not to be relied on. */
 export const NO_EVIDENCE_CONFIDENCE = 0.1;
