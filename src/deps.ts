@@ -204,6 +204,7 @@ function createLoadModels(env: Env): LoadModels {
           health.observe(observation);
         },
       },
+      random: Math.random,
       failureRate: (taskType) => failures.rate(tenant, taskType, Date.now(), tenantSettings.routing.metricsHalfLifeMs),
     };
   };

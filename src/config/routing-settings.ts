@@ -23,6 +23,7 @@ export const RoutingSettings = z.strictObject({
   baseMaxScore: z.int().min(0).max(10).default(7).describe("Highest complexity score of the base tier; above it is strong"),
   strongTypePoints: z.number().min(0).max(11).default(4).describe("Task types of this many points or more never go below the strong tier by score alone"),
 
+  exploreShare: z.number().min(0).max(0.2).default(0.05).describe("Share of calls that go to a model of the tier which what was measured speaks against, and price and stated quality do not: so it is noticed when it has recovered"),
   maxFallbacks: z.int().min(0).max(20).default(5).describe("Models tried after the first one of a call failed"),
   maxEscalations: z.int().min(0).max(2).default(2).describe("How often an answer that fails its schema is asked again one tier up, within an attempt"),
   circuitFirstTokenMs: z.int().min(100).max(840_000).default(60_000).describe("How long a model may take to begin its answer before the call counts as failed and the next model is asked, where there is one"),

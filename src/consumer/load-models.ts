@@ -18,6 +18,8 @@ export interface Models {
   /** Null while nothing is known of any model. */
   metrics: MetricsSnapshot | null;
   health: Pick<ModelHealth, "observe" | "acquireProbe" | "acquireRate">;
+  /** From 0 to below 1, for calls that try a model out. Left out: none does. */
+  random?: () => number;
   /** Share of the tenant's tasks of a type that failed lately, 0–1. */
   failureRate: (taskType: TaskType) => number;
 }

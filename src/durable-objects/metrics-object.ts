@@ -57,7 +57,8 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort, Ev
   }
 
   async readEvidence(since: number): Promise<EvidenceRow[]> {
-    return readEvidence(this.#measured.evidence, since);
+    const { routing } = await this.#deps.settings();
+    return readEvidence(this.#measured.evidence, { since, now: Date.now(), windowMs: routing.reoptimizeWindowMs });
   }
 
   async readSnapshot(): Promise<MetricsSnapshot> {

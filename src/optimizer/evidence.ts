@@ -21,12 +21,17 @@ export interface EvidenceSums {
   costSquares: number;
 }
 
-/** What was seen of a model at tasks of one type, as a member of one tier. */
+/** What was seen of a model at tasks of one type, as a member of one tier, in one part of the window. */
 export interface EvidenceRow extends EvidenceSums {
   taskType: string;
   tier: TierName;
   model: string;
+  /** How many parts of the window ago: 0 is the newest. */
+  part: number;
 }
+
+/** Parts of the window that are told apart: with the defaults each is as long as the time between two runs. */
+export const PARTS_PER_WINDOW = 4;
 
 /** By start of the step (Unix ms), then by kind. Plain data; steps that do not change keep their identity. */
 export type EvidenceState = Readonly<Record<string, EvidenceStep>>;
@@ -50,17 +55,20 @@ export function foldEvidence(state: EvidenceState, observations: readonly CallOb
   return { ...next, ...Object.fromEntries(changed) };
 }
 
-/** The sums of the steps that begin at `since` (Unix ms) or later. */
-export function readEvidence(state: EvidenceState, since: number): EvidenceRow[] {
-  const byKind = new Map<string, EvidenceSums>();
+/** The sums of the steps that begin at `since` (Unix ms) or later, the newest part of the window first. */
+export function readEvidence(state: EvidenceState, { since, now, windowMs }: { since: number; now: number; windowMs: number }): EvidenceRow[] {
+  const byPart = Array.from({ length: PARTS_PER_WINDOW }, () => new Map<string, EvidenceSums>());
   for (const [start, step] of Object.entries(state)) {
     if (Number(start) < since) continue;
+    const byKind = byPart[Math.min(PARTS_PER_WINDOW - 1, Math.max(0, Math.floor(((now - Number(start)) * PARTS_PER_WINDOW) / windowMs)))]!;
     for (const [kind, sums] of Object.entries(step)) byKind.set(kind, addEvidence(byKind.get(kind) ?? createEvidence(), sums));
   }
-  return [...byKind].flatMap(([kind, sums]) => {
-    const [taskType, tier, model] = JSON.parse(kind) as [string, TierName, string];
-    return [{ taskType, tier, model, ...sums }];
-  });
+  return byPart.flatMap((byKind, part) =>
+    [...byKind].map(([kind, sums]) => {
+      const [taskType, tier, model] = JSON.parse(kind) as [string, TierName, string];
+      return { taskType, tier, model, part, ...sums };
+    }),
+  );
 }
 
 export function createEvidence(): EvidenceSums {

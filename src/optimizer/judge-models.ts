@@ -28,19 +28,30 @@ const LEAST_YIELD = 0.05;
  * and time count per usable answer.
  */
 export function judgeModels(rows: readonly EvidenceRow[], settings: JudgeSettings): Map<string, Judgement> {
-  const average = new Map([...Map.groupBy(rows, ({ taskType }) => taskType)].map(([taskType, list]) => [taskType, perAnswer(sumEvidence(list))]));
-  return new Map([...Map.groupBy(rows, ({ model }) => model)].map(([model, list]) => {
-    const sums = sumEvidence(list);
-    let penalty = 0;
-    let variance = 0;
-    for (const row of list) {
-      const share = row.calls / sums.calls;
-      const judged = comparePerAnswer(row, average.get(row.taskType)!, settings);
-      penalty += share * judged.penalty;
-      variance += share ** 2 * judged.variance;
-    }
-    return [model, { model, ...summarise(sums), penalty, error: Math.sqrt(variance) }];
-  }));
+  const average = averageByType(rows);
+  return new Map([...Map.groupBy(rows, ({ model }) => model)].map(([model, list]) => [model, judgeModel(model, list, average, settings)]));
+}
+
+/** What an answer of the tier costs on average, by type of task. */
+export type AverageByType = ReadonlyMap<string, PerAnswer>;
+
+export function averageByType(rows: readonly EvidenceRow[]): AverageByType {
+  return new Map([...Map.groupBy(rows, ({ taskType }) => taskType)].map(([taskType, list]) => [taskType, perAnswer(sumEvidence(list))]));
+}
+
+/** Judges one model by some of what was seen of it, against the tier's average. */
+export function judgeModel(model: string, rows: readonly EvidenceRow[], average: AverageByType, settings: JudgeSettings): Judgement {
+  const sums = sumEvidence(rows);
+  let penalty = 0;
+  let variance = 0;
+  for (const [taskType, list] of Map.groupBy(rows, (row) => row.taskType)) {
+    const ofType = sumEvidence(list);
+    const share = ofType.calls / sums.calls;
+    const judged = comparePerAnswer(ofType, average.get(taskType)!, settings);
+    penalty += share * judged.penalty;
+    variance += share ** 2 * judged.variance;
+  }
+  return { model, ...summarise(sums), penalty, error: Math.sqrt(variance) };
 }
 
 export function sumEvidence(rows: readonly EvidenceSums[]): EvidenceSums {

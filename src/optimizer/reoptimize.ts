@@ -4,6 +4,7 @@ import type { EvidenceRow } from "./evidence.ts";
 import { findRegression, measurePerformance, type Performance } from "./find-regression.ts";
 import { judgeModels, type Judgement } from "./judge-models.ts";
 import { moveThresholds, type Thresholds } from "./move-thresholds.ts";
+import { dropOutdated } from "./recent-evidence.ts";
 import { reorderTier } from "./reorder-tier.ts";
 
 export type ReoptimizeSettings = Pick<
@@ -62,7 +63,7 @@ export function evidenceSince(config: RoutingConfig, history: readonly Optimizat
 export function reoptimize({ config, history, evidence, settings, now }: ReoptimizeInput): OptimizationDecision {
   const inForce = findInForce(config, history);
   const performance = measurePerformance(evidence);
-  const judgements = Object.fromEntries(TIERS.map((tier) => [tier, judgeModels(evidence.filter((row) => row.tier === tier), settings)])) as Record<TierName, Map<string, Judgement>>;
+  const judgements = Object.fromEntries(TIERS.map((tier) => [tier, judgeModels(dropOutdated(evidence.filter((row) => row.tier === tier), settings), settings)])) as Record<TierName, Map<string, Judgement>>;
   const base = {
     at: now,
     before: config,

@@ -8,6 +8,11 @@ export interface ReorderSettings {
 
 /** How many standard errors apart two figures must lie to count as different: chance alone does that once in some forty comparisons. */
 export const SIGNIFICANT_ERRORS = 2;
+/**
+ * And to change an order, which is looked at every quarter of an hour for months: chance gets many tries, and at two it would succeed
+ * every day. At four it does once in some ten thousand; what is a tenth better is seen all the same once there are a few hundred calls.
+ */
+export const SURE_ERRORS = 4;
 
 /**
  * The tier's order with better models moved forward. A model passes the one before it only if it is better by the share that is
@@ -35,5 +40,5 @@ export function reorderTier(order: readonly string[], judgements: ReadonlyMap<st
 
 function isClearlyBetter(model: Judgement, other: Judgement, { reoptimizeMinImprovement }: ReorderSettings): boolean {
   const difference = other.penalty - model.penalty;
-  return model.penalty < other.penalty * (1 - reoptimizeMinImprovement) && difference > SIGNIFICANT_ERRORS * Math.hypot(model.error, other.error);
+  return model.penalty < other.penalty * (1 - reoptimizeMinImprovement) && difference > SURE_ERRORS * Math.hypot(model.error, other.error);
 }

@@ -23,9 +23,6 @@ interface Tally {
   at: number;
   calls: number;
   successes: number;
-  /** Of answers whose speed could be measured. */
-  outputTokens: number;
-  outputMs: number;
   /** Input and output of all calls. */
   tokens: number;
   costNanoUsd: number;
@@ -40,6 +37,8 @@ export interface ModelState {
   tally: Tally;
   latency: Sketch;
   firstToken: Sketch;
+  /** Tokens per second of single answers. A median, since a mean by tokens or by time would be that of the slowest answers long after they ended. Absent in what was stored before it was kept. */
+  speed?: Sketch;
   circuit: Circuit;
   updatedAt: number;
 }
@@ -80,8 +79,8 @@ export function snapshotMetrics(state: MetricsState, now: number, settings: Pick
 }
 
 function createModelState(at: number): ModelState {
-  const tally: Tally = { at, calls: 0, successes: 0, outputTokens: 0, outputMs: 0, tokens: 0, costNanoUsd: 0, quality: 0, qualityChecks: 0 };
-  return { calls: 0, tally, latency: createSketch(at), firstToken: createSketch(at), circuit: createCircuit(at), updatedAt: at };
+  const tally: Tally = { at, calls: 0, successes: 0, tokens: 0, costNanoUsd: 0, quality: 0, qualityChecks: 0 };
+  return { calls: 0, tally, latency: createSketch(at), firstToken: createSketch(at), speed: createSketch(at), circuit: createCircuit(at), updatedAt: at };
 }
 
 function foldModel(state: ModelState, calls: readonly CallObservation[], now: number, settings: FoldSettings): ModelState {
@@ -93,9 +92,16 @@ function foldModel(state: ModelState, calls: readonly CallObservation[], now: nu
     tally: addToTally(state.tally, calls, halfLifeMs),
     latency: addValues(state.latency, answers.map(({ latencyMs, at }) => ({ value: latencyMs, at })), halfLifeMs),
     firstToken: addValues(state.firstToken, answers.flatMap(({ timeToFirstTokenMs, at }) => (timeToFirstTokenMs === null ? [] : [{ value: timeToFirstTokenMs, at }])), halfLifeMs),
+    speed: addValues(state.speed ?? createSketch(state.tally.at), answers.flatMap(readSpeed), halfLifeMs),
     circuit: calls.reduce((circuit, { at, latencyMs, isHealthFailure: isFailure, isInconclusive, retryAfterMs }) => observeCall(circuit, { startedAt: at - latencyMs, at, isFailure, ...(isInconclusive === undefined ? {} : { isInconclusive }), retryAfterMs }, settings), state.circuit),
     updatedAt: now,
   };
+}
+
+/** Tokens come after the first one; an answer that came at once in whole has no speed of its own. */
+function readSpeed({ at, latencyMs, timeToFirstTokenMs, outputTokens }: CallObservation): { value: number; at: number }[] {
+  const outputMs = latencyMs - (timeToFirstTokenMs ?? 0);
+  return outputTokens === 0 || outputMs <= 0 ? [] : [{ value: (1_000 * outputTokens) / outputMs, at }];
 }
 
 function addToTally(tally: Tally, calls: readonly CallObservation[], halfLifeMs: number): Tally {
@@ -110,13 +116,7 @@ function addToTally(tally: Tally, calls: readonly CallObservation[], halfLifeMs:
       sum.quality += weight * call.quality;
       sum.qualityChecks += weight;
     }
-    if (!call.isSuccess) continue;
-    sum.successes += weight;
-    // Tokens come after the first one; an answer that came at once in whole has no speed of its own.
-    const outputMs = call.latencyMs - (call.timeToFirstTokenMs ?? 0);
-    if (call.outputTokens === 0 || outputMs <= 0) continue;
-    sum.outputTokens += weight * call.outputTokens;
-    sum.outputMs += weight * outputMs;
+    if (call.isSuccess) sum.successes += weight;
   }
   return sum;
 }
@@ -127,8 +127,6 @@ function scaleTally(tally: Tally, at: number, halfLifeMs: number): Tally {
     at,
     calls: tally.calls * factor,
     successes: tally.successes * factor,
-    outputTokens: tally.outputTokens * factor,
-    outputMs: tally.outputMs * factor,
     tokens: tally.tokens * factor,
     costNanoUsd: tally.costNanoUsd * factor,
     quality: tally.quality * factor,
@@ -136,7 +134,7 @@ function scaleTally(tally: Tally, at: number, halfLifeMs: number): Tally {
   };
 }
 
-function describeModel({ calls, tally, latency, firstToken, circuit, updatedAt }: ModelState, now: number, halfLifeMs: number): ModelMetrics {
+function describeModel({ calls, tally, latency, firstToken, speed, circuit, updatedAt }: ModelState, now: number, halfLifeMs: number): ModelMetrics {
   const { state, openUntil } = readCircuitState(circuit, now);
   const common = { calls, circuit: { state, openUntil }, updatedAt };
   if (tally.calls * decay(now - tally.at, halfLifeMs) < FORGOTTEN_CALLS) {
@@ -150,7 +148,7 @@ function describeModel({ calls, tally, latency, firstToken, circuit, updatedAt }
     successRate: tally.successes / tally.calls,
     latencyMs: p50 === null || p99 === null ? null : { p50, p99 },
     timeToFirstTokenMs: firstTokenP50 === null ? null : { p50: firstTokenP50 },
-    tokensPerSecond: tally.outputMs === 0 ? null : (1_000 * tally.outputTokens) / tally.outputMs,
+    tokensPerSecond: speed === undefined ? null : readQuantile(speed, 0.5),
     costPer1kTokensUsd: tally.tokens === 0 ? null : tally.costNanoUsd / tally.tokens / 1e6,
     quality: tally.qualityChecks === 0 ? null : tally.quality / tally.qualityChecks,
   };

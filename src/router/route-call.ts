@@ -15,7 +15,8 @@ export function routeCall(request: RouteRequest, context: CallContext): RouteDec
   const routeContext: RouteContext = { ...context, settings: routing, classification, priorCalls: quality.priorCalls };
   if (orchestration.enabled || request.model != null) return routeRequest(request, routeContext);
   const model = orchestration.defaultModel ?? findDefaultModel(context);
-  const decision = routeRequest(model === null ? { ...request, tier: "base" } : { ...request, model, tier: null }, routeContext);
+  const alone: RouteRequest = { ...request, explore: null };
+  const decision = routeRequest(model === null ? { ...alone, tier: "base" } : { ...alone, model, tier: null }, routeContext);
   return "failure" in decision ? decision : { ...decision, fallbacks: [], reason: `Orchestration is off: ${decision.chosen.model.id} is the default model.` };
 }
 

@@ -28,6 +28,8 @@ export interface RouteRequest {
   model?: string | null;
   /** What a plan of the whole workflow has for this call: taken if it is a healthy model of the tier that can take it. */
   plannedModel?: string | null;
+  /** A random number from 0 to below 1: decides whether this call tries a model out that is not the best by what was measured. Null: it does not. */
+  explore?: number | null;
   maxOutputTokens: number | null;
   needs: readonly ModelCapability[];
   /** Null: what the settings assume. */
@@ -96,7 +98,7 @@ export function routeRequest(request: RouteRequest, context: RouteContext): Rout
   const aboveTier = TIER_ABOVE[tier];
   const above = aboveTier === null ? NOBODY : rankAbove(aboveTier, needs, strategy, context);
   const candidates = [...own.eligible, ...own.excluded, ...above.eligible, ...above.excluded];
-  const chosen = findPlanned(request, own) ?? findPlannedBelow(request, tier, needs, strategy, context) ?? own.eligible[0] ?? above.eligible[0];
+  const chosen = findPlanned(request, own) ?? findPlannedBelow(request, tier, needs, strategy, context) ?? findExplored(request, own, needs, strategy, context) ?? own.eligible[0] ?? above.eligible[0];
   if (chosen === undefined) return { taskType, complexity, tier, candidates, ...refuse(tier, own, above, context.now) };
   if (chosen.tier === tier) for (const model of above.eligible) model.reason = `is asked when no model of tier ${tier} answers`;
   const fallbacks = [...byDocument(own, context), ...byDocument(above, context)].filter((model) => model !== chosen).slice(0, context.settings.maxFallbacks);
@@ -124,6 +126,24 @@ function findPlannedBelow(request: RouteRequest, tier: TierName, needs: CallNeed
   const planned = eligible.find((model) => model.model.id === request.plannedModel && !model.needsProbe && !isEmbedded(model));
   if (planned !== undefined) planned.reason = "is what the workflow's budget allows";
   return planned;
+}
+
+/**
+ * Now and then, one that measurements speak against: calls that all keep away from it would never show that it has recovered. Only models
+ * that would stand no lower than the best if nothing had been measured are tried, so that price and stated quality hold.
+ */
+function findExplored({ explore, plannedModel }: RouteRequest, { eligible }: Ranking, needs: CallNeeds, strategy: Strategy, context: RouteContext): RankedModel | undefined {
+  const { exploreShare } = context.settings;
+  const [best] = eligible;
+  if (explore == null || explore >= exploreShare || plannedModel != null || best === undefined || eligible.length === 1) return undefined;
+  const unmeasured = rankModels(eligible, needs, strategy, { ...context, metrics: null }).eligible;
+  const bestPlace = unmeasured.findIndex(({ model }) => model === best.model);
+  const isAsGood = (other: RankedModel, place: number): boolean => (other.score === unmeasured[bestPlace]!.score ? other.expectedNanoUsd <= best.expectedNanoUsd : place < bestPlace);
+  const asGood = new Set(unmeasured.filter(isAsGood).map(({ model }) => model));
+  const worthTrying = eligible.filter((member) => member !== best && !member.needsProbe && asGood.has(member.model));
+  const tried = worthTrying[Math.floor((explore / exploreShare) * worthTrying.length)];
+  if (tried !== undefined) tried.reason = "is tried now and then, since only what was measured speaks against it";
+  return tried;
 }
 
 /** The type that is named, else the one that the prompt or the intent tells, else the settings' default. */

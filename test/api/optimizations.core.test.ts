@@ -15,7 +15,7 @@ interface Decision {
 
 function rowOf(tier: "weak" | "base", model: string, latencyMs: number, changes: Partial<EvidenceRow> = {}): EvidenceRow {
   const calls = 100;
-  return { taskType: "general", tier, model, ...createEvidence(), calls, successes: calls, latencyMs: calls * latencyMs, latencySquares: calls * latencyMs ** 2 * 1.01, costNanoUsd: calls * 1_000, costSquares: calls * 1_000 ** 2 * 1.01, ...changes };
+  return { taskType: "general", part: 0, tier, model, ...createEvidence(), calls, successes: calls, latencyMs: calls * latencyMs, latencySquares: calls * latencyMs ** 2 * 1.01, costNanoUsd: calls * 1_000, costSquares: calls * 1_000 ** 2 * 1.01, ...changes };
 }
 
 /** The first of the base tier is slow, and the weak tier's answers are no worse and cheaper. */

@@ -38,7 +38,7 @@ function createWorld(tiers: RoutingConfig["tiers"], behaviours: Record<string, B
       world.now += RUN_EVERY_MS;
       world.evidence = foldEvidence(world.evidence, seen, world.now, settings.reoptimizeWindowMs);
       const since = evidenceSince(world.config, world.history, settings, world.now);
-      const decision = reoptimize({ config: world.config, history: world.history, evidence: readEvidence(world.evidence, since), settings, now: world.now });
+      const decision = reoptimize({ config: world.config, history: world.history, evidence: readEvidence(world.evidence, { since, now: world.now, windowMs: settings.reoptimizeWindowMs }), settings, now: world.now });
       if (decision.kind !== "none") world.history = [decision, ...world.history];
       world.config = decision.after;
       return decision;
@@ -72,7 +72,7 @@ function createRandom(seed: number): () => number {
 const ONE_TIER = (models: string[]): RoutingConfig["tiers"] => ({ weak: [], base: models, strong: [] });
 
 describe("reoptimize", () => {
-  it("moves a model that turned slow and dear back within two runs, and forward again once the window has forgotten", () => {
+  it("moves a model that turned slow and dear back within two runs, and forward again within two of its recovery, however long it was sick", () => {
     const world = createWorld(ONE_TIER(["a", "b", "c"]), { a: { latencyMs: 800, costNanoUsd: 700_000 }, b: GOOD, c: { latencyMs: 2_000, costNanoUsd: 3_000_000 } });
     for (let runs = 0; runs < 8; runs += 1) world.run();
     expect(world.config.tiers.base).toEqual(["a", "b", "c"]);
@@ -82,8 +82,10 @@ describe("reoptimize", () => {
     expect(world.config.tiers.base).toEqual(["b", "c", "a"]);
     expect(decisions.flatMap(({ reasons }) => reasons).join()).toContain("Tier base: b moves from place 2 to 1");
 
+    for (let runs = 0; runs < 8; runs += 1) world.run();
     world.behaviours["a"] = { latencyMs: 800, costNanoUsd: 700_000 };
-    for (let runs = 0; runs < routing.reoptimizeWindowMs / RUN_EVERY_MS; runs += 1) world.run();
+    world.run();
+    world.run();
     expect(world.config.tiers.base).toEqual(["a", "b", "c"]);
   });
 
@@ -128,7 +130,7 @@ describe("reoptimize", () => {
     // The first is the quicker one at both kinds, and yet the slower one on average.
     const calls = Array.from({ length: 100 }, (_, index) => [observe("first", "hard", 9_000, index), ...(index < 10 ? [observe("first", "easy", 900, index), observe("second", "hard", 10_000, index)] : []), observe("second", "easy", 1_000, index)]).flat();
     const config: RoutingConfig = { tiers: ONE_TIER(["first", "second"]), thresholds: { weakMaxScore: 3, baseMaxScore: 7 } };
-    expect(reoptimize({ config, history: [], evidence: readEvidence(foldEvidence({}, calls, 2_000, 3_600_000), 0), settings: routing, now: 2_000 }).kind).toBe("none");
+    expect(reoptimize({ config, history: [], evidence: readEvidence(foldEvidence({}, calls, 2_000, 3_600_000), { since: 0, now: 2_000, windowMs: 3_600_000 }), settings: routing, now: 2_000 }).kind).toBe("none");
   });
 
   it("never flaps between equals under noise, over fifty runs", () => {
@@ -191,6 +193,7 @@ describe("reoptimize", () => {
 });
 
 describe("evidence", () => {
+  const read = (state: EvidenceState, since = 0) => readEvidence(state, { since, now: 1_000_000, windowMs: 600_000 });
   const call = (changes: Partial<CallObservation>): CallObservation => ({
     at: 1_000_000, tenant: "t", model: "m", provider: "p", tier: "weak", taskType: null, isSuccess: true, isHealthFailure: false, retryAfterMs: null, latencyMs: 3, timeToFirstTokenMs: null,
     inputTokens: 1, outputTokens: 1, costNanoUsd: 2, baselineNanoUsd: 0, quality: null, ...changes,
@@ -198,18 +201,23 @@ describe("evidence", () => {
 
   it("adds up by task type, tier and model, and forgets what is older than the window", () => {
     const first = foldEvidence({}, [call({}), call({ quality: 0.5, isSuccess: false }), call({ tier: "base" }), call({ taskType: "general" })], 1_000_000, 600_000);
-    expect(readEvidence(first, 0)).toEqual([
-      { taskType: "", tier: "weak", model: "m", calls: 2, successes: 1, checks: 1, quality: 0.5, latencyMs: 6, latencySquares: 18, costNanoUsd: 4, costSquares: 8 },
+    expect(read(first)).toEqual([
+      { taskType: "", tier: "weak", model: "m", part: 0, calls: 2, successes: 1, checks: 1, quality: 0.5, latencyMs: 6, latencySquares: 18, costNanoUsd: 4, costSquares: 8 },
       expect.objectContaining({ taskType: "", tier: "base", calls: 1 }),
       expect.objectContaining({ taskType: "general", tier: "weak", calls: 1 }),
     ]);
-    expect(readEvidence(first, 1_000_001)).toEqual([]);
-    expect(readEvidence(foldEvidence(first, [], 1_700_000, 600_000), 0)).toEqual([]);
-    expect(readEvidence(foldEvidence({}, [call({ at: 300_000 }), call({ at: 9_000_000 })], 1_000_000, 600_000), 0)).toHaveLength(1);
+    expect(read(first, 1_000_001)).toEqual([]);
+    expect(read(foldEvidence(first, [], 1_700_000, 600_000))).toEqual([]);
+    expect(read(foldEvidence({}, [call({ at: 300_000 }), call({ at: 9_000_000 })], 1_000_000, 600_000))).toHaveLength(1);
+  });
+
+  it("is told apart by parts of the window, the newest first", () => {
+    const state = foldEvidence({}, [call({ at: 995_000 }), call({ at: 860_000 }), call({ at: 840_000 }), call({ at: 420_000 })], 1_000_000, 600_000);
+    expect(read(state).map(({ part, calls }) => [part, calls])).toEqual([[0, 2], [1, 1], [3, 1]]);
   });
 
   it("leaves out calls that prove nothing of the model: no client can make one look bad by wrong requests or by leaving", () => {
-    expect(readEvidence(foldEvidence({}, [call({}), call({ isSuccess: false, isInconclusive: true })], 1_000_000, 600_000), 0)).toMatchObject([{ calls: 1, successes: 1 }]);
+    expect(read(foldEvidence({}, [call({}), call({ isSuccess: false, isInconclusive: true })], 1_000_000, 600_000))).toMatchObject([{ calls: 1, successes: 1 }]);
   });
 
   it("is bounded in steps and in kinds", () => {
@@ -217,6 +225,6 @@ describe("evidence", () => {
     for (let at = 0; at < 3_000_000; at += 5_000) state = foldEvidence(state, [call({ at })], at, 600_000);
     expect(Object.keys(state).length).toBeLessThanOrEqual(61);
     const many = Array.from({ length: MAX_KINDS_PER_STEP + 5 }, (_, index) => call({ model: `m${index}` }));
-    expect(readEvidence(foldEvidence({}, many, 1_000_000, 600_000), 0)).toHaveLength(MAX_KINDS_PER_STEP);
+    expect(read(foldEvidence({}, many, 1_000_000, 600_000))).toHaveLength(MAX_KINDS_PER_STEP);
   });
 });

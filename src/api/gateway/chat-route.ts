@@ -43,7 +43,7 @@ function readModelName(name: string, { document }: Models): ModelWish | null {
   return kind === "tier" ? { tier: TierName.parse(value) } : { strategy: value === undefined ? null : Strategy.parse(value) };
 }
 
-function describeRequest(body: ChatBody, namedType: TaskType | null, wish: ModelWish, contextTokens: number, { settings, failureRate }: Models): RouteRequest {
+function describeRequest(body: ChatBody, namedType: TaskType | null, wish: ModelWish, contextTokens: number, { settings, failureRate, random }: Models): RouteRequest {
   const lastFromUser = body.messages.findLast(({ role }) => role === "user");
   const prompt = lastFromUser === undefined ? null : textsOf(lastFromUser).join("\n");
   const taskType = findTaskType({ taskType: namedType, prompt }, settings.classification);
@@ -54,6 +54,7 @@ function describeRequest(body: ChatBody, namedType: TaskType | null, wish: Model
     contextTokens,
     files: prompt === null ? 0 : countFiles(prompt),
     failureRate: failureRate(taskType),
+    explore: random?.() ?? null,
     maxOutputTokens: readOutputCap(body),
     needs: listNeeds(body),
   };

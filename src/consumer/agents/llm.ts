@@ -40,7 +40,7 @@ export async function runLlmAttempt(order: WorkOrder, deps: LlmDeps): Promise<Ou
   const built = buildPrompt(order, order.agent);
   if ("failure" in built) return fail(built.failure, createTrail());
   const task = withAllottedOutput({ order, agent: order.agent, built });
-  const request = requestOf(task, deps);
+  const request = { ...requestOf(task, deps), explore: deps.random?.() ?? null };
   const decision = routeCall(request, contextOf(deps));
   const budget = new AttemptBudget(order, deps);
   const trail = createTrail(budget);
@@ -180,7 +180,7 @@ function escalate(request: RouteRequest, { last, fault, isPassedOn }: FallbackRe
   if (!isMiss || isPassedOn || request.model != null || !quality.escalateOnMiss || !orchestration.enabled) return null;
   const tier = last === null ? null : TIER_ABOVE[last.tier];
   if (tier === null) return null;
-  const decision = routeCall({ ...request, tier }, contextOf(deps));
+  const decision = routeCall({ ...request, tier, explore: null }, contextOf(deps));
   return "failure" in decision || isEmbedded(decision.chosen) ? null : decision;
 }
 
