@@ -103,13 +103,13 @@ describe.concurrent(`a cap that allows ${AFFORDABLE} of ${TASKS} equal tasks`, (
     else expect(neededUsd!).toBeGreaterThan(remainingUsd!);
   });
 
-  test("runs more of them where a cheaper model may take over, which only takes what the better one cannot", async () => {
+  test("runs all of them where a cheaper model may take some, and as many on the better one as are expected to fit", async () => {
     const maxUsd = (AFFORDABLE * billAt("dear") + billAt("dear") - 1) / 1e9;
     const workflow = await client.run({ onFailure: "continue", maxConcurrency: 20, budget: { maxUsd }, tasks: askMany("either", TASKS, { type: "code_implementation", maxOutputTokens: OUTPUT_TOKENS }) });
     const by = (model: string) => Object.values(workflow.tasks!).filter((task) => task.status === "completed" && task.route?.model === model).length;
-    expect(by("dear")).toBe(AFFORDABLE);
-    expect(by("cheap")).toBeGreaterThan(5);
-    expect(countOf(workflow, "budget_exhausted")).toBe(TASKS - AFFORDABLE - by("cheap"));
+    expect([by("dear") + by("cheap"), countOf(workflow, "budget_exhausted")]).toEqual([TASKS, 0]);
+    expect(by("dear")).toBeGreaterThan(AFFORDABLE * 0.9);
+    expect(by("dear")).toBeLessThanOrEqual(AFFORDABLE);
     await checkBooks(workflow, "either", { nanoUsd: nanoUsd(maxUsd) });
   });
 
