@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { importPrices, type PriceFile } from "../../scripts/import-prices.ts";
+import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
+import { validateTierDocument, type ModelEntry, type TierDocument } from "../../src/config/tiers.ts";
+
+const OPTIONS = { date: "2026-11-20", source: "prices.json", includesFree: false };
+
+function documentOf(changes: Partial<ModelEntry> = {}): TierDocument {
+  const model: ModelEntry = { id: "m", provider: "claude", upstreamModel: "claude-x", tier: "weak", price: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 }, contextWindow: 200_000, maxOutputTokens: 8_000, capabilities: [], ...changes };
+  return {
+    providers: [{ id: "claude", kind: "anthropic" }, { id: "google", kind: "google" }, { id: "groq", kind: "openai-compatible", baseUrl: "https://groq.example/v1" }, { id: "offline", kind: "offline" }],
+    models: [model],
+    tiers: { weak: ["m"], base: [], strong: [] },
+  };
+}
+
+const importOne = (file: PriceFile, changes: Partial<ModelEntry> = {}, options = OPTIONS) => importPrices(documentOf(changes), file, options).prices[0]!;
+
+describe("prices of a file in LiteLLM's format", () => {
+  test("become dollars per million tokens, without what floating point adds, with their date and source", () => {
+    const entry = { litellm_provider: "anthropic", input_cost_per_token: 1.1e-6, output_cost_per_token: 5.5e-6, cache_read_input_token_cost: 1.1e-7, cache_creation_input_token_cost: 1.375e-6, output_cost_per_reasoning_token: 6e-6, mode: "chat", max_tokens: "text" };
+    expect(importOne({ "claude-x": entry })).toEqual({
+      model: "m",
+      outcome: "changed",
+      key: "claude-x",
+      before: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 },
+      after: { inputPerMillionUsd: 1.1, outputPerMillionUsd: 5.5, cachedInputPerMillionUsd: 0.11, cacheWritePerMillionUsd: 1.375, reasoningPerMillionUsd: 6, date: "2026-11-20", source: "prices.json" },
+    });
+    expect(importOne({ "claude-x": { ...entry, source: "https://prices.example" } }).after.source).toBe("https://prices.example");
+  });
+
+  const cheap = { input_cost_per_token: 1e-6, output_cost_per_token: 5e-6 };
+
+  test.each<[string, PriceFile, Partial<ModelEntry>, string | null]>([
+    ["by the name at the provider, not by our own", { "claude-x": cheap, m: cheap }, {}, "claude-x"],
+    ["by our own where the provider's is the same", { m: cheap }, { upstreamModel: "m" }, "m"],
+    ["with the provider's name first", { "gemini/g": cheap, g: { ...cheap, litellm_provider: "vertex_ai" } }, { provider: "google", upstreamModel: "g" }, "gemini/g"],
+    ["by the id of a compatible server", { "groq/llama": cheap }, { provider: "groq", upstreamModel: "llama" }, "groq/llama"],
+    ["never at another provider", { "claude-x": { ...cheap, litellm_provider: "bedrock" } }, {}, null],
+    ["not without a price per token", { "claude-x": { litellm_provider: "anthropic", output_cost_per_image: 1 } }, {}, null],
+    ["not in what is no entry", { "claude-x": "text", sample_spec: 1 }, {}, null],
+    ["not for the embedded engine", { "offline/claude-x": cheap }, { provider: "offline" }, null],
+  ])("are found %s", (_, file, changes, key) => {
+    expect(importOne(file, changes).key).toBe(key);
+  });
+
+  test("are the highest of those that a prompt within the context window can meet", () => {
+    const file = { "claude-x": { ...cheap, input_cost_per_token_above_128k_tokens: 2e-6, input_cost_per_token_above_200k_tokens: 4e-6, output_cost_per_token_above_200k_tokens: 9e-6 } };
+    expect(importOne(file).after).toMatchObject({ inputPerMillionUsd: 2, outputPerMillionUsd: 5 });
+    expect(importOne(file, { contextWindow: 200_001 }).after).toMatchObject({ inputPerMillionUsd: 4, outputPerMillionUsd: 9 });
+    expect(importOne(file, { contextWindow: 100_000 })).toMatchObject({ outcome: "same" });
+  });
+
+  test("leave what is free, unless they are told otherwise, and what the file does not know", () => {
+    const free = { price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 } };
+    expect(importOne({ "claude-x": cheap }, free)).toMatchObject({ outcome: "kept free", after: free.price });
+    expect(importOne({ "claude-x": cheap }, free, { ...OPTIONS, includesFree: true })).toMatchObject({ outcome: "changed", after: { inputPerMillionUsd: 1 } });
+    expect(importOne({})).toMatchObject({ outcome: "not in the file" });
+  });
+
+  test("make a document that is taken", () => {
+    const file = { "claude-sonnet-5-5": { litellm_provider: "anthropic", input_cost_per_token: 2e-6, output_cost_per_token: 1e-5 }, "cloudflare/@cf/meta/llama-3.1-8b-instruct-fp8-fast": { litellm_provider: "cloudflare", input_cost_per_token: 5e-8, output_cost_per_token: 4e-7 } };
+    const { document, prices } = importPrices(DEFAULT_TIERS, file, OPTIONS);
+    expect(validateTierDocument(document, () => null)).toEqual({ document });
+    expect(prices.filter(({ outcome }) => outcome === "changed").map(({ model }) => model)).toEqual(["claude-sonnet-5.5", "llama-3.1-8b"]);
+  });
+});
