@@ -33,7 +33,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   readonly #feed: LiveFeed;
   readonly #outbox: WorkflowOutbox;
   readonly #waiters = new Set<() => void>();
-  readonly #desk = new ReserveDesk();
+  readonly #desk = new ReserveDesk((calls) => this.#applyAlone(() => this.#commit((session) => session.reserve(calls))));
   #session: WorkflowSession | null = null;
   #creating: Promise<unknown> = Promise.resolve();
 
@@ -157,7 +157,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async purge(): Promise<void> {
-    this.#session = null;
+    this.#forgetMemory(new Error("the workflow was removed"));
     this.#outbox.abandon();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -184,10 +184,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async reserve(call: ReserveCall): Promise<ReserveAnswer> {
     this.#outbox.refill();
-    if (this.#load() === null) return { kind: "gone" };
-    const answer = this.#desk.wait(call);
-    this.#commit((session) => session.reserve([call]));
-    return answer;
+    const session = this.#load();
+    return session === null ? { kind: "gone" } : this.#desk.ask(call, session.run.index.live.size <= 1);
   }
 
   /** Gives back what is leased of the tenant's budget and not needed now; null when this workflow is not here. */

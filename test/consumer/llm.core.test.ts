@@ -20,7 +20,7 @@ const DOCUMENT: TierDocument = {
     { id: "offline", kind: "offline" },
   ],
   models: [
-    { id: "small", provider: "local", upstreamModel: "up-small", tier: "weak", price: { inputPerMillionUsd: 1, outputPerMillionUsd: 2, cachedInputPerMillionUsd: 0.1 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["json", "streaming"] },
+    { id: "small", provider: "local", upstreamModel: "up-small", tier: "weak", price: { inputPerMillionUsd: 1, outputPerMillionUsd: 2, cachedInputPerMillionUsd: 0.1, reasoningPerMillionUsd: 2.5 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["json", "streaming"] },
     { id: "middle", provider: "local", tier: "base", price: { inputPerMillionUsd: 3, outputPerMillionUsd: 6 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["streaming"] },
     { id: "large", provider: "anthropic", tier: "strong", price: { inputPerMillionUsd: 10, outputPerMillionUsd: 50 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["streaming"] },
     { id: "offline", provider: "offline", tier: "weak", price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["json", "streaming"] },

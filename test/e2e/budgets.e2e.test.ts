@@ -16,12 +16,10 @@ const OUTPUT_TOKENS = 500;
 const LEAST_OUTPUT_TOKENS = 64;
 /** What every call is billed for, whatever was sent: below any bound of its prompt. */
 const INPUT_TOKENS = 5;
-/** Lease and grace of an attempt whose call is never answered, and a slow machine. */
-const GRACE_MS = 60_000;
 
 /** One model for each story. Those of the first tier that is named there are dear, the weak one is cheap. */
 const dear = { inputPerMillionUsd: 2, outputPerMillionUsd: 10 };
-const STRONG = ["dear", "equal", "tokens", "unpriced-input", "shrinking", "long", "capped", "chain", "greedy", "slow", "hanging"];
+const STRONG = ["dear", "equal", "tokens", "unpriced-input", "shrinking", "long", "capped", "chain", "greedy", "slow"];
 const PRICES: Prices = { ...Object.fromEntries(STRONG.map((id) => [id, dear])), "unpriced-input": { inputPerMillionUsd: 0, outputPerMillionUsd: 11 }, cheap: { inputPerMillionUsd: 0.1, outputPerMillionUsd: 0.5 } };
 
 let llm: FakeLlm;
@@ -231,25 +229,12 @@ describe.concurrent("a cancelled workflow", () => {
     expect([cancelled.status, cancelled.body.status]).toEqual([202, "cancelled"]);
     const before = await client.get(id);
     expect(before.budget.reservedUsd).toBeGreaterThan(0);
-    await eventually(async () => expect((await client.get(id)).budget).toMatchObject({ reservedUsd: 0, reservedTokens: 0, spentUsd: (5 * billAt("slow")) / 1e9 }), GRACE_MS);
+    await eventually(async () => expect((await client.get(id)).budget).toMatchObject({ reservedUsd: 0, reservedTokens: 0, spentUsd: (5 * billAt("slow")) / 1e9 }));
     const after = await client.get(id);
     await checkBooks(after, "slow", { nanoUsd: 1e9 });
     expect((await client.ledger(id)).map(({ late }) => late)).toEqual([true, true, true, true, true]);
     expect(Object.values(after.tasks!).every((task) => task.status === "cancelled" && task.output === null)).toBe(true);
     expect(callsOf("slow")).toHaveLength(5);
-  });
-
-  test("holds what a call that is never answered may cost until its lease and the grace are over, then counts it in full", async () => {
-    llm.faultWhen("hanging", () => ({ kind: "hang", afterDeltas: -1 }));
-    const { id } = await client.create({ budget: { maxUsd: 1 }, tasks: askMany("hanging", 2, { model: "hanging" }) });
-    await eventually(() => expect(callsOf("hanging").length).toBe(2));
-    await client.call("POST", `/v1/workflows/${id}/cancel`);
-    const { budget } = await client.get(id);
-    expect([budget.reservedUsd > 0, budget.spentUsd]).toEqual([true, 0]);
-    await eventually(async () => expect((await client.get(id)).budget.reservedUsd).toBe(0), GRACE_MS);
-    const after = await client.get(id);
-    expect(nanoUsd(after.budget.spentUsd)).toBe(nanoUsd(budget.reservedUsd));
-    expect(matchLedger(await client.ledger(id), servedOf("hanging"), PRICES)).toMatchObject({ exact: 0, covered: 2, unmade: [], invented: [], missing: [] });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { ModelEntry } from "../../config/tiers.ts";
-import { priceCall, type TokenCounts } from "../../optimizer/price.ts";
+import { priceCall, priceWorstCase, type TokenCounts } from "../../optimizer/price.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
 import type { ProviderUsage } from "../../router/language-model.ts";
@@ -35,17 +35,19 @@ export function recordCall(call: MadeCall): CallRecord | null {
   const isWhole = !call.aborted && isWholeAnswer(answer);
   const inputTokens = reported.inputTokens ?? (isWhole ? Math.min(call.maxInputTokens, call.margins.correct(model.id, call.estimatedInputTokens)) : call.maxInputTokens);
   const outputTokens = reported.outputTokens ?? (isWhole ? Math.min(call.maxOutputTokens, estimateTokens(answer.text)) : call.maxOutputTokens);
-  const counts: TokenCounts = { ...reported, inputTokens, outputTokens };
+  const estimated = reported.inputTokens === null || reported.outputTokens === null;
+  // Of tokens that nobody counted, any share may have been of the dearest kind.
+  const priceAt = ({ price }: ModelEntry): number => (estimated && !isWhole ? priceWorstCase(inputTokens, outputTokens, price) : priceCall({ ...reported, inputTokens, outputTokens }, price));
   return {
     at: call.at,
     provider: model.provider,
     model: model.id,
     inputTokens,
     outputTokens,
-    cachedTokens: counts.cachedTokens,
-    costNanoUsd: priceCall(counts, model.price),
-    estimated: reported.inputTokens === null || reported.outputTokens === null,
-    baselineNanoUsd: baseline === null ? 0 : priceCall(counts, baseline.price),
+    cachedTokens: reported.cachedTokens,
+    costNanoUsd: priceAt(model),
+    estimated,
+    baselineNanoUsd: baseline === null ? 0 : priceAt(baseline),
   };
 }
 
