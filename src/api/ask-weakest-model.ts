@@ -35,7 +35,7 @@ export async function openWeakestModel(tenant: string, clientSignal: AbortSignal
     if (failure !== null) throw failure;
     const messages = [{ role: "system", content: system }, { role: "user", content: prompt }];
     const signal = AbortSignal.any([over, AbortSignal.timeout(QUESTION_TIMEOUT_MS)]);
-    const response = await answerChat({ model: model.id, messages, ...caps }, tenant, signal, { deps }, QUESTION_TYPE);
+    const response = await answerChat({ body: { model: model.id, messages, ...caps }, text: null }, tenant, signal, { deps }, QUESTION_TYPE);
     if (response.ok) return readText(await response.json());
     failure = new Error(await readFault(response, model.id));
     throw failure;

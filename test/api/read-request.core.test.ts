@@ -57,6 +57,11 @@ describe("bodies", () => {
     const messageOf = async (body: string) => JSON.stringify(await (await ask("POST", "/v1/workflows", body)).json());
     expect(await messageOf(nested(100))).not.toContain("deeper than 100");
     expect(await messageOf(nested(101))).toContain("deeper than 100");
+    // In a string however long, and whatever its quotes and backslashes.
+    for (const filling of ["[".repeat(200), '\\"['.repeat(200), "\\\\".repeat(200), `${"x".repeat(63)}\\"${"[".repeat(200)}`, `${"x".repeat(64)}\\\\`]) {
+      expect(await messageOf(nested(99).replace('"tasks":', `"tasks":["${filling}",`).replace(/}$/, "]}"))).not.toContain("deeper than 100");
+      expect(await messageOf(nested(100).replace('"tasks":', `"tasks":["${filling}",`).replace(/}$/, "]}"))).toContain("deeper than 100");
+    }
     expect((await ask("POST", "/v1/workflows", "[".repeat(100_000))).status).toBe(400);
     expect((await sendChunks([JSON.stringify({ kind: "transform", expression: "1", description: `\\"${"[{".repeat(900)}` })])).status).toBe(201);
   });

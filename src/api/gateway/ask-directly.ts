@@ -5,14 +5,14 @@ import { readBoundedBody } from "../../consumer/bounded-body.ts";
 import { accountUrl } from "../../router/engines/account-url.ts";
 import type { ReadSecret } from "../../router/language-model.ts";
 import { redactKey } from "../../router/redact-key.ts";
-import { readOutputCap, type ChatBody } from "./chat-body.ts";
+import { readOutputCap, type ChatBody, type ChatRequest } from "./chat-body.ts";
 import { isRecord } from "./event-watch.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
 import type { OpenAiError } from "./openai-error.ts";
 import type { ProviderAnswer } from "./provider-call.ts";
+import { spliceBody } from "./splice-body.ts";
 
-export interface DirectCall {
-  body: ChatBody;
+export interface DirectCall extends ChatRequest {
   candidate: CallCandidate;
   /** Sent where the client set no cap; null: none is needed. */
   outputCap: number | null;
@@ -33,19 +33,20 @@ export function speaksOpenAi({ kind, options }: ProviderEntry): boolean {
 }
 
 /** Sends the client's own body on. Everything in it that is not named here stays as it came. */
-export async function askDirectly({ body, candidate, outputCap, signal }: DirectCall, { fetch, secret }: Pick<GatewayDeps, "fetch" | "secret">): Promise<ProviderAnswer> {
+export async function askDirectly({ body, text, candidate, outputCap, signal }: DirectCall, { fetch, secret }: Pick<GatewayDeps, "fetch" | "secret">): Promise<ProviderAnswer> {
   const { provider, model } = candidate;
   const headers: Record<string, string> = { "content-type": "application/json" };
   const key = provider.secretName === undefined ? null : (secret(provider.secretName) ?? "");
   if (key !== null) headers["authorization"] = `Bearer ${key}`;
-  const sent = { ...body, model: model.upstreamModel ?? model.id, ...capOutput(body, candidate, outputCap), ...askForUsage(body) };
+  const changed = { model: model.upstreamModel ?? model.id, ...capOutput(body, candidate, outputCap), ...askForUsage(body) };
+  const sent = text === null ? JSON.stringify({ ...body, ...changed }) : spliceBody(text, changed);
   // Redirects are not followed: the key must not travel to another origin.
-  const response = await fetch(completionsUrl(provider, secret), { method: "POST", headers, body: JSON.stringify(sent), redirect: "manual", signal });
+  const response = await fetch(completionsUrl(provider, secret), { method: "POST", headers, body: sent, redirect: "manual", signal });
   if (!response.ok) return readRefusal(response, key);
   if (body.stream === true && response.body !== null && !isJson(response)) return { kind: "stream", body: response.body, key };
-  const { text, truncated } = await readBoundedBody(response, MAX_ANSWER_BYTES);
-  if (truncated) throw new Error(`its answer is over ${MAX_ANSWER_BYTES} bytes`);
-  const safeText = redactKey(text, key);
+  const answer = await readBoundedBody(response, MAX_ANSWER_BYTES);
+  if (answer.truncated) throw new Error(`its answer is over ${MAX_ANSWER_BYTES} bytes`);
+  const safeText = redactKey(answer.text, key);
   if (body.stream === true) return readUnstreamed(safeText);
   return { kind: "whole", text: safeText };
 }

@@ -9,7 +9,7 @@ import { createKeyFilter, redactKey } from "../../router/redact-key.ts";
 import { askDirectly } from "./ask-directly.ts";
 import { askEngine } from "./ask-engine.ts";
 import { countChoices } from "./bound-tokens.ts";
-import { readOutputCap, type ChatBody } from "./chat-body.ts";
+import { readOutputCap, type ChatRequest } from "./chat-body.ts";
 import { createEventWatch, frame, hasContent, isRecord } from "./event-watch.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
 import { viewError, type OpenAiError } from "./openai-error.ts";
@@ -19,8 +19,7 @@ import type { AnswerHead } from "./translate-answer.ts";
 import { recordUsage } from "./wire-usage.ts";
 
 /** What every call of a request has in common, whoever answers it. */
-export interface ChatCall {
-  body: ChatBody;
+export interface ChatCall extends ChatRequest {
   /** Requests for providers of another wire format; a candidate without one takes the body itself. */
   translations: ReadonlyMap<CallCandidate, CallOptions>;
   inputTokens: number;
@@ -67,7 +66,7 @@ export async function callChat(call: ChatCall, candidate: CallCandidate, control
 function ask(call: ChatCall, candidate: CallCandidate, { signal }: CallControl, deps: ChatDeps): Promise<ProviderAnswer> {
   const options = call.translations.get(candidate);
   const outputCap = call.capOf(candidate);
-  if (options === undefined) return askDirectly({ body: call.body, candidate, outputCap, signal }, deps);
+  if (options === undefined) return askDirectly({ body: call.body, text: call.text, candidate, outputCap, signal }, deps);
   return askEngine({ options: outputCap === null ? options : { ...options, maxOutputTokens: outputCap }, candidate, signal }, { ...call.head, model: candidate.model.id }, call.body.stream === true, deps);
 }
 

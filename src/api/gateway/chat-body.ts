@@ -34,6 +34,12 @@ export const ChatBody = z.looseObject({
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
 export type ChatBody = z.infer<typeof ChatBody>;
+/** A request, and its text as the client wrote it; null where nobody did. */
+export interface ChatRequest {
+  body: ChatBody;
+  text: string | null;
+}
+
 export type ChatMessage = ChatBody["messages"][number];
 
 /** Checks the shape. Names the first fault: OpenAI's errors have one `param`. */

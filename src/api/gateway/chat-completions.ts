@@ -7,7 +7,7 @@ import type { TaskType } from "../../workflow/agent.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
-import { readOutputCap, type ChatBody } from "./chat-body.ts";
+import { readOutputCap, type ChatBody, type ChatRequest } from "./chat-body.ts";
 import { createChatBudget, type ChatBudget } from "./chat-budget.ts";
 import { routeChat, type RoutedChat } from "./chat-route.ts";
 import { answerError, type OpenAiError } from "./openai-error.ts";
@@ -24,7 +24,7 @@ const NANO = 1_000_000_000;
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
 /** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. The task type is inferred where none is given. */
-export async function answerChat(body: ChatBody, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">, taskType: TaskType | null = null): Promise<Response> {
+export async function answerChat({ body, text }: ChatRequest, tenant: string, clientSignal: AbortSignal, { deps }: Pick<Api, "deps">, taskType: TaskType | null = null): Promise<Response> {
   const [models, allowance] = await Promise.all([deps.loadModels(tenant), deps.allowances.read(tenant).catch(() => null)]);
   if (allowance === null) return answerError(UNKNOWN_BUDGET);
   const routed = routeChat(body, taskType, models, deps.now());
@@ -40,6 +40,7 @@ export async function answerChat(body: ChatBody, tenant: string, clientSignal: A
   const called: CallCandidate[] = [];
   const call: ChatCall = {
     body,
+    text,
     translations: prepared.translations,
     inputTokens: routed.inputTokens,
     baseline: findBaselineModel(models.document, models.settings.budgets.baselineModel),

@@ -34,7 +34,7 @@ export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
       if (json instanceof Response) return json;
       const read = readChatBody(json.value);
       if ("refusal" in read) return answerError(read.refusal);
-      return answerChat(read.body, callerOf(context).tenant, context.req.raw.signal, api);
+      return answerChat({ body: read.body, text: json.text }, callerOf(context).tenant, context.req.raw.signal, api);
     },
   },
   {
@@ -49,10 +49,10 @@ export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 /** OpenAI knows no 422: a body of the wrong shape is a 400. */
-async function readChatJson(context: ApiContext): Promise<{ value: unknown } | Response> {
+async function readChatJson(context: ApiContext): Promise<{ value: unknown; text: string } | Response> {
   try {
-    const { json } = await readJson(context, MAX_CHAT_BODY_BYTES);
-    return { value: json };
+    const { json, text } = await readJson(context, MAX_CHAT_BODY_BYTES);
+    return { value: json, text };
   } catch (error) {
     if (error instanceof RequestRefused && error.problem.problem === "invalid") return answerError(refuseRequest(error.problem.detail));
     throw error;

@@ -20,6 +20,12 @@ describe("a request for a provider of OpenAI's format", () => {
     expect(calls[0]!.body).toEqual({ model: "upstream-one", messages: [{ role: "user", content: "Hi there" }], ...extra });
   });
 
+  test("keeps everything else to the letter: numbers too large for JavaScript, spaces, keys that stand twice", async () => {
+    const { ask, calls } = createChatWorld(() => completion("Hello"));
+    await ask("POST", "/v1/chat/completions", '{ "seed": 9007199254740993, "model" : "one", "top_p": 1.0, "x": 1, "x": 2,\n"messages":[{"role":"user","content":"\\u0041"}]}');
+    expect(calls[0]!.text).toBe('{ "seed": 9007199254740993, "model" : "upstream-one", "top_p": 1.0, "x": 1, "x": 2,\n"messages":[{"role":"user","content":"\\u0041"}]}');
+  });
+
   test.each([
     ["two", "https://keyless.example/v1/chat/completions", null],
     ["gpt", "https://api.openai.com/v1/chat/completions", "Bearer secret-1"],

@@ -15,6 +15,8 @@ export interface UpstreamCall {
   headers: Headers;
   redirect: string | undefined;
   body: Record<string, unknown>;
+  /** The body as it was sent. */
+  text: string;
   signal: AbortSignal | null;
 }
 
@@ -57,7 +59,7 @@ export function createChatWorld(upstream: Upstream, settings: object = {}, chang
   const work: Promise<void>[] = [];
   const clock = { now: Date.UTC(2026, 10, 1) };
   const fetch: Fetch = async (url, init) => {
-    const call = { url: String(url), headers: new Headers(init?.headers), redirect: init?.redirect, body: JSON.parse(String(init?.body)) as Record<string, unknown>, signal: init?.signal ?? null };
+    const call = { url: String(url), headers: new Headers(init?.headers), redirect: init?.redirect, body: JSON.parse(String(init?.body)) as Record<string, unknown>, text: String(init?.body), signal: init?.signal ?? null };
     calls.push(call);
     return upstream(call);
   };
