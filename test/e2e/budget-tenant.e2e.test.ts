@@ -134,6 +134,7 @@ describe.concurrent("a tenant's budget", () => {
     expect(matchLedger(ledger, served.filter(({ call }) => !taskOf(call).includes("_gate_")), PRICES)).toMatchObject({ invented: [], missing: [], unmade: [], covered: 0 });
     expect(nanoUsd(usd)).toBe(sumBills(served, PRICES).nanoUsd);
     expect(nanoUsd(usd)).toBe(sumLedger(ledger).nanoUsd + gateway.paidNanoUsd);
+    expect(nanoUsd(usd)).toBe(sumLedger(await tenant.client.tenantLedger()).nanoUsd);
     expect([...codes.keys()].sort()).toEqual(["budget_exhausted", "completed"]);
     expect(gateway.refused).toBeGreaterThan(0);
     // Hardly anything is left that could have bought an answer: of the last ones, each took what remained.

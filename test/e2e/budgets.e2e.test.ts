@@ -215,6 +215,22 @@ describe.concurrent("an agent that prices its own work", () => {
     expect(never.tasks).toMatchObject({ a: { status: "failed", error: { code: "budget_exhausted", details: { neededUsd: 0.01 } } }, b: { status: "completed" } });
     expect(agents.calls.filter(({ workflowId }) => workflowId === never.id)).toHaveLength(1);
   });
+
+  test("and calls back is paid once, however often it says so", async () => {
+    await putHttpAgents(client, agents.origin, { calling: "/callback?delayMs=50&times=3&inputTokens=10&costUsd=0.004" }, "callback");
+    const workflow = await client.run({ budget: { maxUsd: 0.01 }, tasks: [{ id: "a", agent: "calling", budget: { maxUsd: 0.006 } }] });
+    expect(workflow).toMatchObject({ status: "completed", budget: { spentUsd: 0.004, reservedUsd: 0 } });
+    await eventually(() => expect(agents.callbackAnswers.filter(({ workflowId }) => workflowId === workflow.id).map(({ status }) => status)).toEqual([202, 404, 404]));
+    expect(await client.ledger(workflow.id)).toMatchObject([{ taskId: "a", costUsd: 0.004, estimated: false }]);
+    expect((await client.get(workflow.id)).budget.spentUsd).toBe(0.004);
+  });
+
+  test("without a budget of its own holds nothing, runs also where nothing may be spent, and what it reports is an overrun", async () => {
+    await putHttpAgents(client, agents.origin, { unasked: "/usage?costUsd=0.001" });
+    const workflow = await client.run({ budget: { maxUsd: 0 }, tasks: [{ id: "a", agent: "unasked" }] });
+    expect(workflow).toMatchObject({ status: "completed", budget: { maxUsd: 0, spentUsd: 0.001, remainingUsd: 0 } });
+    expect((await client.events(workflow.id)).flatMap(({ type }) => (/^budget\.(reserved|settled|overrun)/.test(type) ? [type] : []))).toEqual(["budget.settled", "budget.overrun"]);
+  });
 });
 
 describe.concurrent("a cancelled workflow", () => {
@@ -260,6 +276,13 @@ describe.concurrent("a budget of a wrong shape", () => {
     expect([whole.status, single.status, plan.status]).toEqual([422, 422, 422]);
     expect([whole, single, plan].map(({ body }) => body.errors!.map((fault) => fault.path)[0])).toEqual([path, `/tasks/0${path}`, path]);
     expect(whole.body.errors!.every(({ message }) => message.length > 5 && !message.includes("Invalid input"))).toBe(true);
+  });
+
+  test("in which no call of a model could ever be held is refused; one that nothing has to be held in is not", async () => {
+    for (const budget of [{ maxUsd: 0 }, { maxUsd: 1e-9 }, { maxTokens: 1 }]) {
+      const refused = await client.call("POST", "/v1/workflows", { body: { tasks: [ask("a", { model: "capped" })], budget } });
+      expect([refused.status, refused.body.errors?.[0]?.path.startsWith("/budget")], JSON.stringify(refused.body)).toEqual([422, true]);
+    }
   });
 
   test("null is none", async () => {

@@ -50,6 +50,8 @@ export interface WeftClient {
   /** Every event so far, page by page. */
   events: (id: string) => Promise<LoggedEvent[]>;
   ledger: (id: string) => Promise<LedgerLine[]>;
+  /** Of all workflows and of the gateway. */
+  tenantLedger: () => Promise<LedgerLine[]>;
   /** Messages of the event stream until it ends, or until `isEnough`. */
   stream: (id: string, options?: { lastEventId?: number; query?: string; key?: string | null; isEnough?: (message: ServerSentEvent) => boolean }) => Promise<ServerSentEvent[]>;
 }
@@ -102,6 +104,7 @@ export function createWeftClient(worker: { origin: string; rootKey: string }): W
     run: async (spec) => client.finish((await client.create(spec)).id),
     events: (id) => readPages(`/v1/workflows/${id}/events`),
     ledger: (id) => readPages(`/v1/workflows/${id}/ledger`),
+    tenantLedger: () => readPages("/v1/ledger"),
     stream: async (id, { lastEventId, query = "", key, isEnough } = {}) => {
       const headers = { accept: "text/event-stream", ...(lastEventId === undefined ? {} : { "last-event-id": String(lastEventId) }) };
       const response = await send("GET", `/v1/workflows/${id}/events${query}`, { headers, key });
