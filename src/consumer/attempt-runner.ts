@@ -1,6 +1,6 @@
 import type { LogEvent } from "../log.ts";
 import type { AttemptPort, ExecutorPort } from "./attempt-port.ts";
-import { splitOrders } from "./run-orders.ts";
+import { refOfOrder, splitOrders } from "./run-orders.ts";
 import type { AttemptRef, Report, WorkOrder } from "./work-order.ts";
 
 /** Waits between tries to report; after the last, the attempt's lease runs out and it is repeated. */
@@ -74,7 +74,7 @@ export class AttemptRunner {
   #hold(order: WorkOrder): void {
     const name = `${order.tenant}:${order.workflowId}`;
     const held = this.#held.get(name) ?? { tenant: order.tenant, workflowId: order.workflowId, refs: new Map() };
-    held.refs.set(`${order.task}.${order.attempt}`, { task: order.task, attempt: order.attempt });
+    held.refs.set(`${order.task}.${order.attempt}`, refOfOrder(order));
     this.#held.set(name, held);
   }
 

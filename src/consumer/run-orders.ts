@@ -1,4 +1,4 @@
-import type { Outcome, Report, WorkOrder } from "./work-order.ts";
+import type { AttemptRef, Outcome, Report, WorkOrder } from "./work-order.ts";
 
 /**
  * Orders that one executor invocation takes: it has six connections that wait for a first header, so with five nobody waits for
@@ -7,6 +7,11 @@ import type { Outcome, Report, WorkOrder } from "./work-order.ts";
 export const ORDERS_PER_EXECUTOR = 5;
 /** How long a finished outcome waits for company before it is passed on while other orders still run. */
 const GATHER_MS = 2;
+
+/** The attempt that an order is for, as its workflow is told of it. */
+export function refOfOrder({ task, attempt, workflowCreatedAt }: WorkOrder): AttemptRef {
+  return { task, attempt, ...(workflowCreatedAt === undefined ? {} : { workflowCreatedAt }) };
+}
 
 /** Runs orders side by side. Outcomes that are early are passed to `onReports` in batches; those left when the last order ends come back. */
 export async function runOrders(orders: readonly WorkOrder[], runAttempt: (order: WorkOrder) => Promise<Outcome>, onReports: (reports: Report[]) => Promise<void>): Promise<Report[]> {
@@ -33,7 +38,7 @@ export async function runOrders(orders: readonly WorkOrder[], runAttempt: (order
   };
   await Promise.all(orders.map(async (order) => {
     const outcome = await runAttempt(order);
-    finished.push({ task: order.task, attempt: order.attempt, outcome });
+    finished.push({ ...refOfOrder(order), outcome });
     running -= 1;
     if (running === 0) stopGathering();
     if (running === 0 || isGathering) return;

@@ -8,6 +8,8 @@ export interface AttemptRef {
   /** Position of the task in the workflow's spec. */
   task: number;
   attempt: number;
+  /** When its workflow was created (Unix ms): the id of one that was deleted may be used again. Absent: of whichever lives there. */
+  workflowCreatedAt?: number;
 }
 
 /** Everything one attempt needs, read from the object once; the executor asks for nothing more. */

@@ -44,6 +44,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, n
   const retrySuffix = state.manualRetries > 0 ? `.r${state.manualRetries}` : "";
   return {
     ...ref,
+    workflowCreatedAt: run.state.createdAt,
     workflowId: identity.workflowId,
     tenant: identity.tenant,
     taskId: spec.id,

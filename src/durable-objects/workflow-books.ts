@@ -25,7 +25,7 @@ export class WorkflowBooks {
 
   /** The core's view of a request, whose line is kept for the case that nobody reports the call. */
   takeReserve(request: ReserveCall): ReserveRequest {
-    const { task, attempt, calls, ...worst } = request;
+    const { task, attempt, workflowCreatedAt: _of, calls, ...worst } = request;
     this.#worst.set(nameCall(request), worst);
     return { task, attempt, call: request.call, nanoUsd: request.costNanoUsd, tokens: request.inputTokens + request.outputTokens, bills: this.takeBills({ task, attempt }, calls) };
   }

@@ -55,7 +55,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       reserve: (call) => this.reserve(call),
       apply: (input) => this.#applyAlone(() => this.#apply(input)),
       plan: (made, reason) => this.#applyAlone(() => this.#commit((session) => session.applyPlan(made, reason))),
-      lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs })),
+      lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs: this.#keepOwn(refs) })),
       runInline: (refs) => this.#applyAlone(() => this.#commit((session) => session.runInline(refs))),
       ended: () => this.#waiters.forEach((wake) => wake()),
     });
@@ -174,7 +174,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async renew(refs: AttemptRef[]): Promise<AttemptRef[]> {
-    return this.#load() === null ? [] : this.#apply({ type: "renew", refs }).accepted;
+    return this.#load() === null ? [] : this.#apply({ type: "renew", refs: this.#keepOwn(refs) }).accepted;
   }
 
   async report(reports: Report[]): Promise<void> {
@@ -185,7 +185,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async reserve(call: ReserveCall): Promise<ReserveAnswer> {
     this.#outbox.refill();
     const session = this.#load();
-    return session === null ? { kind: "gone" } : this.#desk.ask(call, session.run.index.live.size <= 1);
+    return session === null || this.#keepOwn([call]).length === 0 ? { kind: "gone" } : this.#desk.ask(call, session.run.index.live.size <= 1);
   }
 
   /** Gives back what is leased of the tenant's budget and not needed now; null when this workflow is not here. */
@@ -298,7 +298,13 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   #applyReports(reports: readonly Report[]): Applied {
-    return this.#commit((session) => session.applyReports(reports));
+    return this.#commit((session) => session.applyReports(this.#keepOwn(reports)));
+  }
+
+  /** Without attempts of a workflow that had this id before: what they did was settled when it was deleted. */
+  #keepOwn<Ref extends AttemptRef>(refs: readonly Ref[]): Ref[] {
+    const createdAt = this.#load()?.run.state.createdAt;
+    return refs.filter(({ workflowCreatedAt }) => workflowCreatedAt === undefined || workflowCreatedAt === createdAt);
   }
 
   /** A step that nobody waits for: if it fails it is logged, the run is read again, and the attempts whose outcome was lost with it are repeated. */

@@ -1,6 +1,6 @@
 import type { TaskMessage } from "../consumer/attempt-port.ts";
 import { runAttempt } from "../consumer/run-attempt.ts";
-import { ORDERS_PER_EXECUTOR, splitOrders } from "../consumer/run-orders.ts";
+import { ORDERS_PER_EXECUTOR, refOfOrder, splitOrders } from "../consumer/run-orders.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { ObjectDeps } from "../deps.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
@@ -140,7 +140,7 @@ export class WorkflowOutbox {
     const outcome = await runAttempt(order, { ...this.#deps.attempts, reserve: (_order, call) => this.#verbs.reserve(call) }, abandoned.signal);
     this.#calls.delete(nameOf(order));
     this.#running -= 1;
-    this.#receive([{ task: order.task, attempt: order.attempt, outcome }]);
+    this.#receive([{ ...refOfOrder(order), outcome }]);
   }
 
   /** Has an executor run the orders while this object waits: the pending call keeps the object alive. */
@@ -154,7 +154,7 @@ export class WorkflowOutbox {
     } catch (error) {
       this.#running -= 1;
       this.#deps.log({ event: "executor.failed", workflowId: orders[0]!.workflowId, message: String(error) });
-      this.#verbs.lose(orders.map(({ task, attempt }) => ({ task, attempt })));
+      this.#verbs.lose(orders.map(refOfOrder));
     }
   }
 

@@ -2,6 +2,7 @@ import { createExecutionContext, createMessageBatch, createScheduledController, 
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { TaskMessage } from "../../src/consumer/attempt-port.ts";
+import { refOfOrder, runOrders } from "../../src/consumer/run-orders.ts";
 import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import { MAX_SHOWN_OUTPUT_BYTES, MAX_SHOWN_OUTPUTS_BYTES } from "../../src/durable-objects/workflow-view.ts";
 import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/work-orders.ts";
@@ -104,6 +105,24 @@ describe("a report", () => {
     expect(usage).toEqual({ inputTokens: 20, outputTokens: 10, costUsd: 0.000_002, baselineUsd: 0.000_008, savedPercent: 75 });
     const selected = (await readLog(workflow)).find(({ type }) => type === "model.selected");
     expect(selected).toMatchObject({ taskId: "a", data: { attempt: 1, tier: "weak", model: "m", provider: "p", complexity: 2, reason: "first of its tier" } });
+  });
+
+  test("of a deleted workflow's attempt is nothing to the one that has its id now; nor are its renewals and reserves", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, LLM);
+    const [order] = await workflow.claim([FIRST]);
+    await workflow.command("cancel");
+    pass(1);
+    expect(await workflow.remove()).toEqual({ removed: true });
+    await start(workflow, LLM);
+    await workflow.claim([FIRST]);
+    const [former] = await runOrders([order!], async () => completed("of the one before", [call()]), async () => undefined);
+    await workflow.report([former!]);
+    expect(await workflow.renew([refOfOrder(order!)])).toEqual([]);
+    const worst = { call: 0, provider: "p", model: "m", tier: null, taskType: null, inputTokens: 1, outputTokens: 1, costNanoUsd: 1, baselineNanoUsd: 1, calls: [] };
+    expect(await workflow.reserve({ ...refOfOrder(order!), ...worst })).toEqual({ kind: "gone" });
+    expect((await view(workflow)).tasks["a"]).toMatchObject({ status: "running", output: null });
+    expect(await ledger(workflow)).toEqual([]);
   });
 
   test("that is late is priced but changes no state", async () => {

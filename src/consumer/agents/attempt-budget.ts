@@ -3,6 +3,7 @@ import type { ModelEntry } from "../../config/tiers.ts";
 import type { Cap } from "../../workflow/ledger.ts";
 import type { ReserveAnswer } from "../../workflow/reserve-port.ts";
 import { failExhausted } from "../../workflow/exhausted.ts";
+import { refOfOrder } from "../run-orders.ts";
 import type { AttemptCall, ReserveCall, WorkOrder } from "../work-order.ts";
 import type { CallFault } from "./call-with-fallback.ts";
 
@@ -50,8 +51,7 @@ export class AttemptBudget {
   /** Holds the worst case of a call; waits while others' reservations could make room. Why it may not be made, or null. */
   async hold(worst: WorstCase, who: Pick<ReserveCall, "provider" | "model" | "tier" | "taskType" | "baselineNanoUsd">): Promise<CallFault | null> {
     if (this.room !== null && !fitsRoom(worst, this.room)) return this.refuse(worst);
-    const { task, attempt } = this.#order;
-    const request: ReserveCall = { task, attempt, call: this.#nextCall, ...who, ...worst, calls: this.calls };
+    const request: ReserveCall = { ...refOfOrder(this.#order), call: this.#nextCall, ...who, ...worst, calls: this.calls };
     const answer = await this.#ask(request);
     if (answer === null) return { failure: { code: "timeout", message: "the attempt's time was over before its budget was free", retryable: true }, retryAfterMs: null, isHealthFailure: false };
     if (answer.kind === "gone") return { failure: { code: "cancelled", message: "the attempt was given up while it ran", retryable: false }, retryAfterMs: null, isHealthFailure: false };
