@@ -38,11 +38,20 @@ export class UrlRefused extends Error {
   override readonly name = "UrlRefused";
 }
 
-/** A `fetch` for calls of providers that asks again, at each call, whether the URL is allowed: it may have been stored when more was, or under older rules. */
+/** URLs that are known to be allowed, so that they are looked at once: a document's providers have few. */
+const MAX_KNOWN_URLS = 1_000;
+
+/** A `fetch` for calls of providers that asks again, in each isolate, whether the URL is allowed: it may have been stored when more was, or under older rules. */
 export function checkEachUrl(fetch: Fetch, options: { allowPrivate: boolean }): Fetch {
+  const allowed = new Set<string>();
   return async (input, init) => {
-    const reason = checkOutboundUrl(input instanceof Request ? input.url : String(input), options);
-    if (reason !== null) throw new UrlRefused(`the base URL ${reason}`);
+    const url = input instanceof Request ? input.url : String(input);
+    if (!allowed.has(url)) {
+      const reason = checkOutboundUrl(url, options);
+      if (reason !== null) throw new UrlRefused(`the base URL ${reason}`);
+      if (allowed.size >= MAX_KNOWN_URLS) allowed.clear();
+      allowed.add(url);
+    }
     return fetch(input, init);
   };
 }

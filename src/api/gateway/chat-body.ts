@@ -34,6 +34,7 @@ export const ChatBody = z.looseObject({
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
 export type ChatBody = z.infer<typeof ChatBody>;
+
 /** A request, and its text as the client wrote it; null where nobody did. */
 export interface ChatRequest {
   body: ChatBody;
@@ -44,12 +45,32 @@ export type ChatMessage = ChatBody["messages"][number];
 
 /** Checks the shape. Names the first fault: OpenAI's errors have one `param`. */
 export function readChatBody(json: unknown): { body: ChatBody } | { refusal: OpenAiError } {
+  if (isPlainChat(json)) return { body: json };
   const parsed = ChatBody.safeParse(json);
   // The value as it came: the parsed copy has its keys in another order.
   if (parsed.success) return { body: json as ChatBody };
   const issue = parsed.error.issues[0]!;
   const param = nameParam(issue.path);
   return { refusal: refuseRequest(param === null ? `The body is wrong: ${issue.message}.` : `${param} is wrong: ${issue.message}.`, param) };
+}
+
+/** Members of the body that the schema looks at, but for those that nearly every request has. */
+const SELDOM_READ = ["stream_options", "tools", "response_format"];
+
+/**
+ * Whether a body is one of the most common form, which the schema is sure to take. The schema copies what it checks, and a long
+ * conversation is sent anew with every turn.
+ */
+export function isPlainChat(json: unknown): json is ChatBody {
+  if (!isObject(json) || typeof json["model"] !== "string" || json["model"] === "" || SELDOM_READ.some((name) => json[name] != null)) return false;
+  if (json["stream"] != null && typeof json["stream"] !== "boolean") return false;
+  if (["max_tokens", "max_completion_tokens"].some((name) => json[name] != null && !(Number.isSafeInteger(json[name]) && (json[name] as number) >= 1))) return false;
+  const { messages } = json;
+  return Array.isArray(messages) && messages.length > 0 && messages.length <= MAX_MESSAGES && messages.every((message) => isObject(message) && typeof message["role"] === "string" && typeof message["content"] === "string");
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** `messages[0].role`, as OpenAI names what is wrong. */
