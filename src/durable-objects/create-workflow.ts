@@ -37,20 +37,14 @@ export function findEarlierAnswer(store: WorkflowStore, session: WorkflowSession
   return { problem: "conflict", detail: `the id ${request.workflowId} is taken; choose another, or leave it out` };
 }
 
-/** Stores a new workflow and takes its first step, in one transaction (after fetching the outputs that a rerun reuses). */
+/** Stores a new workflow and takes its first step, in one transaction (after taking over the outputs that a rerun reuses). */
 export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView } | Problem> {
-  const outputs = request.rerunOf === null ? [] : await fetchOutputs(request.tenant, request.rerunOf, deps);
-  if ("problem" in outputs) return outputs;
+  const reused = request.rerunOf === null ? [] : await takeOutputs(store, request, request.rerunOf, deps);
+  if ("problem" in reused) return reused;
   return store.transaction(() => {
     store.migrate();
     insertWorkflow(store, request, deps.now());
     const session = WorkflowSession.load(store, deps)!;
-    const reused = outputs.map(({ taskId, json }) => {
-      const task = session.taskNumbers.get(taskId)!;
-      const outputBytes = utf8Length(json);
-      store.writeOutput(task, json, outputBytes);
-      return { task, outputBytes };
-    });
     const applied = session.apply({ type: "create", reused });
     const workflow = viewWorkflow(session, true);
     if (request.idempotency !== null) {
@@ -87,12 +81,25 @@ function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: numbe
   store.addTasks(tasks);
 }
 
-async function fetchOutputs(tenant: string, source: { workflowId: string; tasks: readonly string[] }, deps: CreateDeps): Promise<{ taskId: string; json: string }[] | Problem> {
-  const outputs: { taskId: string; json: string }[] = [];
-  while (outputs.length < source.tasks.length) {
-    const page = await deps.workflow(tenant, source.workflowId).readOutputs(source.tasks.slice(outputs.length));
+/**
+ * Copies outputs from the workflow that is run again, page by page: all together they may be more than the memory holds. They belong to
+ * nothing until the workflow is stored; what a copy that was cut off left behind goes first.
+ */
+async function takeOutputs(store: WorkflowStore, { tenant, spec }: CreateRequest, source: { workflowId: string; tasks: readonly string[] }, deps: CreateDeps): Promise<{ task: number; outputBytes: number }[] | Problem> {
+  const taskNumbers = new Map(spec.tasks.map(({ id }, task) => [id, task]));
+  const reused: { task: number; outputBytes: number }[] = [];
+  if (store.hasSchema()) store.transaction(() => store.removeAllButAnswer());
+  while (reused.length < source.tasks.length) {
+    const page = await deps.workflow(tenant, source.workflowId).readOutputs(source.tasks.slice(reused.length));
     if (page.length === 0) return { problem: "conflict", detail: `the workflow ${source.workflowId} was deleted while its outputs were read` };
-    outputs.push(...page);
+    store.transaction(() => {
+      store.migrate();
+      for (const { taskId, json } of page) {
+        const [task, outputBytes] = [taskNumbers.get(taskId)!, utf8Length(json)];
+        store.writeOutput(task, json, outputBytes);
+        reused.push({ task, outputBytes });
+      }
+    });
   }
-  return outputs;
+  return reused;
 }

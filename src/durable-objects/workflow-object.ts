@@ -272,7 +272,13 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async #create(request: CreateRequest): Promise<CreateAnswer> {
     const earlier = findEarlierAnswer(this.#store, this.#load(), request, this.#deps.now());
     if (earlier !== null) return earlier;
-    const created = await createWorkflow(this.#store, request, this.#sessionDeps);
+    let created: Awaited<ReturnType<typeof createWorkflow>> | null = null;
+    try {
+      created = await createWorkflow(this.#store, request, this.#sessionDeps);
+    } finally {
+      // What was copied for it belongs to nothing.
+      if (request.rerunOf !== null && (created === null || "problem" in created)) await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
+    }
     if ("problem" in created) return created;
     const { session, applied, workflow } = created;
     this.#session = session;

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { TenantPort } from "../../src/api/tenant-port.ts";
+import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
@@ -170,6 +171,26 @@ describe("a rerun", () => {
     expect(await workflow.readTask("t8")).toMatchObject({ status: "completed", attempt: 0, output: wide[8]!.input });
     const [order] = await workflow.claim([{ task: 9, attempt: 1 }]);
     expect(order!.dependencies).toEqual({ t8: wide[8]!.input });
+  });
+
+  test("whose source is gone leaves nothing behind", async () => {
+    const workflow = openWorkflow();
+    const answered = await workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: "nobody", tasks: ["t0"] } });
+    expect(answered).toMatchObject({ problem: "conflict", detail: expect.stringContaining("was deleted") });
+    await expectEmpty(workflow);
+  });
+
+  test("gets nothing of what a copy that was cut off left behind", async () => {
+    const source = openWorkflow();
+    await start(source, [{ id: "a", agent: "one" }]);
+    const workflow = openWorkflow();
+    await runInDurableObject(workflow, (_object, { storage }) => {
+      const store = new WorkflowStore(storage);
+      storage.transactionSync(() => (store.migrate(), store.writeOutput(1, '"old"', 5)));
+    });
+    created(await workflow.create({ ...requestOf(workflow, [{ id: "a", agent: "one" }, { id: "b", agent: "llm" }]), rerunOf: { workflowId: idOf(source), tasks: ["a"] } }));
+    expect(await query(workflow, "SELECT task FROM outputs")).toEqual([{ task: 0 }]);
+    expect(await workflow.readTask("b")).toMatchObject({ status: "queued", output: null });
   });
 
   test("of named tasks leaves out what is downstream of them; unknown names are refused; a running workflow is a conflict", async () => {
