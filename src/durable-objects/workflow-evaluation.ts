@@ -9,7 +9,7 @@ import { utf8Length } from "../workflow/utf8-length.ts";
 import { describeBudget } from "./describe-budget.ts";
 import type { Identity, WorkflowStore } from "./workflow-store.ts";
 
-/** Outputs (bytes of JSON) kept parsed for the expressions of a step. */
+/** Outputs (bytes of JSON) kept parsed for the expressions and the orders of a step. */
 const MAX_PARSED_BYTES = 8_388_608;
 
 /** The workflow whose expressions are evaluated. */
@@ -38,7 +38,7 @@ export class WorkflowEvaluation {
     if (references.roots.has("workflow")) this.#input ??= { value: store.read("input") };
     const tasks = [...references.tasks].map((id) => {
       const task = taskNumbers.get(id)!;
-      return [id, { output: this.#readOutput(task), status: run.tasks[task]!.status }] as const;
+      return [id, { output: this.readOutput(task), status: run.tasks[task]!.status }] as const;
     });
     const scope = { workflow: { input: this.#input?.value ?? null }, tasks: Object.fromEntries(tasks) };
     return references.roots.has("budget") ? { ...scope, budget: { ...describeBudget(run, outlook) } } : scope;
@@ -83,8 +83,8 @@ export class WorkflowEvaluation {
     return null;
   }
 
-  /** Outputs are parsed once, as long as they are not many. */
-  #readOutput(task: number): Json {
+  /** An output, to be read only: it is parsed once for all who read it, as long as they are not many. */
+  readonly readOutput = (task: number): Json => {
     const known = this.#outputs.get(task);
     if (known !== undefined) return known;
     const json = this.#source.store.readOutputJson(task) ?? "null";
@@ -96,7 +96,7 @@ export class WorkflowEvaluation {
     const output = JSON.parse(json) as Json;
     this.#outputs.set(task, output);
     return output;
-  }
+  };
 }
 
 function expressionFailure(message: string): Failure {

@@ -293,7 +293,7 @@ export class WorkflowSession {
 
   /** The work order of a live attempt, or why its input cannot be made. */
   createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this)): WorkOrder | Failure {
-    return buildOrder(this, ref, { readScope: evaluation.readScope, newSecret: this.#deps.newSecret, settings: this.#deps.settings.budgets });
+    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutput: evaluation.readOutput, newSecret: this.#deps.newSecret, settings: this.#deps.settings.budgets });
   }
 
   /** A report as the core sees it: its bills, and of a live attempt the outcome, whose output and route are kept. */

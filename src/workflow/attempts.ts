@@ -1,5 +1,6 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
 import type { Failure } from "../errors.ts";
+import { putDown } from "./carried.ts";
 import { computeRetryDelayMs } from "./retry.ts";
 import { isLiveAttempt, type TaskState } from "./run.ts";
 import { markStarted } from "./schedule.ts";
@@ -107,6 +108,7 @@ function postpone(step: Step, task: number, until: number): void {
 function waitForCallback(step: Step, task: number): void {
   const state = touch(step, task);
   if (state.channel === "object") step.run.index.counts.inObject -= 1;
+  putDown(step.run.index, task);
   state.status = "waiting";
   state.channel = null;
   state.leaseUntil = null;

@@ -18,3 +18,13 @@ export function takeFirst(fifo: Fifo): number | undefined {
   }
   return item;
 }
+
+/** Gives back what was taken last: it is the first again. */
+export function putFirst(fifo: Fifo, item: number): void {
+  if (fifo.head === 0) {
+    fifo.items.unshift(item);
+    return;
+  }
+  fifo.head -= 1;
+  fifo.items[fifo.head] = item;
+}

@@ -1,6 +1,7 @@
 import type { Failure } from "../errors.ts";
 import type { AttemptRef } from "../consumer/work-order.ts";
 import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./budget-state.ts";
+import { measureCarried, takeUp } from "./carried.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
 import { EMPTY_BOOKS, openLedger, type Cap, type Ledger, type StoredBooks } from "./ledger.ts";
@@ -64,6 +65,8 @@ export interface TaskState {
   startedAt: number | null;
   finishedAt: number | null;
   skip: SkipReason | null;
+  /** Of a completed task, in bytes of JSON. */
+  outputBytes: number | null;
   /** The last failure: of the attempt before a retry, or of the task for good. */
   failure: Failure | null;
 }
@@ -102,6 +105,9 @@ export interface RunIndex {
   ready: [Fifo, Fifo, Fifo, Fifo];
   /** Tasks with a live attempt. */
   live: Set<number>;
+  /** What attempts carry of their dependencies' outputs, where it is much, and the sum. */
+  carried: Map<number, number>;
+  carriedBytes: number;
   /** Pending tasks that wait for `retryAt`. */
   retrying: Set<number>;
   /** Open tasks of each wave, and the wave that may run (used by wave scheduling). */
@@ -141,6 +147,7 @@ export function createTaskState(): TaskState {
     startedAt: null,
     finishedAt: null,
     skip: null,
+    outputBytes: null,
     failure: null,
   };
 }
@@ -169,6 +176,8 @@ export function deriveIndex(plan: RunPlan, tasks: readonly TaskState[]): RunInde
     waitingOn: graph.dependencies.map((ids) => ids.reduce((open, id) => open + (isDone(tasks[id]!) ? 0 : 1), 0)),
     ready: [createFifo(), createFifo(), createFifo(), createFifo()],
     live: new Set(),
+    carried: new Map(),
+    carriedBytes: 0,
     retrying: new Set(),
     openInWave: graph.waves.map(() => 0),
     currentWave: 0,
@@ -182,6 +191,7 @@ export function deriveIndex(plan: RunPlan, tasks: readonly TaskState[]): RunInde
     index.openInWave[graph.wave[id]!]! += 1;
     if (isLiveTask(task.status)) {
       index.live.add(id);
+      if (task.status !== "waiting") takeUp(index, id, measureCarried(plan, tasks, id));
       if (task.channel === "object") index.counts.inObject += 1;
     } else if (task.retryAt !== null) {
       index.retrying.add(id);

@@ -1,5 +1,6 @@
 import { chooseChannel } from "./dispatch.ts";
-import { takeFirst } from "./fifo.ts";
+import { measureCarried, mayCarry, takeUp } from "./carried.ts";
+import { putFirst, takeFirst } from "./fifo.ts";
 import { countStartsLeft } from "./ask-starts.ts";
 import { closeCalls } from "./budget.ts";
 import { holdTaskBudget } from "./reserve.ts";
@@ -55,6 +56,7 @@ function pickReady(step: Step): number[] {
   const { plan, state, tasks } = step.run;
   const picked: number[] = [];
   let evaluations = 0;
+  let pickedBytes = 0;
   const startsLeft = countStartsLeft(step.run);
   while (state.status === "running" && !state.isFailing && countSlots(step.run) + picked.length < plan.maxConcurrency && picked.length < startsLeft) {
     if (evaluations === MAX_WHENS_PER_STEP) {
@@ -65,11 +67,18 @@ function pickReady(step: Step): number[] {
     if (task === undefined) break;
     const candidate = tasks[task]!;
     if (candidate.status !== "pending" || candidate.retryAt !== null) continue;
+    const carried = measureCarried(plan, tasks, task);
+    if (!mayCarry(step.run, carried, pickedBytes)) {
+      putFirst(step.run.index.ready[plan.tasks[task]!.rank]!, task);
+      break;
+    }
     const isAsked = plan.tasks[task]!.hasWhen && candidate.attempt === 0;
     if (isAsked) evaluations += 1;
     const verdict = isAsked ? step.abilities.evaluateWhen(task) : true;
     if (verdict === true) {
-      if (holdTaskBudget(step, task)) picked.push(task);
+      if (!holdTaskBudget(step, task)) continue;
+      picked.push(task);
+      pickedBytes += carried;
     } else if (verdict === false) skipTask(step, task, "when", null);
     else failTask(step, task, verdict);
   }
@@ -98,6 +107,7 @@ function dispatchTask(step: Step, task: number, readySize: number, inObject: num
   state.attempt += 1;
   state.channel = channel;
   run.index.live.add(task);
+  takeUp(run.index, task, measureCarried(run.plan, run.tasks, task));
   run.index.counts.started += 1;
   emit(step, "task.queued", { attempt: state.attempt }, task);
   if (channel === "queue") {

@@ -1,5 +1,6 @@
 import type { Failure } from "../errors.ts";
 import { closeCalls, describeAmount, orphanCalls } from "./budget.ts";
+import { putDown } from "./carried.ts";
 import { countFinal, isLiveTask, type SkipReason, type TaskStatus } from "./run.ts";
 import type { Amount } from "./ledger.ts";
 import { emit, offerTask, touch, type Step } from "./step.ts";
@@ -9,6 +10,7 @@ export function completeTask(step: Step, task: number, outputBytes: number, isRe
   const state = step.run.tasks[task]!;
   endTask(step, task, "completed");
   state.failure = null;
+  state.outputBytes = outputBytes;
   emit(step, "task.completed", { attempt: state.attempt, outputBytes, ...(isReused ? { reused: true } : {}) }, task);
   releaseDependents(step, task);
   advanceWave(step);
@@ -67,6 +69,7 @@ export function detachAttempt(step: Step, task: number): void {
   const state = touch(step, task);
   if (isLiveTask(state.status)) {
     index.live.delete(task);
+    putDown(index, task);
     if (state.channel === "object") index.counts.inObject -= 1;
     const ref = { task, attempt: state.attempt };
     // Nobody was ever given an attempt that is still queued, so it can bill nothing.

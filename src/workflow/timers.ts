@@ -1,5 +1,6 @@
 import { countStartsLeft, nextStartsAt } from "./ask-starts.ts";
 import { failAttempt, loseAttempt } from "./attempts.ts";
+import { measureCarried, mayCarry } from "./carried.ts";
 import { nextExpiryAt } from "./ledger.ts";
 import { nextAskAt } from "./reserve.ts";
 import { countSlots, isFinalWorkflow, type Run, type TaskState } from "./run.ts";
@@ -49,7 +50,7 @@ function timeoutOf(state: TaskState, graceMs: number): number {
 export function nextWakeAt(run: Run, graceMs: number): number {
   const { state, plan } = run;
   // Ready tasks with a slot free: a step stopped before it had asked all their conditions.
-  const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && countStartsLeft(run) > 0 && hasReadyTask(run);
+  const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && countStartsLeft(run) > 0 && mayStartNext(run);
   return isCut ? (state.startedAt ?? 0) : nextTimerAt(run, graceMs);
 }
 
@@ -64,6 +65,12 @@ function nextTimerAt(run: Run, graceMs: number): number {
   return at;
 }
 
-function hasReadyTask({ index, tasks }: Run): boolean {
-  return index.ready.some((fifo) => fifo.items.slice(fifo.head).some((task) => tasks[task]!.status === "pending" && tasks[task]!.retryAt === null));
+/** Whether there is a ready task, and the first of them can be carried beside what is under way. */
+function mayStartNext(run: Run): boolean {
+  const { index, plan, tasks } = run;
+  for (const { items, head } of index.ready) {
+    const next = items.slice(head).find((task) => tasks[task]!.status === "pending" && tasks[task]!.retryAt === null);
+    if (next !== undefined) return mayCarry(run, measureCarried(plan, tasks, next), 0);
+  }
+  return false;
 }

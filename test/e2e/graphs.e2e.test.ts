@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/work-orders.ts";
+import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
 import { MAX_TASKS } from "../../src/workflow/spec.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
@@ -71,6 +73,36 @@ describe.each(["directly", "through the queue"])("HTTP agents called %s", (way) 
     expect(workflow).toMatchObject({ status: "completed", result: { step_19: { count: 20 } } });
     const called = agents.calls.filter((call) => call.workflowId === workflow.id).map((call) => call.taskId);
     expect(called).toEqual(Array.from({ length: 20 }, (_, step) => `step_${step}`));
+  });
+});
+
+describe.each(["directly", "through the queue"])("the largest values, of agents called %s", (way) => {
+  /** Of an answer of 1 MiB, which frames its output. */
+  const OUTPUT_CHARACTERS = MAX_VALUE_BYTES - '{"output":""}'.length;
+  const SOURCES = MAX_DEPENDENCY_BYTES / MAX_VALUE_BYTES;
+  const JOINS = 12;
+
+  test("many outputs of 1 MiB at once arrive whole, and tasks that join 8 MiB of them are sent each all of it, once", async () => {
+    const client = clients.get(way)!;
+    await client.putAgent("big", { kind: "http", url: `${agents.origin}/big?bytes=${MAX_VALUE_BYTES}` });
+    const sources = Array.from({ length: SOURCES }, (_, index) => `source_${index}`);
+    const joins = Array.from({ length: JOINS }, (_, index) => `join_${index}`);
+    const { id } = await client.create({
+      maxConcurrency: 100,
+      tasks: [...sources.map((source) => ({ id: source, agent: "big" })), ...joins.map((join) => ({ id: join, agent: "echo", dependsOn: sources, input: "${tasks.source_3.output}" }))],
+      result: "tasks.join_0.status",
+    });
+    const workflow = await client.finish(id);
+    expect([workflow.status, workflow.error]).toEqual(["completed", null]);
+    const calls = agents.calls.filter((call) => call.workflowId === id && call.taskId.startsWith("join"));
+    expect(calls.map(({ taskId }) => taskId).sort()).toEqual([...joins].sort());
+    for (const { text } of calls) {
+      const { dependencies, input } = JSON.parse(text) as { dependencies: Record<string, string>; input: string };
+      expect([...Object.values(dependencies), input].map(({ length }) => length)).toEqual(Array.from({ length: SOURCES + 1 }, () => OUTPUT_CHARACTERS));
+    }
+    const whole = await client.call<{ output: string }>("GET", `/v1/workflows/${id}/tasks/join_${JOINS - 1}`);
+    expect(whole.body.output).toBe("x".repeat(OUTPUT_CHARACTERS));
+    agents.reset();
   });
 });
 

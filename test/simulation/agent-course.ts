@@ -9,6 +9,8 @@ export interface Course {
   result: Exclude<AttemptResult, { status: "waiting" }>;
 }
 
+const HEAVY_OUTPUT_BYTES = 9_000_000;
+
 /** The same for every repetition of the same attempt, whatever else happens in the simulation. */
 export function drawCourse(seed: number, task: SimulatedTask, attempt: number): Course {
   const random = createRandom(seed, 2, task.key, attempt);
@@ -22,7 +24,13 @@ export function drawCourse(seed: number, task: SimulatedTask, attempt: number): 
     return { afterMs, result: { status: "failed", failure, retryAfterMs: askedMs } };
   }
   if (luck < agent.transient + agent.permanent) return { afterMs, result: { status: "failed", failure: { code: "agent_rejected", message: "400", retryable: false }, retryAfterMs: null } };
-  return { afterMs, result: { status: "completed", outputBytes: random.between(2, 2_000) } };
+  const outputBytes = random.between(2, 2_000);
+  return { afterMs, result: { status: "completed", outputBytes: isHeavy(seed, task) ? HEAVY_OUTPUT_BYTES : outputBytes } };
+}
+
+/** In some scenarios, half of the tasks give outputs of which only a few can be carried at once. By random numbers of their own: other seeds stay what they were. */
+function isHeavy(seed: number, task: SimulatedTask): boolean {
+  return createRandom(seed, 8).chance(0.15) && createRandom(seed, 8, task.key).chance(0.5);
 }
 
 /** One call of a model. */

@@ -11,6 +11,8 @@ export function checkIndex(run: Run): void {
   const derived = deriveIndex(run.plan, run.tasks);
   const { index } = run;
   mustBeEqual("live", sorted(index.live), sorted(derived.live));
+  mustBeEqual("carried", carriedBy(index), carriedBy(derived));
+  mustHold(index.carriedBytes === derived.carriedBytes, RULE, () => `carriedBytes: ${index.carriedBytes}, not ${derived.carriedBytes}`);
   mustBeEqual("retrying", sorted(index.retrying), sorted(derived.retrying));
   mustBeEqual("waitingOn", index.waitingOn, derived.waitingOn);
   mustBeEqual("openInWave", index.openInWave, derived.openInWave);
@@ -32,6 +34,10 @@ function listReady(run: Run, rank: number): number[] {
 function mustBeEqual(name: string, kept: readonly number[], derived: readonly number[]): void {
   const isEqual = kept.length === derived.length && kept.every((value, place) => value === derived[place]);
   mustHold(isEqual, RULE, () => `${name}: [${kept}], not [${derived}]`);
+}
+
+function carriedBy({ carried }: RunIndex): number[] {
+  return [...carried].sort(([one], [other]) => one - other).flat();
 }
 
 function sorted(numbers: ReadonlySet<number>): number[] {

@@ -1,6 +1,7 @@
 import { countStartsLeft, nextStartsAt } from "../../src/workflow/ask-starts.ts";
 import { MAX_LOSSES } from "../../src/workflow/attempts.ts";
 import type { WaitingReserve } from "../../src/workflow/budget-state.ts";
+import { MAX_CARRIED_BYTES } from "../../src/workflow/carried.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { countSlots, isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
@@ -145,6 +146,8 @@ function checkLimits({ settings }: Scenario, run: Run): void {
   const { plan, tasks, index, state, starts, waiting: budgetWaiting } = run;
   const live = tasks.filter((task) => isLiveTask(task.status)).length;
   mustHold(live <= plan.maxConcurrency, "never more live attempts than maxConcurrency", () => `${live} of ${plan.maxConcurrency}`);
+  const carried = tasks.flatMap((task, id) => (task.status === "queued" || task.status === "running" ? carriedBy(run, id) : 0)).filter((bytes) => bytes > 0);
+  mustHold(carried.length < 2 || sum(carried) <= MAX_CARRIED_BYTES, "attempts carry no more than they may together, but for one alone", () => `[${carried}]`);
   mustHold(index.counts.inObject <= settings.objectMax, "the object makes no more calls at once than objectMax", () => `${index.counts.inObject} of ${settings.objectMax}`);
   tasks.forEach((task, id) => {
     const { retry, id: name } = plan.tasks[id]!;
@@ -153,7 +156,8 @@ function checkLimits({ settings }: Scenario, run: Run): void {
     if (task.losses > MAX_LOSSES) mustHold(task.status === "failed" && task.failure?.code === "attempts_exhausted", "a task lost too often fails", () => `${name}: ${task.losses} losses, ${task.status}`);
   });
   if (state.status !== "running" || state.isFailing) return;
-  const waiting = hasReady(run);
+  const first = index.ready.flatMap((fifo) => fifo.items.slice(fifo.head)).find((id) => tasks[id]!.status === "pending" && tasks[id]!.retryAt === null);
+  const waiting = first !== undefined && (carried.length === 0 || sum([...carried, carriedBy(run, first)]) <= MAX_CARRIED_BYTES);
   const slots = live + budgetWaiting.tasks.size;
   mustHold(slots <= plan.maxConcurrency, "those that wait for their budget take up slots", () => `${slots} of ${plan.maxConcurrency}`);
   const mayStart = countStartsLeft(run) > 0;
@@ -162,6 +166,16 @@ function checkLimits({ settings }: Scenario, run: Run): void {
   mustHold(!waiting || slots === plan.maxConcurrency || mayStart || isAsking, "the tenant is asked for the starts that are lacking", () => JSON.stringify(starts));
   const isTimed = slots > 0 || isAsking || tasks.some((task) => task.retryAt !== null);
   mustHold(isTimed, "a running workflow has something under way", () => tasks.map((task, id) => `${plan.tasks[id]!.id} ${task.status}`).join(", "));
+}
+
+/** What an attempt of the task carries of its dependencies' outputs, where it counts. */
+function carriedBy({ plan, tasks }: Run, task: number): number {
+  const bytes = sum(plan.graph.dependencies[task]!.map((dependency) => tasks[dependency]!.outputBytes ?? 0));
+  return plan.tasks[task]!.kind === "transform" || bytes < 16_384 ? 0 : bytes;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function checkRetryDelays(scenario: Scenario, step: Step): void {

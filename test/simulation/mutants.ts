@@ -82,6 +82,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("leaves tasks open at the end", "finish.ts", "    if (!isFinalTask(task.status)) cancelTask(step, id, reason);", `    if (task.status === "pending") cancelTask(step, id, reason);`),
   mutant("ends the workflow twice", "transition.ts", "if (isFinalWorkflow(step.run.state.status)) return;", `if (input.type === "report" && isFinalWorkflow(step.run.state.status)) return;`),
   mutant("says waiting twice", "attempts.ts", ` || (result.status === "waiting" && state.status === "waiting")`, ""),
+  mutant("carries without end", "schedule.ts", "if (!mayCarry(step.run, carried, pickedBytes)) {", "if (carried < 0) {"),
+  mutant("forgets what a lost attempt carried", "settle-task.ts", "    putDown(index, task);\n", ""),
   mutant("starts what the tenant did not let start", "schedule.ts", " && picked.length < startsLeft", ""),
   mutant("forgets a question that dies with the object", "ask-starts.ts", "  wakeAt(step, starts.asked.lostAt);\n", ""),
   mutant("waits for ever for a lost answer", "ask-starts.ts", "starts.asked.lostAt <= now", "starts.asked.lostAt < 0"),

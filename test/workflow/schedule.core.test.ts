@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { MAX_CARRIED_BYTES } from "../../src/workflow/carried.ts";
 import { CoreRun, QUEUED, START, type TaskOptions } from "./core-run.ts";
 
 describe("eager scheduling", () => {
@@ -61,6 +62,57 @@ describe("slots", () => {
     expect(flow.live).toEqual(["b"]);
     flow.complete("b");
     expect(flow.live).toEqual(["a"]);
+  });
+});
+
+describe("what attempts carry of their dependencies' outputs", () => {
+  const HALF = MAX_CARRIED_BYTES / 2;
+  const fanOf = (width: number, options: TaskOptions = {}): Record<string, TaskOptions> => ({ root: {}, ...Object.fromEntries(Array.from({ length: width }, (_, index) => [`t${index}`, { after: ["root"], ...options }])) });
+
+  test("is bounded together: the next starts when one is over", () => {
+    const flow = new CoreRun(fanOf(3), { maxConcurrency: 10 });
+    flow.finish("root", HALF);
+    expect(flow.live).toEqual(["t0", "t1"]);
+    flow.refs("lose", "t0");
+    expect(flow.live).toEqual(["t1", "t2"]);
+    flow.complete("t1", "t2", "t0");
+    expect(flow.status).toBe("completed");
+  });
+
+  test("by one byte more is too much for two", () => {
+    const flow = new CoreRun(fanOf(2), { maxConcurrency: 10 });
+    flow.finish("root", HALF + 1);
+    expect(flow.live).toEqual(["t0"]);
+  });
+
+  test("is as much as it must for one that is alone", () => {
+    const flow = new CoreRun(fanOf(2), { maxConcurrency: 10 });
+    flow.finish("root", MAX_CARRIED_BYTES + 1);
+    expect(flow.live).toEqual(["t0"]);
+    flow.fail("t0", { retryable: true });
+    expect(flow.live).toEqual(["t1"]);
+  });
+
+  test("does not count for little outputs, for transforms, and for agents that took a task and will call back", () => {
+    const little = new CoreRun(fanOf(50), { maxConcurrency: 50 });
+    little.finish("root", 16_383);
+    expect(little.live).toHaveLength(50);
+    const transforms = new CoreRun(fanOf(9, { kind: "transform" }), { maxConcurrency: 50 });
+    transforms.finish("root", HALF);
+    expect(transforms.live).toHaveLength(9);
+    const waiting = new CoreRun(fanOf(3), { maxConcurrency: 50 });
+    waiting.finish("root", HALF);
+    waiting.report("t0", { status: "waiting" });
+    expect(waiting.live).toEqual(["t0", "t1", "t2"]);
+  });
+
+  test("does not let lesser tasks go before an urgent one that waits for room", () => {
+    const flow = new CoreRun({ a: {}, b: {}, heavy: { after: ["a"] }, urgent: { after: ["a"], rank: 0 }, light: { after: ["b"] } }, { maxConcurrency: 10 });
+    flow.finish("a", MAX_CARRIED_BYTES);
+    flow.complete("b");
+    expect(flow.live).toEqual(["urgent"]);
+    flow.complete("urgent");
+    expect(flow.live).toEqual(["heavy", "light"]);
   });
 });
 
