@@ -62,10 +62,10 @@ export class TenantAccountStore {
     return this.#sql.exec("SELECT day FROM budget_entries WHERE holder = ? AND created_at = ?", id, createdAt).toArray().map((row) => Number(row["day"]));
   }
 
-  /** Workflows that hold what they have not spent on these days, those that hold most first: all but `asker`, of which only what it has left of days before `day` counts. */
+  /** Workflows that hold what they have not spent on these days, those that hold most first. Of the one that asks, what it has left of other days than `day` counts. */
   listLargestShares(days: { firstDay: number; lastDay: number }, asker: Holder, day: number, limit: number): OpenShare[] {
     const rows = this.#sql.exec(
-      `SELECT holder, created_at, max(day) AS day FROM budget_entries WHERE leased > spent AND expires_at IS NULL AND day BETWEEN ? AND ? AND NOT (holder = ? AND created_at = ? AND day >= ?)
+      `SELECT holder, created_at, max(day) AS day FROM budget_entries WHERE leased > spent AND expires_at IS NULL AND day BETWEEN ? AND ? AND NOT (holder = ? AND created_at = ? AND day = ?)
        GROUP BY holder, created_at ORDER BY sum(leased - spent) DESC LIMIT ?`,
       days.firstDay, days.lastDay, asker.id, asker.createdAt, day, limit,
     );

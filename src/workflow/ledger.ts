@@ -129,7 +129,8 @@ export function judgeReserve(ledger: Ledger, { task, attempt, call }: CallRef, n
   for (const { account, cap } of accountsOf(ledger, task)) {
     for (const unit of ["nanoUsd", "tokens"] as const) {
       const most = cap[unit];
-      if (most === null) continue;
+      // What takes nothing of a cap fits it, also one that an overrun has passed.
+      if (most === null || need[unit] === 0) continue;
       if (account.spent[unit] + need[unit] > most) return "never";
       if (account.spent[unit] + account.reserved[unit] - held[unit] + need[unit] > most) verdict = "waits";
     }

@@ -139,7 +139,9 @@ export function askForLease(step: Step): void {
   const { run, now } = step;
   const { waiting, ledger, state } = run;
   if (waiting.asked !== null && waiting.asked.lostAt <= now) waiting.asked = null;
-  if (waiting.requests.size + waiting.tasks.size === 0 || waiting.asked !== null || now < waiting.unlimitedUntil) return;
+  if (waiting.requests.size + waiting.tasks.size === 0 || now < waiting.unlimitedUntil) return;
+  // An object that dies with its question, and has nothing else to wake for, is woken to ask it again.
+  if (waiting.asked !== null) return wakeAt(step, waiting.asked.lostAt);
   const day = dayOf(now);
   const lacking = byUrgency(run, listWaiting(run)).filter((one) => lacksLease(run, one, day));
   const first = lacking.find(({ answeredFor, mayGrow }) => answeredFor !== day || (mayGrow && now >= waiting.askAgainAt));
@@ -149,10 +151,11 @@ export function askForLease(step: Step): void {
   const needed = (leasedNanoUsd ?? 0) + missingLease(ledger, first.ref, day, first.need);
   const all = lacking.reduce((sum, { need }) => sum + need.nanoUsd, used);
   const most = ledger.cap.nanoUsd === null ? Infinity : ledger.cap.nanoUsd - ledger.workflow.spent.nanoUsd + spentNanoUsd;
+  // If the answer is lost, the day is still known as one whose lease is to be told of.
+  if (leasedNanoUsd === null) setLease(step, day, 0);
   state.budget.revision += 1;
   step.isStateTouched = true;
   waiting.asked = { revision: state.budget.revision, neededNanoUsd: needed, requestNanoUsd: first.need.nanoUsd, lostAt: now + LOST_MS };
-  // An object that dies with its question, and has nothing else to wake for, is woken to ask it again.
   wakeAt(step, waiting.asked.lostAt);
   step.leaseRequest = { day, neededNanoUsd: needed, wantedNanoUsd: Math.max(needed, Math.min(most, Math.max(all, used + step.abilities.leaseChunkNanoUsd))), revision: state.budget.revision };
 }
@@ -179,7 +182,10 @@ export function takeLease(step: Step, day: number, revision: number, answer: Lea
   if (state.budget.revision !== revision) return;
   waiting.askAgainAt = now + ASK_AGAIN_MS;
   if (answer.kind === "leased") setLease(step, day, answer.leasedNanoUsd);
-  if (answer.kind === "unlimited") waiting.unlimitedUntil = now + UNLIMITED_MS;
+  if (answer.kind === "unlimited") {
+    waiting.unlimitedUntil = now + UNLIMITED_MS;
+    setLease(step, day, null);
+  }
   const isRefused = answer.kind === "failed" || (answer.kind === "leased" && answer.leasedNanoUsd < asked.neededNanoUsd);
   const mayGrow = answer.kind === "failed" || (answer.kind === "leased" && answer.mayGrow);
   for (const request of listWaiting(run)) {
@@ -202,18 +208,20 @@ export function trimLeases(step: Step): void {
 /** When the tenant is to be asked again; Infinity when nobody waits for that. */
 export function nextAskAt(run: Run): number {
   const { waiting } = run;
-  if (waiting.asked !== null) return waiting.asked.lostAt;
-  const isHopeful = listWaiting(run).some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow);
-  return isHopeful ? waiting.askAgainAt : Infinity;
+  const all = listWaiting(run);
+  if (waiting.asked !== null) return all.length > 0 ? waiting.asked.lostAt : Infinity;
+  return all.some(({ answeredFor, mayGrow }) => answeredFor !== null && mayGrow) ? waiting.askAgainAt : Infinity;
 }
 
 function listWaiting({ waiting }: Run): WaitingReserve[] {
   return [...waiting.requests.values(), ...waiting.tasks.values()];
 }
 
-function setLease(step: Step, day: number, leasedNanoUsd: number): void {
+function setLease(step: Step, day: number, leasedNanoUsd: number | null): void {
+  const { leases } = step.run.state.budget;
   accountOfDay(step.run.ledger, day).leasedNanoUsd = leasedNanoUsd;
-  step.run.state.budget.leases[String(day)] = leasedNanoUsd;
+  if (leasedNanoUsd === null) delete leases[String(day)];
+  else leases[String(day)] = leasedNanoUsd;
   step.isStateTouched = true;
 }
 

@@ -202,7 +202,7 @@ describe("what does not fit", () => {
     expect(asked).toHaveLength(2 * MAX_RECALLED);
   });
 
-  test("also asks the workflow that needs more for what it has left of earlier days, and of those alone", async () => {
+  test("also asks the workflow that needs more for what it has left of other days, and of those alone", async () => {
     const tenant = await openTenant(0.000_000_1, "total");
     await lease(tenant, "a", 70, { day: TODAY - 1 });
     await lease(tenant, "a", 20, { revision: 2 });

@@ -29,11 +29,16 @@ export class BookChecks {
     const { run } = step;
     if (!this.#allowsOverrun) this.#checkCaps(run);
     this.#checkHolders(step);
+    checkBills(input, step);
     if (input.type === "lease") this.#noteAnswer(before, run, input.day, input.revision);
     this.#checkReplies(before, input, step);
     this.#checkFailures(before, input, step);
     this.#checkWaiting(step);
     this.#checkOrder(before, step);
+    checkTaskBudgets(step);
+    checkBlocked(input, step);
+    const unclaimed = step.entries.find((entry) => entry.kind === "orphan" && before.tasks[entry.task]!.status === "queued");
+    mustHold(unclaimed === undefined, "an attempt that nobody was given bills nothing", () => JSON.stringify(unclaimed));
     if (!this.#allowsOverrun) mustHold(!run.state.budget.isBlocked, "nothing is blocked where calls bill what they may", () => "");
   }
 
@@ -52,6 +57,7 @@ export class BookChecks {
   #checkHolders({ run, now }: Step): void {
     for (const reservation of [...run.ledger.open.values()].flat()) {
       const isLive = isLiveAttempt(run, reservation);
+      mustHold(!run.ledger.settled.has(nameCall(reservation)), "nothing is held for a call that is billed", () => JSON.stringify(reservation));
       const { expiresAt } = reservation;
       mustHold(isLive === (expiresAt === null), "what is held for a living attempt has no end, and for any other it has", () => JSON.stringify(reservation));
       const { leaseMs, checkMs } = this.#scenario.settings;
@@ -117,6 +123,7 @@ export class BookChecks {
       const { neededUsd, neededTokens } = failure.details as { neededUsd: number; neededTokens: number };
       const need = { nanoUsd: Math.round(neededUsd * 1e9), tokens: neededTokens };
       const cap = run.ledger.taskCaps.get(id)!;
+      mustHold(isLeftOf(run.ledger, id, need), "a task that prices its own work asks for what is left of its budget", () => `${run.plan.tasks[id]!.id}: ${JSON.stringify([need, cap])}`);
       const isUsedUp = UNITS.some((unit) => cap[unit] !== null && (run.ledger.tasks.get(id)?.spent[unit] ?? 0) >= cap[unit]!);
       if (!isUsedUp) this.#checkRefusal(step, String(id), id, need, { nanoUsd: -1, tokens: null });
       this.#answers.delete(String(id));
@@ -158,6 +165,47 @@ export class BookChecks {
   }
 }
 
+/** What is told of an attempt's calls is in the books at once, whoever tells it and when: its bills, and that other calls billed nothing. */
+function checkBills(input: RunInput, { run, entries }: Step): void {
+  const told = input.type === "report" ? input.reports.filter(({ result }) => result?.status !== "waiting") : input.type === "reserve" ? input.requests : [];
+  for (const { task, attempt, bills = [] } of told) {
+    for (const { call } of bills) mustHold(run.ledger.settled.has(nameCall({ task, attempt, call })), "what is told of is billed", () => nameCall({ task, attempt, call }));
+    const assumed = (run.ledger.assumed.get(task) ?? []).filter((one) => one.attempt === attempt && input.type === "report");
+    mustHold(assumed.length === 0, "a report leaves nothing to be assumed", () => JSON.stringify(assumed));
+  }
+  if (input.type !== "reserve") return;
+  const isFreed = input.requests.some(({ task, attempt, call }) => entries.some((entry) => entry.kind === "release" && entry.task === task && entry.attempt === attempt && entry.call >= call));
+  mustHold(!isFreed, "asking for a call frees only calls before it", () => JSON.stringify(entries));
+}
+
+/** A task that prices its own work starts with all that is left of its budget. */
+function checkTaskBudgets({ run, dispatches }: Step): void {
+  for (const ref of dispatches) {
+    if (run.plan.tasks[ref.task]!.kind !== "http" || !run.ledger.taskCaps.has(ref.task)) continue;
+    const held = findOpen(run.ledger, { ...ref, call: 0 });
+    mustHold(held !== undefined && isLeftOf(run.ledger, ref.task, held), "a task that prices its own work starts with what is left of its budget", () => `${run.plan.tasks[ref.task]!.id}: ${JSON.stringify(held)}`);
+  }
+}
+
+/** Once a provider ignored the cap that it was sent, no cap can hold. */
+function checkBlocked(input: RunInput, { run, entries }: Step): void {
+  const reports = input.type === "report" ? input.reports : input.type === "reserve" ? input.requests : [];
+  for (const { task, attempt, bills = [] } of reports) {
+    for (const bill of bills) {
+      const entry = entries.find((one) => one.kind === "settle" && one.task === task && one.attempt === attempt && one.call === bill.call);
+      const isOver = bill.isOverCap === true && entry !== undefined && bill.nanoUsd > 0 - entry.reserved.nanoUsd && entry.reserved.nanoUsd < 0;
+      const isCapped = run.ledger.cap.nanoUsd !== null || run.ledger.cap.tokens !== null;
+      mustHold(!isOver || !isCapped || run.state.budget.isBlocked, "nothing more is reserved once a cap was ignored", () => JSON.stringify(bill));
+    }
+  }
+}
+
+/** Whether an amount is what is left of a task's budget. */
+function isLeftOf({ taskCaps, tasks }: Ledger, task: number, amount: Amount): boolean {
+  const cap = taskCaps.get(task)!;
+  return UNITS.every((unit) => amount[unit] === Math.max(0, (cap[unit] ?? 0) - (tasks.get(task)?.spent[unit] ?? 0)));
+}
+
 function findOpen(ledger: Ledger, ref: CallRef) {
   return ledger.open.get(ref.task)?.find(({ attempt, call }) => attempt === ref.attempt && call === ref.call);
 }
@@ -169,7 +217,7 @@ function isPast(run: Run, { task, attempt, call }: CallRef): boolean {
 
 /** Whether a need fits once all else is released. */
 function fitsAlone(ledger: Ledger, task: number, need: Amount): boolean {
-  return accountsOf(ledger, task).every(({ spent, cap }) => UNITS.every((unit) => spent[unit] + need[unit] <= (cap[unit] ?? Infinity)));
+  return accountsOf(ledger, task).every(({ spent, cap }) => UNITS.every((unit) => need[unit] === 0 || spent[unit] + need[unit] <= (cap[unit] ?? Infinity)));
 }
 
 /** Whether a need fits beside what is held, but for `without`. */
@@ -178,7 +226,7 @@ function fitsNow(ledger: Ledger, ref: CallRef, need: Amount, without: readonly L
   return accountsOf(ledger, ref.task).every(({ spent, reserved, cap, isTask }) =>
     UNITS.every((unit) => {
       const freed = without.reduce((sum, entry) => sum + (isTask && entry.task !== ref.task ? 0 : entry.reserved[unit]), 0);
-      return spent[unit] + reserved[unit] - (held?.[unit] ?? 0) - freed + need[unit] <= (cap[unit] ?? Infinity);
+      return need[unit] === 0 || spent[unit] + reserved[unit] - (held?.[unit] ?? 0) - freed + need[unit] <= (cap[unit] ?? Infinity);
     }),
   );
 }

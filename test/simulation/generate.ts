@@ -38,7 +38,7 @@ export function generateScenario(seed: number): Scenario {
     retriesAtEnd: random.pick([0, 0, 0, 1, 3]),
     budget: null,
   };
-  return withBudget(random.chance(0.12) ? withFailingCrowd(random, scenario) : scenario);
+  return random.chance(0.12) ? withFailingCrowd(random, scenario) : withBudget(scenario);
 }
 
 /** By random numbers of its own: what a seed was before there were limits it still is. */

@@ -12,10 +12,10 @@ export function askForLease(world: World, request: LeaseRequest): void {
   const tell = (answer: LeaseAnswer): void => persist(world, 1, () => object.call({ type: "lease", day, revision, answer }));
   agenda.after(random.between(0, 10), () => {
     const isLost = world.strikes("loseLease");
-    const answer = isLost && random.chance(0.5) ? null : account.answer(request);
+    const answer = isLost && random.chance(0.5) ? null : account.answer(request, agenda.now);
     const delayMs = random.between(0, 10) + (world.strikes("delayLease") ? random.between(0, 60_000) : 0);
     // Mostly the caller hears of a loss; a connection that hangs says nothing.
-    const isSilent = isLost && random.chance(0.3);
+    const isSilent = isLost && random.chance(0.5);
     agenda.after(delayMs, () => {
       if (object.life === life && !isSilent) tell(isLost || answer === null ? { kind: "failed" } : answer);
     });

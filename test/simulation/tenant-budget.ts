@@ -3,6 +3,8 @@ import { heldOf, leaseShare, takeSpend, type DaySpend, type Holder, type ShareAn
 import { MemoryBook } from "../workflow/account-book.ts";
 import type { TenantScenario } from "./scenario.ts";
 
+/** Least time between two rounds in which others are asked to give back. */
+const RECALL_GAP_MS = 1_000;
 /** The workflow under test. */
 const SELF: Holder = { id: "self", createdAt: 0 };
 
@@ -21,6 +23,7 @@ export class TenantBudget {
   readonly #others: Other[] = [];
   /** Asks the workflow to give back what it does not need; null when it cannot be reached. */
   recall: () => readonly DaySpend[] | null = () => null;
+  #recalledAt = -Infinity;
   /** The largest total that a question's answer could have had, by the question's revision. */
   readonly mostByRevision = new Map<number, number>();
 
@@ -32,13 +35,14 @@ export class TenantBudget {
     return this.#book.budget !== null;
   }
 
-  /** Answers the workflow. What others do not need they give back, and the workflow itself what it has left of earlier days. */
-  answer({ day, neededNanoUsd, wantedNanoUsd, revision }: LeaseRequest): ShareAnswer {
+  /** Answers the workflow. What others do not need they give back, and the workflow itself what it has left of other days. */
+  answer({ day, neededNanoUsd, wantedNanoUsd, revision }: LeaseRequest, now: number): ShareAnswer {
     const request = { holder: SELF, day, neededNanoUsd, wantedNanoUsd, revision, expiresAt: null };
     let answer = leaseShare(this.#book, request);
-    if (answer.kind === "leased" && answer.mayGrow) {
+    if (answer.kind === "leased" && answer.mayGrow && now - this.#recalledAt >= RECALL_GAP_MS) {
+      this.#recalledAt = now;
       for (const other of this.#others) this.#tellOf(other);
-      this.take(this.recall()?.filter((spend) => spend.day < day) ?? []);
+      this.take(this.recall()?.filter((spend) => spend.day !== day) ?? []);
       answer = leaseShare(this.#book, request);
     }
     if (answer.kind === "leased") this.mostByRevision.set(revision, answer.mostNanoUsd);
@@ -67,6 +71,11 @@ export class TenantBudget {
       other.usedNanoUsd = other.spentNanoUsd;
       this.#tellOf(other);
     };
+  }
+
+  /** The same of all days. */
+  get heldBySelfInAll(): number {
+    return [...this.#book.days.keys()].reduce((sum, day) => sum + this.heldBySelf(day), 0);
   }
 
   /** What the account takes the workflow to hold of a day. */

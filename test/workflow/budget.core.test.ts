@@ -226,6 +226,14 @@ describe("a provider that bills more than was held", () => {
     expect(run.reserve("b", { nanoUsd: 100 })).toEqual({ kind: "granted" });
   });
 
+  test("leaves calls alone that take nothing of the cap that it passed", () => {
+    const run = llm(["a", "b"], { cap: { nanoUsd: 400, tokens: 10_000 } });
+    run.reserve("a", { nanoUsd: 400 });
+    run.bill("a", [over]);
+    expect(run.reserve("b", { tokens: 10 })).toEqual({ kind: "granted" });
+    expect(run.reserve("b", { nanoUsd: 1, tokens: 10 }, { call: 1 })).toEqual({ kind: "refused", room: { nanoUsd: 0, tokens: 10_000 } });
+  });
+
   test("blocks nothing where nothing is capped", () => {
     const run = overrun({ isOverCap: true }, { cap: { nanoUsd: null, tokens: null } });
     expect(run.reserve("b", { nanoUsd: 1 })).toEqual({ kind: "granted" });

@@ -41,6 +41,15 @@ describe("of a tenant's budget", () => {
     expect(capped.questions[0]).toMatchObject({ neededNanoUsd: 30, wantedNanoUsd: 200 });
   });
 
+  test("the day is known from the question on, so that a lease whose answer is lost can be given back; without a budget it is not leased", () => {
+    const run = sideBySide(["a"]);
+    run.reserve("a", { nanoUsd: 30 });
+    expect(run.run.state.budget.leases).toEqual({ [today]: 0 });
+    run.answerLease({ kind: "unlimited" });
+    expect(run.run.state.budget.leases).toEqual({});
+    expect(run.run.ledger.days.get(today)?.leasedNanoUsd).toBe(null);
+  });
+
   test("what is leased serves calls without another question, and what they did not spend serves others", () => {
     const run = sideBySide(["a", "b", "c"]);
     run.reserve("a", { nanoUsd: 30 });
@@ -225,7 +234,7 @@ describe("of a tenant's budget", () => {
     run.reserve("a", { nanoUsd: 30 });
     run.apply({ type: "lease", day: today, revision, answer: leased(1_000) });
     expect(run.answer("a")).toBe("waits");
-    expect(run.run.state.budget.leases).toEqual({});
+    expect(run.run.state.budget.leases).toEqual({ [today]: 0 });
   });
 
   test("a repeated answer counts once", () => {

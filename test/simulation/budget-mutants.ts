@@ -1,0 +1,66 @@
+import type { Mutant } from "./mutants.ts";
+
+function mutant(name: string, file: string, from: string, to: string): Mutant {
+  return { name, edits: [{ file, from, to }] };
+}
+
+/** Faults in the books, in who may have what, and in what the tenant is asked. */
+export const BUDGET_MUTANTS: readonly Mutant[] = [
+  mutant("settles without releasing", "ledger.ts", "negate(held ?? NOTHING), bill)", "NOTHING, bill)"),
+  mutant("releases twice", "ledger.ts", `enter(ledger, "release", ref, held.day, negate(held), NOTHING)`, `enter(ledger, "release", ref, held.day, negate({ nanoUsd: 2 * held.nanoUsd, tokens: 2 * held.tokens }), NOTHING)`),
+  mutant("bills a repeated report again", "ledger.ts", "  if (ledger.settled.has(name)) return null;\n", ""),
+  mutant("adds a correction to what it should replace", "ledger.ts", "const change = { nanoUsd: bill.nanoUsd - assumed.nanoUsd, tokens: bill.tokens - assumed.tokens };", "const change = { nanoUsd: bill.nanoUsd, tokens: bill.tokens };"),
+  mutant("bills on the day of the report", "ledger.ts", "held?.day ?? today", "today"),
+  mutant("ignores a task's cap", "ledger.ts", "  if (cap !== undefined) yield { account: accountOfTask(ledger, task), cap };\n", ""),
+  mutant("ignores tokens", "ledger.ts", `    for (const unit of ["nanoUsd", "tokens"] as const) {
+      const most = cap[unit];
+      // What`, `    for (const unit of ["nanoUsd"] as const) {
+      const most = cap[unit];
+      // What`),
+  mutant("grants what others hold", "ledger.ts", `> most) verdict = "waits";`, `> 2 * most) verdict = "waits";`),
+  mutant("keeps waiting for what can never fit", "ledger.ts", `if (account.spent[unit] + need[unit] > most) return "never";`, `if (account.spent[unit] + need[unit] > most) verdict = "waits";`),
+  mutant("opens the books without what is held", "ledger.ts", "    move(ledger, reservation.task, reservation.day, reservation, NOTHING);\n", ""),
+  mutant("opens the books without what was assumed", "ledger.ts", "  for (const reservation of books.assumed) addTo(ledger.assumed, { ...reservation });\n", ""),
+  mutant("forgets the calls of an attempt that nobody reports", "settle-task.ts", "    else orphanCalls(step, ref, state.leaseUntil);\n", ""),
+  mutant("holds for ever what nobody reports", "transition.ts", "      settleUnreported(step, step.now);\n", ""),
+  mutant("does not wake for what is held after the end", "transition.ts", "      return wakeAt(step, nextExpiryAt(step.run.ledger));", "      return;"),
+  mutant("takes an attempt that waits for a callback for over", "attempts.ts", "  state.status = \"waiting\";\n", "  detachAttempt(step, task);\n  step.run.index.live.add(task);\n  state.status = \"waiting\";\n"),
+  mutant("lets attempts that nobody claimed bill", "settle-task.ts", `    if (state.status === "queued") closeCalls(step, ref, [], Infinity);
+    else orphanCalls`, "    orphanCalls"),
+  mutant("keeps an assumed bill that the report does not have", "budget.ts", "(release(ledger, call) ?? retract(ledger, call))", "release(ledger, call)"),
+  mutant("frees what is held for the call that is asked for again", "reserve.ts", "closeCalls(step, request, request.bills, request.call);", "closeCalls(step, request, request.bills, Infinity);"),
+  mutant("does not hear the bills of a late reserve", "reserve.ts", "    closeCalls(step, request, request.bills, request.call);", "    if (isLiveAttempt(run, request)) closeCalls(step, request, request.bills, request.call);"),
+  mutant("tells of several at once with the totals of the last", "budget.ts", "for (const entry of assumeExpired(step.run.ledger, until)) {", "for (const entry of [...assumeExpired(step.run.ledger, until)]) {"),
+  mutant("never blocks", "budget.ts", "  state.budget.isBlocked = true;\n", ""),
+  mutant("warns again and again", "budget.ts", "    state.budget.warnedPercent = mark;\n", ""),
+  {
+    name: "does not fence reserves",
+    edits: [
+      { file: "reserve.ts", from: "if (!isLiveAttempt(run, request) || isPast(run, request)) {", to: "if (isPast(run, request)) {" },
+      { file: "reserve.ts", from: `isLiveAttempt(run, waiting.ref) ? answerReserve(step, waiting) : ({ kind: "gone" } as const)`, to: "answerReserve(step, waiting)" },
+    ],
+  },
+  mutant("holds for a call that is over", "reserve.ts", " || isPast(run, request)) {", ") {"),
+  mutant("never answers whose attempt is over", "reserve.ts", ` : ({ kind: "gone" } as const);`, " : null;"),
+  mutant("grants without holding", "reserve.ts", "    hold(step, waiting.ref, waiting.need);\n    return", "    return"),
+  mutant("grants the least urgent first", "reserve.ts", "run.plan.tasks[left.ref.task]!.rank - run.plan.tasks[right.ref.task]!.rank", "run.plan.tasks[right.ref.task]!.rank - run.plan.tasks[left.ref.task]!.rank"),
+  mutant("starts a task without its budget", "reserve.ts", "    run.waiting.tasks.set(task, waiting);\n    return false;", "    return true;"),
+  mutant("forgets a task that waits for its budget", "reserve.ts", "    run.waiting.tasks.set(task, waiting);\n", ""),
+  mutant("asks for the budget that a task had at first", "reserve.ts", "    waiting.need = findTaskNeed(run, task);\n", ""),
+  mutant("keeps the budget of a task that is put back", "schedule.ts", "  closeCalls(step, { task, attempt: step.run.tasks[task]!.attempt + 1 }, [], Infinity);\n", ""),
+  mutant("ignores the tenant's budget", "reserve.ts", "missingLease(ledger, ref, day, need) === 0) return", "true) return"),
+  mutant("takes an answer that is older than what the tenant was told", "reserve.ts", "  if (state.budget.revision !== revision) return;\n", ""),
+  {
+    name: "takes the answer to another question",
+    edits: [
+      { file: "reserve.ts", from: "if (asked?.revision !== revision) return;", to: "if (asked === null) return;" },
+      { file: "reserve.ts", from: "  if (state.budget.revision !== revision) return;\n", to: "" },
+    ],
+  },
+  mutant("takes an answer for all who wait", "reserve.ts", "else if (isRefused && request.need.nanoUsd >= asked.requestNanoUsd) Object", "else Object"),
+  mutant("gives back what is held", "reserve.ts", "    const used = account.spentNanoUsd + account.reservedNanoUsd;\n    if (account.leasedNanoUsd !== null", "    const used = account.spentNanoUsd;\n    if (account.leasedNanoUsd !== null"),
+  mutant("forgets a question about budget that dies with the object", "reserve.ts", "  wakeAt(step, waiting.asked.lostAt);\n", ""),
+  mutant("waits for ever for a lost answer about budget", "reserve.ts", "waiting.asked.lostAt <= now) waiting.asked = null;", "waiting.asked.lostAt < 0) waiting.asked = null;"),
+  mutant("never asks again whether others gave budget back", "reserve.ts", "answeredFor !== null && mayGrow) ? waiting.askAgainAt : Infinity", "answeredFor !== null && mayGrow) ? Infinity : Infinity"),
+  mutant("keeps the alarm busy with who does not wait for the tenant", "reserve.ts", "  if (!isLacking) Object.assign(waiting, NOT_ANSWERED);\n", ""),
+];
