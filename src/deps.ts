@@ -20,6 +20,7 @@ import type { TenantLeasesDeps } from "./durable-objects/tenant-leases.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
 import type { Log } from "./log.ts";
+import { SUMS_SPAN_MS } from "./consumer/failure-memory.ts";
 import { KEY_CACHE_SECONDS, KEY_KEY, METRICS_KEY, nameWorkflow, openMetrics, openPlatform, openTenant, openWorkflow, SETTINGS_KEY, waitFor } from "./platform.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { Fetch } from "./router/language-model.ts";
@@ -185,6 +186,7 @@ function createLoadModels(env: Env): LoadModels {
     const [{ document }, tenantSettings] = await Promise.all([tiers.read(), settings.read(tenant)]);
     const registry = registries.get(document) ?? registerDocument(document, { secrets, fetch: createProviderFetch(env) });
     registries.set(document, registry);
+    if (failures.wantsSums(tenant, Date.now())) waitUntil(learnFailures(env, tenant));
     const callable = document.providers.map(({ id }) => id).filter(registry.isConfigured);
     return {
       document,
@@ -208,6 +210,16 @@ function createLoadModels(env: Env): LoadModels {
       failureRate: (taskType) => failures.rate(tenant, taskType, Date.now(), tenantSettings.routing.metricsHalfLifeMs),
     };
   };
+}
+
+/** Advice: nobody waits for it, and without it the sums that are known hold. */
+async function learnFailures(env: Env, tenant: string): Promise<void> {
+  const { failures, log } = openPlatform(env);
+  try {
+    failures.learn(tenant, await openTenant(env, tenant).readStats(Date.now() - SUMS_SPAN_MS));
+  } catch (error) {
+    log({ event: "metrics.failed", tenant, message: String(error) });
+  }
 }
 
 export function createConsumerDeps(env: Env): ConsumerDeps {

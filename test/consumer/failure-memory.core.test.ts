@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createFailureMemory, MAX_REMEMBERED } from "../../src/consumer/failure-memory.ts";
+import { createFailureMemory, MAX_REMEMBERED, MAX_TENANTS, SUMS_FRESH_MS } from "../../src/consumer/failure-memory.ts";
+import { createSums } from "../../src/optimizer/call-stats.ts";
 import type { CallObservation } from "../../src/router/model-metrics.ts";
 
 const HALF_LIFE_MS = 1_000;
@@ -39,5 +40,37 @@ describe("the failure rate of a type", () => {
     const others = (count: number) => Array.from({ length: count }, (_, index) => seen({ tenant: `other-${index}` }));
     expect(rateAfter([seen(), ...others(MAX_REMEMBERED - 1)])).toBeGreaterThan(0);
     expect(rateAfter([seen(), ...others(MAX_REMEMBERED)])).toBe(0);
+  });
+});
+
+describe("what the tenant's object has summed up", () => {
+  const cell = (changes: object, taskType = "planning", tier = "weak") => ({ tier, taskType, sums: { ...createSums(), ...changes } });
+  const rateOf = (memory: ReturnType<typeof createFailureMemory>, taskType: "planning" | "general" = "planning") => memory.rate("t", taskType, 0, HALF_LIFE_MS);
+
+  test("counts over all tiers, without the failures that were no answers, and takes the place of what this isolate saw before", () => {
+    const memory = createFailureMemory();
+    for (let index = 0; index < 16; index += 1) memory.observe(seen(), HALF_LIFE_MS);
+    expect(memory.wantsSums("t", 0)).toBe(true);
+    memory.learn("t", [cell({ routes: 10, failures: 4, misses: 2, escalations: 3 }), cell({ routes: 5 }, "planning", "base"), cell({ routes: 9, failures: 9, misses: 9 }, "general"), cell({ routes: 7 }, "planning", "")]);
+    // Of 10 - 2 + 3 + 5 answers five missed; four are taken to have been right before.
+    expect(rateOf(memory)).toBeCloseTo(5 / 20);
+    expect(rateOf(memory, "general")).toBeCloseTo(9 / 13);
+    for (let index = 0; index < 5; index += 1) memory.observe(seen(), HALF_LIFE_MS);
+    expect(rateOf(memory)).toBeCloseTo(10 / 25);
+  });
+
+  test("is asked for by one, and again when it is no longer fresh; until then the former sums hold", () => {
+    const memory = createFailureMemory();
+    expect([memory.wantsSums("t", 0), memory.wantsSums("t", SUMS_FRESH_MS - 1), memory.wantsSums("u", 1)]).toEqual([true, false, true]);
+    memory.learn("t", [cell({ routes: 4, failures: 4, misses: 4 })]);
+    expect(memory.wantsSums("t", SUMS_FRESH_MS)).toBe(true);
+    expect(rateOf(memory)).toBe(0.5);
+  });
+
+  test("is bounded in tenants: the one that was asked for longest ago goes, and what comes of it later is dropped", () => {
+    const memory = createFailureMemory();
+    for (let index = 0; index <= MAX_TENANTS; index += 1) memory.wantsSums(index === 0 ? "t" : `other-${index}`, 0);
+    memory.learn("t", [cell({ routes: 4, failures: 4, misses: 4 })]);
+    expect(rateOf(memory)).toBe(0);
   });
 });

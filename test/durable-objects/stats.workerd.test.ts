@@ -169,3 +169,17 @@ describe("the statistics of a service that ran workflows", () => {
     expect(items).toEqual([]);
   });
 });
+
+test("what the tenant's tasks of a type missed raises their complexity, also in an isolate that saw none of it", async () => {
+  const headers = { authorization: "Bearer root-key-of-tests", "x-tenant": "learner" };
+  const made = await exports.default.fetch("https://weft.test/v1/tenants", { method: "POST", headers: { authorization: headers.authorization }, body: JSON.stringify({ id: "learner" }) });
+  expect(made.status).toBe(201);
+  const tenant = env.TENANT.getByName("learner") as unknown as Tenant;
+  await tenant.addGatewayCalls(Array.from({ length: 20 }, (_, index) => ({ ...gatewayEntry(`missed-${index}`, 1, Date.now()), taskType: "refactoring", failureCode: "output_invalid" })));
+  const failuresOf = async (type: string): Promise<number> => {
+    const response = await exports.default.fetch("https://weft.test/v1/route", { method: "POST", headers, body: JSON.stringify({ type }) });
+    return ((await response.json()) as { complexity: { factors: { failures: number } } }).complexity.factors.failures;
+  };
+  await expect.poll(() => failuresOf("refactoring"), { timeout: 5_000 }).toBeCloseTo(20 / 24, 2);
+  expect(await failuresOf("planning")).toBe(0);
+});
