@@ -66,6 +66,7 @@ export class WorkflowOutbox {
 
   send(session: WorkflowSession, applied: Applied): void {
     this.#deps.logEvents(session.identity, applied.firstSeq, applied.events);
+    if (applied.events.length > 0) this.#webhooks.deliver(session);
     const isIndexed = applied.events.some((event) => event.type.startsWith("workflow."));
     const behindIndex = isIndexed ? this.tenant.alarmBehindIndex() : Infinity;
     // At the end the alarm is moved behind everything that is over, with the same commit: one that fired for nothing would cost far more.
@@ -82,13 +83,13 @@ export class WorkflowOutbox {
     if (applied.leaseRequest !== null) void this.tenant.askForLease(session, applied.leaseRequest);
     if (applied.startsQuestion !== null) void this.tenant.askForStarts(session, applied.startsQuestion);
     if (this.#calls.size > 0) this.#abandonDeadCalls(session);
-    if (applied.events.length > 0) this.#webhooks.deliver(session);
   }
 
   /** An event from outside reached the object: the platform counts its calls anew. */
   refill(): void {
     this.#executorCalls = 0;
     this.#ownCalls = 0;
+    this.#webhooks.refill();
   }
 
   /** The dispatch settings, narrowed to what this object may still call by itself. The queue brings a new event, and with it new room. */
