@@ -14,6 +14,9 @@ import { viewSummary } from "./workflow-view.ts";
 const INDEX_PATIENCE_MS = 500;
 /** How long calls gather before the tenant is told of them, where nothing else is to be told. */
 const NEWS_DELAY_MS = 5_000;
+/** How old the progress in a list may be: this share of the workflow's age, and a minute at most. */
+const PROGRESS_SHARE = 0.1;
+const MAX_PROGRESS_DELAY_MS = 60_000;
 /** When the index is told again after a failure; also how late a lost update can be. */
 const INDEX_RETRY_MS = 10_000;
 
@@ -35,7 +38,9 @@ export class TenantLink {
   #indexing: Promise<void> | null = null;
   /** Whether the index may not know how the workflow stands; a new memory cannot know. */
   #isIndexBehind = true;
-  #isNewsPlanned = false;
+  /** When the tenant was told last, and is to be told again of what is no event of the workflow itself. */
+  #toldAt = 0;
+  #nextTelling: { at: number; timer: ReturnType<typeof setTimeout> } | null = null;
   /** Whether the index was told of this workflow since this memory began. */
   #wasIndexed = false;
   /** The seq of the newest event when the tenant was last told how the workflow went. */
@@ -53,6 +58,8 @@ export class TenantLink {
     this.#isIndexBehind = true;
     this.#wasIndexed = false;
     this.#endingToldAt = null;
+    this.#toldAt = 0;
+    this.#cancelTelling();
   }
 
   /** Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind. */
@@ -62,6 +69,7 @@ export class TenantLink {
 
   planIndex(session: WorkflowSession): void {
     this.#isIndexBehind = true;
+    this.#cancelTelling();
     if (!session.isFinal) {
       void this.updateIndex();
       return;
@@ -73,16 +81,39 @@ export class TenantLink {
     });
   }
 
-  /** Calls of a running workflow are told of at the latest when it ends; those of late reports, which nothing follows, by an alarm. */
+  /** Calls of late reports, which nothing follows, are told by an alarm; those of a running workflow at the latest when it ends. */
   planNews(session: WorkflowSession): void {
+    if (!session.isFinal) return this.#tellBy(this.#toldAt + NEWS_DELAY_MS);
     this.#isIndexBehind = true;
-    if (session.isFinal) return this.#object.armBy(this.#deps.now() + NEWS_DELAY_MS);
-    if (this.#isNewsPlanned) return;
-    this.#isNewsPlanned = true;
-    setTimeout(() => {
-      this.#isNewsPlanned = false;
+    this.#object.armBy(this.#deps.now() + NEWS_DELAY_MS);
+  }
+
+  /** How far a running workflow has come, which lists show: the longer it runs, the less often. */
+  planProgress(session: WorkflowSession): void {
+    if (session.isFinal) return;
+    const ageMs = this.#deps.now() - session.run.state.createdAt;
+    this.#tellBy(this.#toldAt + Math.min(Math.max(ageMs * PROGRESS_SHARE, NEWS_DELAY_MS), MAX_PROGRESS_DELAY_MS));
+  }
+
+  #tellBy(at: number): void {
+    const now = this.#deps.now();
+    const { at: plannedAt } = this.#nextTelling ?? { at: Infinity };
+    if (plannedAt <= at && plannedAt > now) return;
+    this.#cancelTelling();
+    const tell = (): void => {
+      this.#nextTelling = null;
+      this.#isIndexBehind = true;
       void this.updateIndex();
-    }, NEWS_DELAY_MS);
+    };
+    const delayMs = Math.min(at, plannedAt) - now;
+    // Where little happens it is told at once: a timer would keep the object awake.
+    if (delayMs <= 0) tell();
+    else this.#nextTelling = { at: now + delayMs, timer: setTimeout(tell, delayMs) };
+  }
+
+  #cancelTelling(): void {
+    if (this.#nextTelling !== null) clearTimeout(this.#nextTelling.timer);
+    this.#nextTelling = null;
   }
 
   /** Asks the tenant for more of its budget. Whatever happens, the core hears of it, and asks again where that helps. */
@@ -128,6 +159,7 @@ export class TenantLink {
   }
 
   async #tellTenant(session: WorkflowSession): Promise<void> {
+    this.#toldAt = this.#deps.now();
     const cells = this.#store.stats.readUnsent();
     // What an ended workflow has leased and not spent goes back to the tenant.
     if (session.isFinal && session.hasSpend) this.#object.apply({ type: "trim" });

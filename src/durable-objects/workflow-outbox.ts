@@ -79,6 +79,7 @@ export class WorkflowOutbox {
     if (applied.inlineLeft.length > 0) setTimeout(() => this.#verbs.runInline(applied.inlineLeft), 0);
     if (isIndexed) this.tenant.planIndex(session);
     else if (applied.hasNews) this.tenant.planNews(session);
+    else if (applied.events.length > 0) this.tenant.planProgress(session);
     if (applied.planReason !== null) void this.#planAgain(session, applied.planReason);
     if (applied.leaseRequest !== null) void this.tenant.askForLease(session, applied.leaseRequest);
     if (applied.startsQuestion !== null) void this.tenant.askForStarts(session, applied.startsQuestion);

@@ -2,6 +2,8 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { TenantPort } from "../../src/api/tenant-port.ts";
+import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
+import { TenantObject } from "../../src/durable-objects/tenant-object.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
 
@@ -9,10 +11,14 @@ const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
 
 async function listedStatus(workflow: Workflow): Promise<string | null> {
+  return (await findListed(workflow))?.status ?? null;
+}
+
+async function findListed(workflow: Workflow): Promise<WorkflowSummary | undefined> {
   const tenant = env.TENANT.getByName(TENANT) as unknown as TenantPort;
   const page = await tenant.listWorkflows({ status: null, name: null, metadata: {}, limit: 200, cursor: null });
   if ("problem" in page) throw new Error(page.detail);
-  return page.items.find(({ id }) => id === idOf(workflow))?.status ?? null;
+  return page.items.find(({ id }) => id === idOf(workflow));
 }
 
 /** Fails if anything was stored. */
@@ -281,6 +287,39 @@ describe("the tenant's index", () => {
     const waiting = workflow.read({ withTasks: false, waitMs: 5_000 }).then(async (read) => ({ read, listed: await listedStatus(workflow) }));
     await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
     expect(await waiting).toMatchObject({ read: { status: "completed" }, listed: "completed" });
+  });
+
+  test("shows how far a running workflow has come, told every five seconds, and the more rarely the longer it runs", async () => {
+    const told = vi.spyOn(TenantObject.prototype, "indexWorkflow");
+    const workflow = openWorkflow();
+    const listed = async () => (await findListed(workflow))?.progress.completed ?? null;
+    const tellings = () => told.mock.calls.filter(([{ summary }]) => summary.id === idOf(workflow)).length;
+    await start(workflow, Array.from({ length: 9 }, (_, index) => ({ id: `t${index}`, agent: "llm" })), { spec: { maxConcurrency: 9 } });
+    await expect.poll(listed).toBe(0);
+    await workflow.claim(Array.from({ length: 9 }, (_, task) => ({ task, attempt: 1 })));
+    let completedTasks = 0;
+    const finishOne = async () => {
+      await workflow.report([{ task: completedTasks, attempt: 1, outcome: completed("done") }]);
+      completedTasks += 1;
+    };
+    const before = tellings();
+    await finishOne();
+    pass(5_000);
+    await finishOne();
+    await expect.poll(listed).toBe(2);
+    expect(tellings()).toBe(before + 1);
+    // After a hundred seconds in all it is told every ten: five more are too soon.
+    pass(95_000);
+    await finishOne();
+    await expect.poll(listed).toBe(3);
+    const { length } = told.mock.calls;
+    pass(5_000);
+    await finishOne();
+    expect(told.mock.calls).toHaveLength(length);
+    pass(6_000);
+    await finishOne();
+    await expect.poll(listed).toBe(5);
+    told.mockRestore();
   });
 
   test("is told later when it could not be told at once, also after the memory that failed is gone", async () => {
