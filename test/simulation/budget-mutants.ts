@@ -62,5 +62,4 @@ export const BUDGET_MUTANTS: readonly Mutant[] = [
   mutant("forgets a question about budget that dies with the object", "reserve.ts", "  wakeAt(step, waiting.asked.lostAt);\n", ""),
   mutant("waits for ever for a lost answer about budget", "reserve.ts", "waiting.asked.lostAt <= now) waiting.asked = null;", "waiting.asked.lostAt < 0) waiting.asked = null;"),
   mutant("never asks again whether others gave budget back", "reserve.ts", "answeredFor !== null && mayGrow) ? waiting.askAgainAt : Infinity", "answeredFor !== null && mayGrow) ? Infinity : Infinity"),
-  mutant("keeps the alarm busy with who does not wait for the tenant", "reserve.ts", "  if (!isLacking) Object.assign(waiting, NOT_ANSWERED);\n", ""),
 ];

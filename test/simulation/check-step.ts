@@ -6,6 +6,7 @@ import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { countSlots, isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
+import { nextWakeAt } from "../../src/workflow/timers.ts";
 import { isSameTask } from "./same-task.ts";
 import type { Scenario } from "./scenario.ts";
 import { mustHold } from "./violation.ts";
@@ -221,6 +222,10 @@ function checkCommand(before: Before, input: RunInput, run: Run): void {
 /** A tick does everything that is due, and takes no attempt away before its time. */
 function checkTick(scenario: Scenario, before: Before, step: Step): void {
   const { run, now } = step;
+  // A step stopped before all conditions were asked: the next one follows at once.
+  const isCut = run.state.status === "running" && !run.state.isFailing && countSlots(run) < run.plan.maxConcurrency && hasReady(run);
+  const dueAt = nextWakeAt(run, scenario.settings.timeoutGraceMs);
+  mustHold(isCut || dueAt > now, "a tick leaves nothing due, which would keep the alarm busy", () => `due ${dueAt} at ${now}`);
   if (isFinalWorkflow(run.state.status)) return;
   mustHold(run.state.deadlineAt === null || run.state.deadlineAt > now, "a deadline that is over ends the workflow", () => `${run.state.deadlineAt} at ${now}`);
   mustHold(run.state.status !== "scheduled" || run.plan.startAt! > now, "a workflow starts at startAt", () => `${run.plan.startAt} at ${now}`);

@@ -3,10 +3,11 @@ import type { BudgetScenario, Faults, ModelTemper, Scenario, SimulatedTask, Tena
 
 /** What a task of a scenario without budgets has. */
 export const NO_BUDGET: Pick<SimulatedTask, "cap" | "model"> = { cap: null, model: { calls: 1, nanoUsd: 0, tokens: 0, rungs: 1, isExact: true, unbilled: 0, overrun: 0 } };
-/** Of the scenarios. */
+/** Of the scenarios, and of those with budgets. */
 const BUDGET_RATE = 0.5;
+const CROWD_RATE = 0.25;
 
-/** Gives some scenarios budgets, drawn from randomness of its own. Caps are of the size of what all tasks would cost together. */
+/** Gives some scenarios budgets, drawn from randomness of its own. */
 export function withBudget(scenario: Scenario): Scenario {
   const random = createRandom(scenario.seed, 8);
   const isUncosted = scenario.tasks.every(({ kind }) => kind === "transform");
@@ -14,30 +15,57 @@ export function withBudget(scenario: Scenario): Scenario {
   const allowsOverrun = random.chance(0.2);
   const temper = drawModel(random, allowsOverrun);
   const capRate = random.pick([0, 0.5, 1]);
-  const modelRate = random.pick([0, 0, 0.5, 1]);
-  const tasks = scenario.tasks.map((scheduled): SimulatedTask => {
-    const task = scheduled.kind === "http" && random.chance(modelRate) ? { ...scheduled, kind: "llm" as const, isCallback: false } : scheduled;
-    const model = random.chance(0.8) ? temper : drawModel(random, allowsOverrun);
-    return { ...task, model, cap: random.chance(capRate) ? drawTaskCap(random, model) : null };
-  });
-  const total = tasks.reduce((sum, { kind, cap, model }) => {
-    const isCapped = kind === "http" && cap !== null;
+  const modelRate = random.pick([0, 0, 0, 0.5, 1]);
+  const isQueued = random.chance(0.3);
+  const costed: Scenario = {
+    ...scenario,
+    tasks: scenario.tasks.map((task): SimulatedTask => {
+      const kind = task.kind === "http" && random.chance(modelRate) ? "llm" : task.kind;
+      const model = random.chance(0.8) ? temper : drawModel(random, allowsOverrun);
+      return { ...task, kind, isCallback: task.isCallback && kind === "http", model, cap: random.chance(capRate) ? drawTaskCap(random, model) : null };
+    }),
+    settings: isQueued ? { ...scenario.settings, objectMax: 0, directMax: 0 } : scenario.settings,
+    faults: drawBudgetFaults(random, scenario.faults),
+  };
+  const crowded = random.chance(CROWD_RATE) ? withModelCrowd(random, costed) : costed;
+  return { ...crowded, budget: drawBudget(random, crowded, temper, allowsOverrun) };
+}
+
+/** Many long attempts of several calls side by side, on a bad network: many are lost, and reported late. */
+function withModelCrowd(random: Random, scenario: Scenario): Scenario {
+  const { settings, faults } = scenario;
+  const agent = { typicalMs: random.pick([1_000, 20_000]), transient: 0.1, permanent: 0, hang: 0.05, slow: 0, retryAfter: 0 };
+  return {
+    ...scenario,
+    tasks: scenario.tasks.slice(0, 20).map((task, id) => ({ ...task, kind: task.kind === "http" ? "http" : "llm", dependsOn: task.dependsOn.filter((dependency) => dependency < id && random.chance(0.2)), when: null, isInputBroken: false, isReused: false, timeoutMs: 60_000, model: { ...task.model, calls: 4 }, agent })),
+    commands: scenario.commands.filter(({ type }) => type !== "retryTask"),
+    maxConcurrency: random.between(3, 20),
+    onFailure: "continue",
+    deadlineMs: null,
+    settings: { ...settings, leaseMs: 2_000, llm: random.pick(["queue", "direct"]) },
+    faultsUntilMs: 120_000,
+    faults: { ...faults, loseRequest: 0.3, loseAnswer: 0.1, killObject: 0.02, crashRunner: 0.1, delayReport: 0.4, repeatReserve: 0.5, loseLease: random.pick([0, 0.5]) },
+  };
+}
+
+/** Caps are of the size of what all tasks would cost together. */
+function drawBudget(random: Random, { tasks, faultsUntilMs }: Scenario, temper: ModelTemper, allowsOverrun: boolean): BudgetScenario {
+  const total = { nanoUsd: 0, tokens: 0 };
+  for (const { kind, cap, model } of tasks) {
     const calls = kind === "llm" ? (model.calls + 1) / 2 : 0;
-    return { nanoUsd: sum.nanoUsd + (isCapped ? (cap.nanoUsd ?? 0) : calls * model.nanoUsd), tokens: sum.tokens + (isCapped ? (cap.tokens ?? 0) : calls * model.tokens) };
-  }, { nanoUsd: 0, tokens: 0 });
+    for (const unit of ["nanoUsd", "tokens"] as const) total[unit] += kind === "http" ? (cap?.[unit] ?? 0) : calls * model[unit];
+  }
   const share = random.pick([0.1, 0.4, 0.6, 0.8, 1.2, 4]);
-  const spanMs = Math.max(1_000, scenario.faultsUntilMs);
-  const budget: BudgetScenario = {
+  const spanMs = Math.max(1_000, faultsUntilMs);
+  return {
     // In some, two calls never fit side by side.
-    cap: { nanoUsd: random.chance(0.2) ? Math.ceil(1.5 * temper.nanoUsd) : random.chance(0.8) ? Math.ceil(total.nanoUsd * share) : null, tokens: random.chance(0.5) ? Math.ceil(total.tokens * share * random.pick([1, 1, 2])) : null },
+    cap: { nanoUsd: random.chance(0.25) ? Math.ceil(1.5 * temper.nanoUsd) : random.chance(0.8) ? Math.ceil(total.nanoUsd * share) : null, tokens: random.chance(0.5) ? Math.ceil(total.tokens * share * random.pick([1, 1, 2])) : null },
     allowsOverrun,
-    midnightMs: random.chance(0.4) ? Math.floor(spanMs * random.next() ** 2) : 0,
+    midnightMs: random.chance(0.5) ? Math.floor(spanMs * random.next()) : 0,
     tenant: drawTenant(random, total.nanoUsd, spanMs),
     leaseChunkNanoUsd: random.pick([0, 0, 0, 3, 10]) * temper.nanoUsd,
     tells: Array.from({ length: random.pick([0, 3, 20]) }, () => Math.floor(spanMs * random.next() ** 3)),
   };
-  const settings = random.chance(0.3) ? { ...scenario.settings, objectMax: 0, directMax: 0 } : scenario.settings;
-  return { ...scenario, tasks, budget, settings, faults: drawBudgetFaults(random, scenario.faults) };
 }
 
 function drawModel(random: Random, allowsOverrun: boolean): ModelTemper {
