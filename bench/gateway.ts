@@ -40,6 +40,7 @@ export async function benchGateway(context: BenchContext): Promise<void> {
     const ways: Way[] = [
       { name: "direct", origin: upstream.origin, headers: {}, model: "m" },
       { name: "bare pass-through Worker", origin: bare.origin, headers: {}, model: "m" },
+      { name: "the same, relaying in JavaScript", origin: bare.origin, headers: { "x-relay": "1" }, model: "m" },
       { name: "gateway, model named", origin: weft.origin, headers, model: "m" },
       { name: "gateway, auto", origin: weft.origin, headers, model: "auto" },
     ];
