@@ -139,9 +139,10 @@ export function askForLease(step: Step): void {
   const { run, now } = step;
   const { waiting, ledger, state } = run;
   if (waiting.asked !== null && waiting.asked.lostAt <= now) waiting.asked = null;
-  if (waiting.requests.size + waiting.tasks.size === 0 || now < waiting.unlimitedUntil) return;
+  if (waiting.requests.size + waiting.tasks.size === 0) return;
   // An object that dies with its question, and has nothing else to wake for, is woken to ask it again.
   if (waiting.asked !== null) return wakeAt(step, waiting.asked.lostAt);
+  if (now < waiting.unlimitedUntil) return;
   const day = dayOf(now);
   const lacking = byUrgency(run, listWaiting(run)).filter((one) => lacksLease(run, one, day));
   const first = lacking.find(({ answeredFor, mayGrow }) => answeredFor !== day || (mayGrow && now >= waiting.askAgainAt));
@@ -194,14 +195,19 @@ export function takeLease(step: Step, day: number, revision: number, answer: Lea
   }
 }
 
-/** Gives back what is leased and neither spent nor held. The tenant is told so under a new revision: an answer that is under way does not know of it. */
+/**
+ * Gives back what is leased and neither spent nor held. The tenant is told so under a new revision: an answer that is under way does
+ * not know of it. Whoever waits for the workflow's own calls to make room in what was leased has to ask again.
+ */
 export function trimLeases(step: Step): void {
   const { ledger, state } = step.run;
   state.budget.revision += 1;
   step.isStateTouched = true;
   for (const [day, account] of ledger.days) {
     const used = account.spentNanoUsd + account.reservedNanoUsd;
-    if (account.leasedNanoUsd !== null && account.leasedNanoUsd > used) setLease(step, day, used);
+    if (account.leasedNanoUsd === null || account.leasedNanoUsd <= used) continue;
+    setLease(step, day, used);
+    for (const waiting of listWaiting(step.run)) Object.assign(waiting, NOT_ANSWERED);
   }
 }
 

@@ -51,7 +51,8 @@ export function nextWakeAt(run: Run, graceMs: number): number {
   const { state, plan } = run;
   // Ready tasks with a slot free: a step stopped before it had asked all their conditions.
   const isCut = state.status === "running" && !state.isFailing && countSlots(run) < plan.maxConcurrency && countStartsLeft(run) > 0 && mayStartNext(run);
-  return isCut ? (state.startedAt ?? 0) : nextTimerAt(run, graceMs);
+  // The clock may have been set back behind the start.
+  return Math.min(nextTimerAt(run, graceMs), isCut ? (state.startedAt ?? 0) : Infinity);
 }
 
 function nextTimerAt(run: Run, graceMs: number): number {

@@ -218,6 +218,23 @@ describe("of a tenant's budget", () => {
     expect(run.last.isStateTouched).toBe(true);
   });
 
+  test("who waits for the workflow's own calls asks again when what they would leave is given back", () => {
+    const run = sideBySide(["a", "b"]);
+    run.reserve("a", { nanoUsd: 50 });
+    run.answerLease(leased(97));
+    run.reserve("b", { nanoUsd: 50 });
+    run.answerLease(leased(97));
+    expect(run.answer("b")).toBe("waits");
+    run.apply({ type: "trim" });
+    expect(run.questions.at(-1)).toMatchObject({ neededNanoUsd: 100 });
+    run.answerLease(leased(50, true));
+    run.bill("a", [{ call: 0, nanoUsd: 22, tokens: 0 }]);
+    expect(run.answer("b")).toBe("waits");
+    run.wait(1_000);
+    run.answerLease(leased(72));
+    expect(run.answer("b")).toEqual(GRANTED);
+  });
+
   test("an answer that is older than what the tenant was told does not count, and it is asked again", () => {
     const run = sideBySide(["a"]);
     run.reserve("a", { nanoUsd: 30 });
