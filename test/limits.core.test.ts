@@ -245,7 +245,7 @@ describe("limits of what is kept and looked at", () => {
 
 /** Not limits of anything that comes from outside, but sizes of batches, caches and words that the code chooses for itself. */
 const OWN_CHOICES = new Set([
-  "MAX_AGE_MS", "MAX_ERROR_BYTES", "MAX_TIMER_MS", "MAX_KEYS", "MAX_USELESS_KEYS", "MAX_ASKED",
+  "MAX_AGE_MS", "MAX_KNOWN_URLS", "MAX_ERROR_BYTES", "MAX_TIMER_MS", "MAX_KEYS", "MAX_USELESS_KEYS", "MAX_ASKED",
   "MAX_PROVIDER_MESSAGE_CHARACTERS", "MAX_MESSAGE_CHARACTERS", "MIN_SHARE_TOKENS",
   "MAX_OUTPUT_SHARE", "MAX_ANSWER_TOKENS", "MAX_HISTORY", "MAX_RETRY_MS", "MAX_LOSS_DELAY_MS", "MAX_BYTES_PER_CHARACTER",
   "MAX_BYTES_OF_ATOM", "MAX_EDITS", "MAX_OPTIONAL_MARKS", "MAX_WHENS_PER_STEP", "MAX_CLAIM_LEASE_MS", "MAX_SUGGESTIONS",
