@@ -23,7 +23,7 @@ export function askForLease(world: World, request: LeaseRequest): void {
   });
 }
 
-/** What other workflows lease, and when this one tells how its spending stands. */
+/** What other workflows lease, and when this one tells how its spending stands, or is asked to give back what it can. */
 export function planLeases(world: World, clock: () => number): void {
   const { scenario, agenda, random, object, account } = world;
   if (scenario.budget === null) return;
@@ -35,7 +35,7 @@ export function planLeases(world: World, clock: () => number): void {
   }
   for (const atMs of scenario.budget.tells) {
     agenda.after(atMs, () => {
-      const told = callWorkflow(world, () => object.tellSpend());
+      const told = callWorkflow(world, () => (random.chance(0.5) ? object.trim() : object.tellSpend()));
       if (told !== null) agenda.after(random.between(0, 50), () => account.take(told));
     });
   }
