@@ -4,7 +4,8 @@ import type { TaskOutlook } from "../workflow/outlook.ts";
 import type { WorkflowSpec } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
-import { deriveWorkflowId, hashBytes } from "./idempotency.ts";
+import { hashBytes } from "./hash-bytes.ts";
+import { deriveWorkflowId } from "./idempotency.ts";
 import { RequestRefused, refuse } from "./problem.ts";
 import type { CreateAnswer, WorkflowPort } from "./workflow-port.ts";
 

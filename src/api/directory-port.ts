@@ -1,7 +1,17 @@
-import type { Allowance } from "../config/tenant-record.ts";
+import type { Allowance, TenantRecord } from "../config/tenant-record.ts";
 import type { Problem } from "../errors.ts";
-import type { TenantStatus } from "./tenant-port.ts";
 import type { Page } from "./workflow-port.ts";
+
+/** What a tenant spent of its budget in the current period; without a budget, ever. `periodStart`: Unix ms, null where no period begins. */
+export interface TenantSpend {
+  spentNanoUsd: number;
+  reservedNanoUsd: number;
+  periodStart: number | null;
+}
+
+export interface TenantStatus extends TenantRecord {
+  spend: TenantSpend;
+}
 
 export interface CreateTenant {
   id: string;

@@ -1,5 +1,6 @@
 import type { ApiContext } from "./endpoint.ts";
 import { callerOf, headerFault } from "./endpoint.ts";
+import { hashBytes } from "./hash-bytes.ts";
 import { refuseFaults } from "./problem.ts";
 
 /** Longest key (contract). */
@@ -23,10 +24,4 @@ export async function deriveWorkflowId(context: ApiContext, key: string, generat
   const { tenant } = callerOf(context);
   const digest = await hashBytes(new TextEncoder().encode(JSON.stringify([tenant, context.req.method, context.req.path, key, generation])));
   return `wf_${digest.slice(0, ID_HEX_DIGITS)}`;
-}
-
-/** SHA-256 in hexadecimal digits. */
-export async function hashBytes(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

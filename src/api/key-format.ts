@@ -1,5 +1,5 @@
 import { TenantId } from "../config/tenant-record.ts";
-import { hashBytes } from "./idempotency.ts";
+import { hashBytes } from "./hash-bytes.ts";
 
 /** Letters and digits of a key's random part: 190 bits. */
 const RANDOM_CHARS = 32;

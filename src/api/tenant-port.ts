@@ -2,10 +2,9 @@ import type { StoredDocument } from "../config/document-cache.ts";
 import type { SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { OptimizationPort } from "../consumer/run-reoptimization.ts";
-import type { TenantRecord } from "../config/tenant-record.ts";
 import type { Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
-import type { DirectoryPort, TenantLifePort } from "./directory-port.ts";
+import type { DirectoryPort, TenantLifePort, TenantStatus } from "./directory-port.ts";
 import type { KeyPort } from "./key-port.ts";
 import type { StartDemand } from "../workflow/start-permits.ts";
 import type { DaySpend, Holder, ShareAnswer, ShareRequest } from "../workflow/tenant-account.ts";
@@ -68,17 +67,6 @@ export interface SettingsVersion {
   /** The id of the key that changed it, or `root`. */
   author: string;
   changes: SettingsChange[];
-}
-
-/** What a tenant spent of its budget in the current period; without a budget, ever. `periodStart`: Unix ms, null where no period begins. */
-export interface TenantSpend {
-  spentNanoUsd: number;
-  reservedNanoUsd: number;
-  periodStart: number | null;
-}
-
-export interface TenantStatus extends TenantRecord {
-  spend: TenantSpend;
 }
 
 /** What is asked of one tenant's object: its agents, its keys, its configuration documents and the index of its workflows. The directory is asked of the operator's only. */

@@ -3,11 +3,12 @@ import { AllowanceInput, BudgetInput, readAllowance, showAllowance, TenantId } f
 import type { Json } from "../errors.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { hashBytes, readIdempotencyKey } from "./idempotency.ts";
+import { hashBytes } from "./hash-bytes.ts";
+import { readIdempotencyKey } from "./idempotency.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
 import { describeIssues, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
-import type { TenantStatus } from "./tenant-port.ts";
+import type { TenantStatus } from "./directory-port.ts";
 import { pageOf } from "./workflow-schemas.ts";
 
 const NANO = 1_000_000_000;

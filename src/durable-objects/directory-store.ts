@@ -1,4 +1,4 @@
-import type { TenantStatus } from "../api/tenant-port.ts";
+import type { TenantStatus } from "../api/directory-port.ts";
 import { OPERATOR_TENANT } from "../api/stored-tiers.ts";
 import type { ListPosition } from "./list-position.ts";
 

@@ -1,27 +1,10 @@
 import { planWorkflow, type WorkflowPlan } from "../consumer/plan-workflow.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import { forecast } from "../optimizer/forecast.ts";
-import { hasDrifted } from "../workflow/outlook.ts";
-import { isFinalWorkflow } from "../workflow/run.ts";
-import type { Step } from "../workflow/step.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-
-export type PlanReason = "budget" | "schedule";
 
 /** Most open tasks that are planned anew: what a step would wait for is a few milliseconds. */
 const MAX_PLANNED_AGAIN = 200;
-/** Share of the budget that must be spent since the last plan before the forecast asks for another. */
-const SPENT_SHARE = 0.05;
-
-/** Why the tasks that have not started should be planned anew after this step; null: the plan stands. `plannedAtNanoUsd`: what was spent at the last one. */
-export function findPlanReason({ run, outlook }: WorkflowSession, step: Step, plannedAtNanoUsd: number): PlanReason | null {
-  if (outlook === null || isFinalWorkflow(run.state.status) || run.state.isFailing) return null;
-  if (outlook.openExpected.nanoUsd > 0 && hasDrifted(outlook, step.touched, run.tasks)) return "schedule";
-  const cap = run.ledger.cap.nanoUsd;
-  const { spent } = run.ledger.workflow;
-  if (cap === null || step.entries.length === 0 || spent.nanoUsd - plannedAtNanoUsd < cap * SPENT_SHARE) return null;
-  return forecast({ ...outlook, spent }).nanoUsd > cap ? "budget" : null;
-}
 
 /** A plan for the tasks that have not started, for the money that is left; null where there are none, or too many. */
 export async function planAgain(session: WorkflowSession, loadModels: LoadModels, now: number): Promise<{ plan: WorkflowPlan; tasks: number[] } | null> {

@@ -1,4 +1,5 @@
-import type { CallsToReserve, LeaseHolderPort, TenantPort, TenantSpend } from "../api/tenant-port.ts";
+import type { TenantSpend } from "../api/directory-port.ts";
+import type { CallsToReserve, LeaseHolderPort, TenantPort } from "../api/tenant-port.ts";
 import { periodStart } from "../config/tenant-record.ts";
 import { assumeSpent, daysOfPeriod, leaseShare, type ShareAnswer, type ShareRequest } from "../workflow/tenant-account.ts";
 import type { OpenShare } from "./tenant-account-store.ts";

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import type { CreateTenant, CreateTenantAnswer } from "../api/directory-port.ts";
+import type { CreateTenant, CreateTenantAnswer, TenantStatus } from "../api/directory-port.ts";
 import type { KeyGrant, ListedKey } from "../api/key-port.ts";
-import type { CallsToReserve, IndexEntry, StartsAnswer, StartsRequest, RegisteredAgent, SettingsVersion, TenantPort, TenantStatus } from "../api/tenant-port.ts";
+import type { CallsToReserve, IndexEntry, StartsAnswer, StartsRequest, RegisteredAgent, SettingsVersion, TenantPort } from "../api/tenant-port.ts";
 import type { Scope } from "../api/scopes.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";

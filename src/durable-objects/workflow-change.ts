@@ -4,7 +4,7 @@ import type { WorkflowEvent } from "../workflow/events.ts";
 import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
 import type { StartsQuestion } from "../workflow/starts-known.ts";
 import type { RunInput } from "../workflow/transition.ts";
-import type { PlanReason } from "./plan-again.ts";
+import type { PlanReason } from "./plan-reason.ts";
 import type { WorkflowEvaluation } from "./workflow-evaluation.ts";
 import type { TaskDetail } from "./workflow-store.ts";
 

@@ -15,7 +15,7 @@ import type { Abilities, Step } from "../workflow/step.ts";
 import { transition, type AttemptReport, type RunInput } from "../workflow/transition.ts";
 import { describeAttempt, describeRoute, listAttemptEvents } from "./attempt-story.ts";
 import type { PlannedTask, WorkflowPlan } from "../consumer/plan-workflow.ts";
-import { findPlanReason, type PlanReason } from "./plan-again.ts";
+import { findPlanReason, type PlanReason } from "./plan-reason.ts";
 import { buildOrder } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";

@@ -1,7 +1,7 @@
 import type { Failure } from "../errors.ts";
 import type { AttemptRef } from "../consumer/work-order.ts";
 import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./budget-state.ts";
-import { measureCarried, takeUp } from "./carried.ts";
+import { type Carried, measureCarried, takeUp } from "./carried.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
 import { EMPTY_BOOKS, openLedger, type Cap, type Ledger, type StoredBooks } from "./ledger.ts";
@@ -98,16 +98,13 @@ export interface Run {
   starts: StartsKnown;
 }
 
-export interface RunIndex {
+export interface RunIndex extends Carried {
   /** Dependencies of each task that are not done yet. */
   waitingOn: number[];
   /** Tasks that could start, first in first out, by rank. */
   ready: [Fifo, Fifo, Fifo, Fifo];
   /** Tasks with a live attempt. */
   live: Set<number>;
-  /** What attempts carry of their dependencies' outputs, where it is much, and the sum. */
-  carried: Map<number, number>;
-  carriedBytes: number;
   /** Pending tasks that wait for `retryAt`. */
   retrying: Set<number>;
   /** Open tasks of each wave, and the wave that may run (used by wave scheduling). */

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
-import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer, type FuzzedRequest, type FuzzNames } from "../fuzz/fuzz-request.ts";
+import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer, type FuzzedRequest } from "../fuzz/fuzz-request.ts";
+import type { FuzzNames } from "../fuzz/valid-bodies.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { createWeftClient, eventually, type WeftClient } from "./weft-client.ts";
 

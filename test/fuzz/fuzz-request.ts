@@ -4,7 +4,7 @@ import { ENDPOINTS } from "../../src/api/create-api.ts";
 import type { Endpoint } from "../../src/api/endpoint.ts";
 import { anyJson, arbitraryOf, oddKey, oddText, type Hints } from "./schema-arbitrary.ts";
 import { fuzzBody, type FuzzedBody } from "./spoil.ts";
-import { TASK_IDS, validBodies } from "./valid-bodies.ts";
+import { type FuzzNames, TASK_IDS, validBodies } from "./valid-bodies.ts";
 
 /** A request as it goes over the wire, but for its key. */
 export interface FuzzedRequest {
@@ -13,18 +13,6 @@ export interface FuzzedRequest {
   path: string;
   headers: Record<string, string>;
   body: FuzzedBody | null;
-}
-
-/** What of the world the requests may name: mostly things that are there, since what is unknown is refused early. */
-export interface FuzzNames {
-  workflows: readonly string[];
-  agents: readonly string[];
-  models: readonly string[];
-  /** Tokens of callbacks. */
-  tokens: readonly string[];
-  tenants: readonly string[];
-  /** Ids of their keys. */
-  keys: readonly string[];
 }
 
 const EXPRESSIONS = [

@@ -7,7 +7,8 @@ import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import type { Fetch } from "../../src/router/language-model.ts";
 import { createTestApi, ROOT_KEY } from "../api/fake-ports.ts";
 import { chunk, completion, DONE, stream } from "../api/gateway/chat-world.ts";
-import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer, type FuzzNames } from "./fuzz-request.ts";
+import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer } from "./fuzz-request.ts";
+import type { FuzzNames } from "./valid-bodies.ts";
 
 /** Requests to each endpoint. More with `FUZZ_RUNS=2000`. */
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 100);

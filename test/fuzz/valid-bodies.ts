@@ -1,6 +1,17 @@
 import fc from "fast-check";
-import type { FuzzNames } from "./fuzz-request.ts";
 import { anyJson, oddText } from "./schema-arbitrary.ts";
+
+/** What of the world the requests may name: mostly things that are there, since what is unknown is refused early. */
+export interface FuzzNames {
+  workflows: readonly string[];
+  agents: readonly string[];
+  models: readonly string[];
+  /** Tokens of callbacks. */
+  tokens: readonly string[];
+  tenants: readonly string[];
+  /** Ids of their keys. */
+  keys: readonly string[];
+}
 
 /** Ids that mean something to JavaScript, and plain ones. */
 export const TASK_IDS = ["a", "b", "c", "d-1", "constructor", "toString", "valueOf", "hasOwnProperty"];
