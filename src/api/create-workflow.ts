@@ -1,3 +1,4 @@
+import { pickOwnBudgets } from "../config/budget-settings.ts";
 import { limitsTasks } from "../config/tenant-record.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { TaskOutlook } from "../workflow/outlook.ts";
@@ -7,6 +8,7 @@ import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
 import { hashBytes } from "./hash-bytes.ts";
 import { deriveWorkflowId } from "./idempotency.ts";
 import { RequestRefused, refuse } from "./problem.ts";
+import { OPERATOR_TENANT } from "./stored-tiers.ts";
 import type { CreateAnswer, WorkflowPort } from "./workflow-port.ts";
 
 /** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
@@ -35,7 +37,8 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
   const { id } = made.spec;
   const { tenant } = callerOf(context);
   // Where it cannot be read, the workflow hears of limits from the tenant's object when it tells that it has begun.
-  const limits = (await api.deps.allowances.read(tenant).catch(() => null))?.limits;
+  const [allowance, ownBudgets] = await Promise.all([api.deps.allowances.read(tenant).catch(() => null), readOwnBudgets(tenant, api)]);
+  const limits = allowance?.limits;
   const create = (workflowId: string, port: WorkflowPort) =>
     port.create({
       tenant,
@@ -45,6 +48,7 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
       origin: readOrigin(context, api),
       requestId: context.var.requestId,
       idempotency,
+      ...(ownBudgets === null ? {} : { ownBudgets }),
     });
   if (idempotency === null || id !== undefined) {
     const workflowId = id ?? `wf_${api.deps.randomId()}`;
@@ -52,6 +56,12 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
     return answerCreated(workflowId, answer) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
   }
   return tryGenerations(context, api, idempotency.key, create);
+}
+
+async function readOwnBudgets(tenant: string, api: Api): Promise<ReturnType<typeof pickOwnBudgets>> {
+  if (tenant === OPERATOR_TENANT) return null;
+  const [own, operators] = await Promise.all([api.deps.settings.read(tenant), api.deps.settings.read(OPERATOR_TENANT)]);
+  return pickOwnBudgets(own.budgets, operators.budgets);
 }
 
 /** The answer of an earlier request with this key and body, if there is one: it is given again even when the request would be refused by now. */

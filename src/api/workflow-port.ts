@@ -1,3 +1,4 @@
+import type { ObjectBudgetSettings } from "../config/budget-settings.ts";
 import type { CallRecord, ContextSize, Route } from "../consumer/work-order.ts";
 import type { Failure, Json, Problem } from "../errors.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
@@ -51,6 +52,8 @@ export interface CreateRequest {
   outlook?: TaskOutlook[];
   /** The tenant has limits of tasks, as far as is known here: attempts wait until it lets them start. */
   isLimited?: boolean;
+  /** Settings of budgets in which the tenant's differ from the operator's. They stay those of the creation. */
+  ownBudgets?: Partial<ObjectBudgetSettings>;
 }
 
 export type CreateAnswer =

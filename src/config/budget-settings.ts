@@ -51,3 +51,13 @@ export const BudgetSettings = z.strictObject({
   leaseChunkUsd: z.number().min(0.001).max(1_000).default(0.05).describe("How much of the tenant's budget a workflow takes at once: larger chunks ask the tenant's object less often, smaller ones keep less from other workflows"),
 });
 export type BudgetSettings = z.infer<typeof BudgetSettings>;
+
+/** What of a tenant's settings its workflows' objects go by. */
+const OBJECT_KEYS = ["minTaskTokens", "maxTaskTokens", "overageThreshold", "warningThresholds"] as const;
+export type ObjectBudgetSettings = Pick<BudgetSettings, (typeof OBJECT_KEYS)[number]>;
+
+/** What a workflow must be told of its tenant's settings, since its object knows the operator's only; null where they are the same. */
+export function pickOwnBudgets(own: BudgetSettings, operators: BudgetSettings): Partial<ObjectBudgetSettings> | null {
+  const differing = OBJECT_KEYS.filter((key) => JSON.stringify(own[key]) !== JSON.stringify(operators[key]));
+  return differing.length === 0 ? null : Object.fromEntries(differing.map((key) => [key, own[key]]));
+}

@@ -11,7 +11,7 @@ const share = z.number().min(0).max(1);
 const RETRY_DEFAULTS = RetryPolicy.parse({});
 
 const Orchestration = z.strictObject({
-  enabled: z.boolean().default(true).describe("Whether calls are routed. When false every call that pins no model goes to defaultModel, without routing, fallback or escalation"),
+  enabled: z.boolean().default(true).describe("Whether calls are routed. When false every call that pins no model goes to defaultModel, without routing, fallback or escalation; contexts are not reduced, and a workflow's tokens not split over its tasks"),
   defaultModel: z.string().min(1).max(200).nullable().default(null).describe("The model that is called while orchestration is off; null: the first configured model of the base tier"),
   maxConcurrency: z.int().min(1).max(1_000).default(DEFAULT_MAX_CONCURRENCY).describe("Live attempts at once, of workflows that do not say"),
   taskTimeoutMs: z.int().min(1).max(MAX_ATTEMPT_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS).describe("Time of one attempt, of tasks that do not say"),
@@ -20,7 +20,6 @@ const Orchestration = z.strictObject({
   retryMaxMs: z.int().min(0).max(86_400_000).default(RETRY_DEFAULTS.maxMs).describe("Longest wait before a retry, of tasks that do not say"),
 });
 
-/** Reduction of context is no part of attempts yet, so nothing can be set. */
 const Compression = z.strictObject({
   defaultMaxTokens: z.int().min(64).max(10_000_000).default(16_000).describe("Tokens that a task's context is reduced to where the task does not say"),
 });

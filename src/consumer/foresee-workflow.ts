@@ -70,9 +70,9 @@ export function historyKeyOf(task: Pick<TaskSpec, "agent" | "type">, agent: Pick
   return { agent: task.agent, taskType: task.type ?? agent.taskType ?? "" };
 }
 
-/** By task; 0 for tasks that call no model. Null without a budget of tokens. */
+/** By task; 0 for tasks that call no model. Null without a budget of tokens, and while orchestration is off: who comes first takes what is left. */
 function weighLlmTasks({ spec, agents }: AcceptedSpec, { settings }: Pick<PlanModels, "settings">, history: HistoryByName): number[] | null {
-  if (spec.budget?.maxTokens === undefined) return null;
+  if (spec.budget?.maxTokens === undefined || !settings.orchestration.enabled) return null;
   const llmTasks = spec.tasks.flatMap((task, index) => {
     const agent = agents[task.agent]!;
     return agent.kind === "llm" ? [{ index, ...historyKeyOf(task, agent), intent: task.intent ?? null, prompt: promptOf(task.input), priority: task.priority ?? spec.priority }] : [];

@@ -105,7 +105,7 @@ export class TaskRouter {
     const texts = "failure" in built ? [JSON.stringify(input)] : built.prompt.flatMap(textsOf);
     this.#charactersLeft -= texts.reduce((sum, text) => sum + text.length, 0);
     const quoted = sumOutputs(references, this.#outputOf, 0);
-    const context = contextOf(spec, this.#outputOf, this.#models.settings.compression.defaultMaxTokens);
+    const context = contextOf(spec, this.#outputOf, this.#models.settings);
     const schema = order.llm?.outputSchema ?? null;
     const messages = ("failure" in built ? 1 : built.prompt.length) + (context.expected === 0 ? 0 : 1);
     const task: LlmTaskToPlan = {
@@ -129,13 +129,13 @@ export class TaskRouter {
 }
 
 /** What a task is shown of its dependencies. */
-function contextOf(spec: TaskSpec, outputOf: (taskId: string) => OutputTokens, defaultMaxTokens: number): OutputTokens {
+function contextOf(spec: TaskSpec, outputOf: (taskId: string) => OutputTokens, { orchestration, compression }: PlanModels["settings"]): OutputTokens {
   if (spec.context?.mode === "none") return { expected: 0, most: 0 };
   const whole = sumOutputs(spec.dependsOn, outputOf, TAG_TOKENS);
-  if (spec.context?.mode === "full") return whole;
+  if (spec.context?.mode === "full" || !orchestration.enabled) return whole;
   const { maxTokens, targetReduction } = spec.context ?? {};
   if (targetReduction !== undefined) return { expected: Math.ceil(whole.expected * (1 - targetReduction)), most: Math.ceil(whole.most * (1 - targetReduction)) };
-  const target = maxTokens ?? defaultMaxTokens;
+  const target = maxTokens ?? compression.defaultMaxTokens;
   return { expected: Math.min(whole.expected, target), most: Math.min(whole.most, target) };
 }
 

@@ -33,10 +33,11 @@ export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?
     const isShown = order.llm?.stream === true;
     const onDelta = isShown ? (text: string) => deps.onDelta(order, text) : undefined;
     const models = await deps.loadModels(order.tenant);
-    const reduced = reduceOrder(order, { defaultMaxTokens: models.settings.compression.defaultMaxTokens, cache: deps.reductions });
+    const { orchestration, compression } = models.settings;
+    const reduced = orchestration.enabled ? reduceOrder(order, { defaultMaxTokens: compression.defaultMaxTokens, cache: deps.reductions }) : { order, context: null };
     let { context } = reduced;
     const reduceTo = (maxTokens: number): WorkOrder | null => {
-      const further = reduceFurther(order, maxTokens, deps.reductions);
+      const further = orchestration.enabled ? reduceFurther(order, maxTokens, deps.reductions) : null;
       context = further?.context ?? context;
       return further?.order ?? null;
     };

@@ -69,9 +69,9 @@ export async function forgetWorkflow(storage: DurableObjectStorage, store: Workf
 
 function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {
   const { tasks, input, ...spec } = request.spec;
-  const { tenant, workflowId, origin, requestId } = request;
+  const { tenant, workflowId, origin, requestId, ownBudgets } = request;
   const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState(), isLimited: request.isLimited ?? false };
-  store.write("identity", { tenant, workflowId, origin, requestId, spec });
+  store.write("identity", { tenant, workflowId, origin, requestId, spec, ...(ownBudgets === undefined ? {} : { ownBudgets }) });
   store.write("input", input);
   store.write("state", state);
   store.write("totals", { inputTokens: 0, outputTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0 });

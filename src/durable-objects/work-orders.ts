@@ -62,12 +62,13 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, r
   };
 }
 
-/** The tokens that the task may use: its share of what is left, and what the settings allow above it. Null without a budget of tokens. */
+/** The tokens that the task may use: its share of what is left, and what the settings allow above it. Null without a budget of tokens, and where none was split. */
 function allotTokens({ run, outlook }: OrderSource, task: number, settings: BudgetSettings): number | null {
   const { cap, workflow } = run.ledger;
   if (cap.tokens === null || outlook === null) return null;
   const left = Math.max(0, cap.tokens - workflow.spent.tokens - workflow.reserved.tokens);
   const { weight } = outlook.tasks[task]!;
+  if (weight === 0) return null;
   return limitUse(allocate(left, weight, Math.max(weight, outlook.openWeight), settings), left, settings);
 }
 

@@ -293,7 +293,7 @@ export class WorkflowSession {
 
   /** The work order of a live attempt, or why its input cannot be made. */
   createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this)): WorkOrder | Failure {
-    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutput: evaluation.readOutput, newSecret: this.#deps.newSecret, settings: this.#deps.settings.budgets });
+    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutput: evaluation.readOutput, newSecret: this.#deps.newSecret, settings: { ...this.#deps.settings.budgets, ...this.identity.ownBudgets } });
   }
 
   /** A report as the core sees it: its bills, and of a live attempt the outcome, whose output and route are kept. */
@@ -318,7 +318,7 @@ export class WorkflowSession {
       random: this.#deps.random,
       settings: this.#deps.dispatchSettings(),
       leaseChunkNanoUsd: Math.round(this.#deps.settings.budgets.leaseChunkUsd * NANO),
-      warningThresholds: this.#deps.settings.budgets.warningThresholds,
+      warningThresholds: this.identity.ownBudgets?.warningThresholds ?? this.#deps.settings.budgets.warningThresholds,
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { ObjectBudgetSettings } from "../config/budget-settings.ts";
 import type { ContextSize, Route } from "../consumer/work-order.ts";
 import type { Json } from "../errors.ts";
 import type { AgentDefinition, TaskType } from "../workflow/agent.ts";
@@ -22,6 +23,7 @@ export interface Identity {
   origin: string;
   requestId: string;
   spec: Omit<WorkflowSpec, "tasks" | "input">;
+  ownBudgets?: Partial<ObjectBudgetSettings>;
 }
 
 export interface Totals {

@@ -124,6 +124,15 @@ describe("the token budget of tasks in a plan", () => {
     expect(budgets(await planOf({ tasks: intents, budget: { maxTokens: 39_000 } }, { settings }))).toEqual([10_000, 10_000, 10_000]);
   });
 
+  test("is null while orchestration is off, and tasks see all of their context", async () => {
+    const wide = [task("a", [], { maxOutputTokens: 4_000 }), task("b", ["a"], { context: { mode: "reduce", maxTokens: 64 } })];
+    const settings = (enabled: boolean) => ({ settings: Settings.parse({ orchestration: { enabled, defaultModel: "good" } }) });
+    const [on, off] = await Promise.all([true, false].map((enabled) => planOf({ tasks: wide, budget: { maxTokens: 39_000 } }, settings(enabled))));
+    expect(budgets(on!).every((tokens) => tokens !== null)).toBe(true);
+    expect(budgets(off!)).toEqual([null, null]);
+    expect(off!.tasks["b"]!.expectedTokens).toBeGreaterThan(on!.tasks["b"]!.expectedTokens + 400);
+  });
+
   test("leaves what a task's own cap leaves over to the others", async () => {
     expect(budgets(await planOf({ tasks: [task("a", [], { budget: { maxTokens: 2_000 }, intent: "extract" }), task("b", [], { intent: "extract" })], budget: { maxTokens: 20_000 } }))).toEqual([2_000, 18_000]);
   });

@@ -67,6 +67,21 @@ test("a language model is asked, and its text is shown live only where it was as
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test.each([[true, 1_000], [false, null]])("while orchestration is %s, a context comes down to %s tokens", async (enabled, tokens) => {
+  const deps = createDeps();
+  const models = await deps.loadModels("t");
+  const settings = Settings.parse({ orchestration: { enabled, defaultModel: "offline" }, compression: { defaultMaxTokens: 1_000 } });
+  const dependencies = { report: "The crew cleaned filter after filter and wrote it down. ".repeat(1_000) };
+  const order = { ...llmOrder(false), dependencies, llm: { ...LLM, model: null, context: { ...LLM.context, mode: "reduce" as const } } };
+  const running = runAttempt(order, { ...deps, loadModels: async () => ({ ...models, settings }) });
+  await vi.advanceTimersByTimeAsync(1_000);
+  const outcome = await running;
+  if (outcome.status !== "completed" || outcome.context === null) throw new Error(JSON.stringify(outcome));
+  expect(outcome.context.originalTokens).toBeGreaterThan(5_000);
+  expect(outcome.context.reducedTokens).toBeLessThanOrEqual(tokens ?? outcome.context.originalTokens);
+  expect(outcome.context.reducedTokens === outcome.context.originalTokens).toBe(!enabled);
+});
+
 test("the last of the text is shown before the attempt is over", async () => {
   const order: string[] = [];
   const flush = async () => {
