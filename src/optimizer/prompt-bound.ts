@@ -45,5 +45,10 @@ export function boundPromptTokens(prompt: SentPrompt, kind: ProviderKind): numbe
 }
 
 export function boundMeasured({ textTokens, messages, hasSchemas }: MeasuredPrompt, kind: ProviderKind): number {
-  return Math.ceil(textTokens * FAMILY_FACTOR[kind]) + messages * MESSAGE_TOKENS + PROMPT_TOKENS + (hasSchemas ? SCHEMA_TOKENS[kind] : 0);
+  return boundTexts({ textTokens, hasSchemas }, kind) + messages * MESSAGE_TOKENS + PROMPT_TOKENS;
+}
+
+/** What texts and schemas, measured for OpenAI's tokenizers, come to with those of another family, and with what it puts around schemas. */
+export function boundTexts({ textTokens, hasSchemas }: Pick<MeasuredPrompt, "textTokens" | "hasSchemas">, kind: ProviderKind): number {
+  return Math.ceil(textTokens * FAMILY_FACTOR[kind]) + (hasSchemas ? SCHEMA_TOKENS[kind] : 0);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { boundInputTokens } from "../../src/api/gateway/bound-tokens.ts";
+import { boundInputTokens, measureChat } from "../../src/api/gateway/bound-tokens.ts";
 import type { ChatBody } from "../../src/api/gateway/chat-body.ts";
 import type { CallsToReserve, TenantPort } from "../../src/api/tenant-port.ts";
 import { NO_LIMITS } from "../../src/config/tenant-record.ts";
@@ -71,7 +71,7 @@ describe("a step that patterns are unsure of", () => {
     expect(await classify([UNSURE])).toMatchObject([{ method: "model" }]);
     await settled();
     const sent = { ...(calls[0]!.body as ChatBody), model: "one" };
-    expect(reserved).toMatchObject([{ id: entered[0]!.id, neededNanoUsd: boundInputTokens(sent) * 1_000 + 1_000 * 2_000 }]);
+    expect(reserved).toMatchObject([{ id: entered[0]!.id, neededNanoUsd: boundInputTokens(measureChat(sent), "openai-compatible") * 1_000 + 1_000 * 2_000 }]);
     expect(new Set(tenants)).toEqual(new Set(["default"]));
   });
 

@@ -17,12 +17,14 @@ const DOCUMENT: TierDocument = {
   providers: [
     { id: "local", kind: "openai-compatible", baseUrl: "https://models.example/v1", secretName: "LOCAL_KEY", options: { structuredOutputs: true } },
     { id: "anthropic", kind: "anthropic", secretName: "ANTHROPIC_API_KEY" },
+    { id: "google", kind: "google", secretName: "ANTHROPIC_API_KEY" },
     { id: "offline", kind: "offline" },
   ],
   models: [
     { id: "small", provider: "local", upstreamModel: "up-small", tier: "weak", price: { inputPerMillionUsd: 1, outputPerMillionUsd: 2, cachedInputPerMillionUsd: 0.1, reasoningPerMillionUsd: 2.5 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["json", "streaming"] },
     { id: "middle", provider: "local", tier: "base", price: { inputPerMillionUsd: 3, outputPerMillionUsd: 6 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["streaming"] },
     { id: "large", provider: "anthropic", tier: "strong", price: { inputPerMillionUsd: 10, outputPerMillionUsd: 50 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["streaming"] },
+    { id: "gem", provider: "google", tier: "base", price: { inputPerMillionUsd: 1, outputPerMillionUsd: 2 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["streaming"] },
     { id: "offline", provider: "offline", tier: "weak", price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 }, contextWindow: 8_000, maxOutputTokens: 500, capabilities: ["json", "streaming"] },
   ],
   tiers: { weak: ["small", "offline"], base: ["middle", "offline"], strong: ["large", "offline"] },
@@ -265,6 +267,31 @@ describe("a call that fails", () => {
   test("a connection that cannot be made is retryable and no call", async () => {
     const { outcome } = await run(order(), [() => Promise.reject(new TypeError("fetch failed", { cause: new Error("ECONNREFUSED") }))]);
     expect(failureOf(outcome)).toMatchObject({ code: "provider_unavailable", retryable: true, calls: 0 });
+  });
+
+  describe("whose answer does not arrive, or not to its end, costs the most that it can have cost", () => {
+    const broken = (error: Error): Response => new Response(new ReadableStream({ pull: (controller) => controller.error(error) }), { headers: { "content-type": "text/event-stream" } });
+    const googleStream = (...chunks: object[]): Response => new Response(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(""), { headers: { "content-type": "text/event-stream" } });
+    const counted = (text: string, candidatesTokenCount: number): object => ({ candidates: [{ content: { role: "model", parts: [{ text }] } }], usageMetadata: { promptTokenCount: 5, candidatesTokenCount, totalTokenCount: 5 + candidatesTokenCount } });
+
+    test.each<[string, string, () => Response | Promise<Response>]>([
+      ["lost after the request was sent", "small", () => Promise.reject(new Error("Network connection lost."))],
+      ["reset", "small", () => Promise.reject(new TypeError("fetch failed", { cause: new Error("read ECONNRESET") }))],
+      ["lost behind the header", "small", () => broken(new Error("Network connection lost."))],
+      ["lost behind the header, with another format", "large", () => broken(new Error("Network connection lost."))],
+      ["unreadable", "small", () => new Response("", { headers: { "content-type": "text/event-stream" } })],
+      ["counted until it broke off", "gem", () => googleStream(counted("Hel", 1), counted("lo", 2))],
+    ])("%s", async (_, model, answer) => {
+      const held: ReserveCall[] = [];
+      const reserve: LlmDeps["reserve"] = async (call) => {
+        held.push(call);
+        return { kind: "granted" };
+      };
+      const { outcome } = await run(order({ llm: { model } }), [answer], { reserve });
+      expect(outcome).toMatchObject({ status: "failed", failure: { code: "provider_unavailable", retryable: true }, calls: [{ estimated: true, outputTokens: 300, isOverCap: false }] });
+      // What it did say of the input is right.
+      if (model !== "gem") expect(outcome).toMatchObject({ calls: [{ inputTokens: held[0]!.inputTokens, costNanoUsd: held[0]!.costNanoUsd }] });
+    });
   });
 
   test("an overload inside the stream is retryable, and what was served is in the ledger", async () => {

@@ -96,6 +96,7 @@ function chooseFault(random: ReturnType<typeof createRandom>): LlmFault | undefi
     [0.02, { kind: "status", status: 500 }],
     [0.01, { kind: "cut", afterDeltas: random.between(0, 1) }],
     [0.01, { kind: "stop", afterDeltas: random.between(0, 1) }],
+    [0.01, { kind: "drop" }],
     [0.005, { kind: "hang", afterDeltas: random.between(-1, 1) }],
     [0.01, { kind: "empty" }],
   ];

@@ -61,8 +61,11 @@ function capOutput(body: ChatBody, { model, provider }: CallCandidate, outputCap
   const cap = readOutputCap(body);
   // The newer name is the only one that OpenAI's reasoning models take, the older one what most others know.
   if (cap === null) return outputCap === null ? {} : provider.kind === "openai" ? { max_completion_tokens: outputCap } : { max_tokens: outputCap };
-  if (cap <= model.maxOutputTokens) return {};
-  return body.max_completion_tokens == null ? { max_tokens: model.maxOutputTokens } : { max_completion_tokens: model.maxOutputTokens };
+  const isOver = (named: number | null | undefined): boolean => (named ?? 0) > model.maxOutputTokens;
+  return {
+    ...(isOver(body.max_tokens) ? { max_tokens: model.maxOutputTokens } : {}),
+    ...(isOver(body.max_completion_tokens) ? { max_completion_tokens: model.maxOutputTokens } : {}),
+  };
 }
 
 /** The price of a stream is known by its usage chunk only. */
@@ -74,10 +77,11 @@ function isJson({ headers }: Response): boolean {
   return headers.get("content-type")?.startsWith("application/json") ?? false;
 }
 
-/** JSON where events were asked for: an error that came with a 200, or a server that cannot stream. */
+/** JSON where events were asked for: an error that came with a 200, or a server that cannot stream, and has answered. */
 function readUnstreamed(text: string): ProviderAnswer {
-  const { error } = parseRecord(text);
-  return { kind: "refused", error: error ?? new Error("it does not stream"), refusal: null };
+  const { error, usage } = parseRecord(text);
+  if (error != null) return { kind: "refused", error, refusal: null };
+  return { kind: "unusable", error: new Error("it does not stream"), usage };
 }
 
 /** Some providers quote the key that they were sent. */

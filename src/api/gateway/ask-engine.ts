@@ -1,7 +1,8 @@
 import { APICallError } from "@ai-sdk/provider";
 import type { CallCandidate } from "../../consumer/agents/call-with-fallback.ts";
+import { mayBeServed } from "../../consumer/agents/llm-failure.ts";
 import type { Models } from "../../consumer/load-models.ts";
-import type { CallOptions } from "../../router/language-model.ts";
+import type { CallOptions, LanguageModel, StreamPart } from "../../router/language-model.ts";
 import type { OpenAiError } from "./openai-error.ts";
 import type { ProviderAnswer } from "./provider-call.ts";
 import { collectCompletion, translateStream, type AnswerHead } from "./translate-answer.ts";
@@ -12,16 +13,29 @@ export interface EngineCall {
   signal: AbortSignal;
 }
 
-/** Asks a provider of another wire format. Upstream it is always a stream, whatever the client wants. */
+/** Asks a provider of another wire format. Upstream it is always a stream, whatever the client wants. Throws what may have been served all the same. */
 export async function askEngine({ options, candidate, signal }: EngineCall, head: AnswerHead, isStream: boolean, { engine }: Pick<Models, "engine">): Promise<ProviderAnswer> {
+  const began = await begin(options, candidate, signal, engine);
+  if ("refused" in began) return { kind: "refused", error: began.refused, refusal: readRefusal(began.refused) };
+  if (isStream) return { kind: "stream", body: translateStream(began.stream, head), key: null };
+  const collected = await collectCompletion(began.stream, head);
+  if ("refused" in collected) return { kind: "refused", error: collected.refused, refusal: null };
+  if ("broken" in collected) return { kind: "unusable", error: collected.broken, usage: null };
+  return { kind: "whole", text: JSON.stringify(collected.completion) };
+}
+
+async function begin(options: CallOptions, { provider, model }: CallCandidate, signal: AbortSignal, engine: Models["engine"]): Promise<{ stream: ReadableStream<StreamPart> } | { refused: unknown }> {
+  let built: LanguageModel;
   try {
-    const model = await engine(candidate.provider, candidate.model);
-    const { stream } = await model.doStream({ ...options, abortSignal: signal });
-    if (isStream) return { kind: "stream", body: translateStream(stream, head), key: null };
-    return { kind: "whole", text: JSON.stringify(await collectCompletion(stream, head)) };
+    built = await engine(provider, model);
   } catch (error) {
-    if (signal.aborted) throw error;
-    return { kind: "refused", error, refusal: readRefusal(error) };
+    return { refused: error };
+  }
+  try {
+    return await built.doStream({ ...options, abortSignal: signal });
+  } catch (error) {
+    if (signal.aborted || mayBeServed(error)) throw error;
+    return { refused: error };
   }
 }
 

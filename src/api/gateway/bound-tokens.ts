@@ -1,3 +1,5 @@
+import type { ProviderKind } from "../../config/tiers.ts";
+import { boundTexts } from "../../optimizer/prompt-bound.ts";
 import { upperBoundTokens } from "../../optimizer/token-bound.ts";
 import { textsOf, type ChatBody } from "./chat-body.ts";
 
@@ -11,17 +13,35 @@ const IMAGE_TOKENS = 6_000;
 /** Parameters beside the messages that a model reads. */
 const READ_PARAMETERS = ["tools", "functions", "response_format"];
 
-/** At most so many tokens the request has as input: an estimate from above, which the context window bounds too. */
-export function boundInputTokens(body: ChatBody): number {
-  let tokens = MESSAGE_TOKENS;
-  for (const name of READ_PARAMETERS) if (body[name] != null) tokens += upperBoundTokens(JSON.stringify(body[name]));
+/** What a request's bound is made of, once its texts have been measured: families count them differently. */
+export interface MeasuredChat {
+  textTokens: number;
+  hasSchemas: boolean;
+  /** Images, and what frames messages: bounds for any family. */
+  otherTokens: number;
+}
+
+/** Linear in the body. */
+export function measureChat(body: ChatBody): MeasuredChat {
+  const measured: MeasuredChat = { textTokens: 0, hasSchemas: false, otherTokens: MESSAGE_TOKENS };
+  for (const name of READ_PARAMETERS) {
+    if (body[name] == null) continue;
+    measured.hasSchemas = true;
+    measured.textTokens += upperBoundTokens(JSON.stringify(body[name]));
+  }
   for (const message of body.messages) {
     const { content, ...rest } = message;
-    tokens += MESSAGE_TOKENS + upperBoundTokens(JSON.stringify(rest));
-    for (const text of textsOf(message)) tokens += upperBoundTokens(text);
-    if (Array.isArray(content)) for (const part of content) tokens += boundPart(part);
+    measured.otherTokens += MESSAGE_TOKENS;
+    measured.textTokens += upperBoundTokens(JSON.stringify(rest));
+    for (const text of textsOf(message)) measured.textTokens += upperBoundTokens(text);
+    if (Array.isArray(content)) for (const part of content) measured.otherTokens += boundPart(part);
   }
-  return tokens;
+  return measured;
+}
+
+/** At most so many tokens the request has as input with this kind of provider: an estimate from above, which the context window bounds too. */
+export function boundInputTokens(measured: MeasuredChat, kind: ProviderKind): number {
+  return boundTexts(measured, kind) + measured.otherTokens;
 }
 
 /** Texts are counted beside. What is only named by a URL or an id may be anything. */

@@ -1,7 +1,7 @@
 import type { CallOptions } from "../../router/language-model.ts";
 import type { ModelEntry } from "../../config/tiers.ts";
 import type { CallCandidate, CallControl, CallEnd, CallFault } from "../../consumer/agents/call-with-fallback.ts";
-import { classifyError } from "../../consumer/agents/llm-failure.ts";
+import { classifyError, mayBeServed } from "../../consumer/agents/llm-failure.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { CallRecord } from "../../consumer/work-order.ts";
 import { measureTokens } from "../../optimizer/tokens.ts";
@@ -10,21 +10,22 @@ import { askDirectly } from "./ask-directly.ts";
 import { askEngine } from "./ask-engine.ts";
 import { countChoices } from "./bound-tokens.ts";
 import { readOutputCap, type ChatRequest } from "./chat-body.ts";
+import type { HeldCall } from "./chat-budget.ts";
 import { createEventWatch, frame, hasContent, isRecord } from "./event-watch.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
 import { viewError, type OpenAiError } from "./openai-error.ts";
 import type { ProviderAnswer } from "./provider-call.ts";
 import { relayStream } from "./relay-stream.ts";
 import type { AnswerHead } from "./translate-answer.ts";
-import { recordUsage } from "./wire-usage.ts";
+import { recordBroken, recordUsage } from "./wire-usage.ts";
 
 /** What every call of a request has in common, whoever answers it. */
 export interface ChatCall extends ChatRequest {
   /** Requests for providers of another wire format; a candidate without one takes the body itself. */
   translations: ReadonlyMap<CallCandidate, CallOptions>;
   inputTokens: number;
-  /** The output cap that a budget asks for; null for none. */
-  capOf: (candidate: CallCandidate) => number | null;
+  /** What a budget holds for the call; null where none does. */
+  heldFor: (candidate: CallCandidate) => HeldCall | null;
   baseline: ModelEntry | null;
   head: Omit<AnswerHead, "model">;
   /** Fires when the client has gone. */
@@ -51,40 +52,42 @@ export async function callChat(call: ChatCall, candidate: CallCandidate, control
     switch (answer.kind) {
       case "refused":
         return endWithout(classify(answer.error, candidate, deps), answer.refusal, null);
+      case "unusable":
+        return endWithout(classify(answer.error, candidate, deps), null, isRecord(answer.usage) ? recordWhole(answer.usage, 0, call, candidate, deps) : recordLost(null, 0, call, candidate, deps));
       case "whole":
         return endWhole(answer.text, call, candidate, deps);
       case "stream":
         return await endStream(answer, call, candidate, control, deps);
     }
   } catch (error) {
-    // What was asked may be billed although nobody waited for it.
-    const record = control.signal.aborted ? recordCall(null, 0, call, candidate, deps, true) : null;
+    // What was asked may be billed although nobody waited for it, or nothing was heard of it.
+    const record = control.signal.aborted || mayBeServed(error) ? recordLost(null, 0, call, candidate, deps) : null;
     return endWithout(classify(error, candidate, deps), null, record);
   }
 }
 
 function ask(call: ChatCall, candidate: CallCandidate, { signal }: CallControl, deps: ChatDeps): Promise<ProviderAnswer> {
   const options = call.translations.get(candidate);
-  const outputCap = call.capOf(candidate);
+  const outputCap = call.heldFor(candidate)?.outputCap ?? null;
   if (options === undefined) return askDirectly({ body: call.body, text: call.text, candidate, outputCap, signal }, deps);
   return askEngine({ options: outputCap === null ? options : { ...options, maxOutputTokens: outputCap }, candidate, signal }, { ...call.head, model: candidate.model.id }, call.body.stream === true, deps);
 }
 
 function endWhole(text: string, call: ChatCall, candidate: CallCandidate, deps: ChatDeps): CallEnd<ChatAnswer> {
   const completion = parseCompletion(text);
-  if (completion === null) return endWithout(fault(candidate, "answered with something unreadable"), null, recordCall(null, 0, call, candidate, deps, false));
+  if (completion === null) return endWithout(fault(candidate, "answered with something unreadable"), null, recordLost(null, 0, call, candidate, deps));
   if (completion.error != null) return endWithout(classify(completion.error, candidate, deps), null, null);
-  const record = recordCall(completion.usage, completion.outputTokens, call, candidate, deps, false);
+  const record = recordWhole(completion.usage, completion.outputTokens, call, candidate, deps);
   if (completion.isEmpty) return endWithout(fault(candidate, "gave an empty answer"), null, record);
   return { answer: { text }, fault: null, record, isPassedOn: false, quality: null };
 }
 
 async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: "stream" }>, call: ChatCall, candidate: CallCandidate, control: CallControl, deps: ChatDeps): Promise<CallEnd<ChatAnswer>> {
-  const record = (usage: object | null, wasLeft: boolean): CallRecord => recordCall(usage, watch.outputTokens, call, candidate, deps, wasLeft);
+  const record = (usage: object | null): CallRecord => recordWhole(usage, watch.outputTokens, call, candidate, deps);
   const watch = createEventWatch({
     hasSeveral: countChoices(call.body) > 1,
     isUsageWanted: call.body.stream_options?.include_usage === true,
-    costOf: (usage) => record(usage, false).costNanoUsd / NANO,
+    costOf: (usage) => record(usage).costNanoUsd / NANO,
     estimateUsage: () => ({ prompt_tokens: call.inputTokens, completion_tokens: watch.outputTokens, total_tokens: call.inputTokens + watch.outputTokens }),
   });
   const faultOf = (error: unknown): CallFault => (error === null ? fault(candidate, watch.hasBegun ? "ended its answer before it was complete" : "gave an empty answer") : classify(error, candidate, deps));
@@ -99,11 +102,14 @@ async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: 
     onChunk: call.onChunk,
     describe: (error) => new TextEncoder().encode(frame(viewError(viewFault(faultOf(error))))),
   });
-  if (end.kind !== "failed") return { answer: null, fault: null, record: record(watch.usage, end.kind === "left"), isPassedOn: true, quality: null };
-  const { hasBegun, error } = end;
+  // Whoever left, or was cut off, behind the last word has lost nothing of the count.
+  const isCounted = end.kind === "passed_on" || (watch.isComplete && watch.usage !== null);
+  const recorded = isCounted ? record(watch.usage) : recordLost(watch.usage, watch.outputTokens, call, candidate, deps);
+  if (end.kind !== "failed") return { answer: null, fault: null, record: recorded, isPassedOn: true, quality: null };
+  const { hasBegun } = end;
   // A provider that reports an error instead of an answer bills nothing, unless it says so.
-  const isBilled = watch.usage !== null || hasBegun || error === null || control.signal.aborted;
-  return { ...endWithout(faultOf(error), null, isBilled ? record(watch.usage, control.signal.aborted) : null), isPassedOn: hasBegun };
+  const isRefused = watch.error !== null && !hasBegun && watch.usage === null && !control.signal.aborted;
+  return { ...endWithout(faultOf(end.error), null, isRefused ? null : recorded), isPassedOn: hasBegun };
 }
 
 /** What a failed call is to the client when no other model can take over. */
@@ -131,12 +137,17 @@ function fault({ provider, model }: CallCandidate, what: string): CallFault {
   return { failure: { code: "provider_unavailable", message: `${provider.id} (${model.id}) ${what}`, retryable: true }, retryAfterMs: null, isHealthFailure: true };
 }
 
-/** `wasLeft`: nobody waited for the end, so that the provider may have gone on to its cap. */
-function recordCall(usage: unknown, seenTokens: number, { body, inputTokens, baseline, capOf }: ChatCall, candidate: CallCandidate, { settings, now }: ChatDeps, wasLeft: boolean): CallRecord {
+/** The line of a whole answer. */
+function recordWhole(usage: unknown, seenTokens: number, { inputTokens, baseline }: ChatCall, { model }: CallCandidate, { now }: ChatDeps): CallRecord {
+  return recordUsage({ usage, estimated: { inputTokens, outputTokens: seenTokens }, model, baseline, at: now() });
+}
+
+/** The line of an answer that did not come, or not to its end: what was held for it; where nothing was, what is likely. */
+function recordLost(usage: unknown, seenTokens: number, { body, inputTokens, baseline, heldFor }: ChatCall, candidate: CallCandidate, { settings, now }: ChatDeps): CallRecord {
   const { model } = candidate;
-  const unseenTokens = Math.min(readOutputCap(body) ?? settings.routing.assumedOutputTokens, capOf(candidate) ?? model.maxOutputTokens);
-  const outputTokens = wasLeft ? Math.max(seenTokens, unseenTokens) : seenTokens;
-  return recordUsage({ usage, estimated: { inputTokens, outputTokens }, model, baseline, at: now() });
+  const likelyTokens = Math.min(readOutputCap(body) ?? settings.routing.assumedOutputTokens, model.maxOutputTokens) * countChoices(body);
+  const most = heldFor(candidate) ?? { inputTokens, outputTokens: Math.max(seenTokens, likelyTokens) };
+  return recordBroken({ usage, most, model, baseline, at: now() });
 }
 
 interface ReadCompletion {

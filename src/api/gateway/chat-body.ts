@@ -79,9 +79,9 @@ function nameParam(path: readonly PropertyKey[]): string | null {
   return path.map((part, at) => (typeof part === "number" ? `[${part}]` : `${at === 0 ? "" : "."}${String(part)}`)).join("");
 }
 
-/** The cap that the client set; null for none. */
-export function readOutputCap(body: ChatBody): number | null {
-  return body.max_completion_tokens ?? body.max_tokens ?? null;
+/** The cap that the client set; null for none. Of both names the larger value: which of them a provider reads is not known. */
+export function readOutputCap({ max_completion_tokens: newer, max_tokens: older }: ChatBody): number | null {
+  return newer == null ? (older ?? null) : Math.max(newer, older ?? 0);
 }
 
 /** The texts of a message. */

@@ -5,7 +5,7 @@ import { priceWorstCase } from "../../optimizer/price.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { formatUsd } from "../../router/rank.ts";
 import type { TenantPort } from "../tenant-port.ts";
-import { boundInputTokens, boundPredictedTokens, countChoices } from "./bound-tokens.ts";
+import { boundInputTokens, boundPredictedTokens, countChoices, measureChat, type MeasuredChat } from "./bound-tokens.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
 
 /** The least output that is worth a call, where the client set no cap (contract). */
@@ -18,8 +18,8 @@ const DAY_MS = 86_400_000;
 export interface ChatBudget {
   /** Reserves the worst case of a call beside what the request has cost so far. Null, or why the model cannot be called. */
   reserve: (candidate: CallCandidate, calls: readonly CallRecord[]) => Promise<CallFault | null>;
-  /** The output cap that the reservation was made for; null where nothing is reserved. */
-  capOf: (candidate: CallCandidate) => number | null;
+  /** What the reservation was made for; null where nothing is reserved. */
+  heldFor: (candidate: CallCandidate) => HeldCall | null;
   /** What is reserved for all calls of the request; null where nothing had to be. */
   readonly reservedNanoUsd: number | null;
 }
@@ -31,19 +31,30 @@ export interface ChatBudgetDeps {
   now: () => number;
 }
 
+/** The most that a call can come to. */
+export interface HeldCall {
+  /** Of each of the answers that are asked for. */
+  outputCap: number;
+  inputTokens: number;
+  /** Of all answers. */
+  outputTokens: number;
+}
+
 interface WorstCase {
   inputTokens: number;
   /** Output caps of each choice, and what the call costs at most with them. */
   leastCap: number;
   fullCap: number;
+  /** Of all answers. */
+  outputOf: (cap: number) => number;
   priceOf: (cap: number) => number;
 }
 
 /** `id`: the one of the request's entry, which settles what is reserved here. */
 export function createChatBudget(request: { id: string; body: ChatBody; budget: TenantBudget }, deps: ChatBudgetDeps): ChatBudget {
   const { id, body, budget } = request;
-  const boundTokens = boundInputTokens(body);
-  const caps = new Map<CallCandidate, number>();
+  const measured = measureChat(body);
+  const held = new Map<CallCandidate, HeldCall>();
   // A request counts to the day on which it began, with all of its calls.
   const day = Math.floor(deps.now() / DAY_MS);
   let reservedNanoUsd: number | null = null;
@@ -57,13 +68,13 @@ export function createChatBudget(request: { id: string; body: ChatBody; budget: 
   };
 
   return {
-    capOf: (candidate) => caps.get(candidate) ?? null,
+    heldFor: (candidate) => held.get(candidate) ?? null,
     get reservedNanoUsd() {
       return reservedNanoUsd;
     },
     async reserve(candidate, calls) {
       const spentNanoUsd = calls.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
-      const worst = measureWorstCase(body, candidate, boundTokens, deps.margins);
+      const worst = measureWorstCase(body, candidate, measured, deps.margins);
       const needed = spentNanoUsd + worst.priceOf(worst.leastCap);
       const wanted = spentNanoUsd + worst.priceOf(worst.fullCap);
       if (wanted === spentNanoUsd) return null;
@@ -80,15 +91,17 @@ export function createChatBudget(request: { id: string; body: ChatBody; budget: 
         return refuse(candidate, worst, mostNanoUsd - spentNanoUsd, answer.mayGrow, budget, body, deps.now());
       }
       reservedNanoUsd = answer.leasedNanoUsd;
-      caps.set(candidate, largestCap(worst, answer.leasedNanoUsd - spentNanoUsd));
+      const outputCap = largestCap(worst, answer.leasedNanoUsd - spentNanoUsd);
+      held.set(candidate, { outputCap, inputTokens: worst.inputTokens, outputTokens: worst.outputOf(outputCap) });
       return null;
     },
   };
 }
 
-function measureWorstCase(body: ChatBody, { model }: CallCandidate, boundTokens: number, margins: ChatBudgetDeps["margins"]): WorstCase {
-  // No provider takes more than the window.
-  const inputTokens = Math.min(margins.correct(model.id, boundTokens), model.contextWindow);
+function measureWorstCase(body: ChatBody, { model, provider }: CallCandidate, measured: MeasuredChat, margins: ChatBudgetDeps["margins"]): WorstCase {
+  // By the family's factor or by what the model was seen to count, whichever is more. No provider takes more than the window.
+  const boundTokens = Math.max(boundInputTokens(measured, provider.kind), margins.correct(model.id, boundInputTokens(measured, "openai")));
+  const inputTokens = Math.min(boundTokens, model.contextWindow);
   const clientCap = readOutputCap(body);
   // Without a cap of the client's, one that leaves no room for the input would be refused by some.
   const ownCap = Math.max(MIN_OUTPUT_TOKENS, Math.min(model.maxOutputTokens, model.contextWindow - inputTokens));
@@ -96,7 +109,8 @@ function measureWorstCase(body: ChatBody, { model }: CallCandidate, boundTokens:
   const leastCap = clientCap === null ? Math.min(MIN_OUTPUT_TOKENS, fullCap) : fullCap;
   const choices = countChoices(body);
   const predicted = boundPredictedTokens(body);
-  return { inputTokens, leastCap, fullCap, priceOf: (cap) => priceWorstCase(inputTokens, choices * cap + predicted, model.price) };
+  const outputOf = (cap: number): number => choices * cap + predicted;
+  return { inputTokens, leastCap, fullCap, outputOf, priceOf: (cap) => priceWorstCase(inputTokens, outputOf(cap), model.price) };
 }
 
 /** The largest cap with which a call costs no more than `roomNanoUsd`, which is enough for the least one. */

@@ -45,7 +45,7 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
     inputTokens: routed.inputTokens,
     baseline: findBaselineModel(models.document, models.settings.budgets.baselineModel),
     head,
-    capOf: (candidate) => budget?.capOf(candidate) ?? null,
+    heldFor: (candidate) => budget?.heldFor(candidate) ?? null,
     left: watchdog.left,
     onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
     onChunk: watchdog.touch,

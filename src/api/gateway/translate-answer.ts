@@ -52,7 +52,7 @@ export function createPartReader(): PartReader {
   };
 }
 
-/** The parts as a stream of OpenAI's events, the usage chunk included. What breaks inside is an error event, or breaks this stream too. */
+/** The parts as a stream of OpenAI's events, the usage chunk included. What the provider says is wrong is an error event; an answer that ends too early breaks this stream. */
 export function translateStream(parts: ReadableStream<StreamPart>, head: AnswerHead): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const reader = createPartReader();
@@ -62,7 +62,7 @@ export function translateStream(parts: ReadableStream<StreamPart>, head: AnswerH
     if (part.type === "stream-start") return choice({ role: "assistant", content: "" }, null);
     if (part.type === "error") return frame({ error: describeError(part.error) });
     if (part.type === "finish") {
-      if (isBroken(part.finishReason)) return frame({ error: describeError(BROKEN) });
+      if (isBroken(part.finishReason)) throw new Error(BROKEN);
       const usage = viewUsage(part.usage);
       return choice({}, finishReasonOf(part.finishReason)) + (usage === null ? "" : chunk({ choices: [], usage })) + "data: [DONE]\n\n";
     }
@@ -79,21 +79,24 @@ export function translateStream(parts: ReadableStream<StreamPart>, head: AnswerH
   );
 }
 
-/** The parts as one chat completion. Throws what broke. */
-export async function collectCompletion(parts: ReadableStream<StreamPart>, head: AnswerHead): Promise<object> {
+/** The parts as one chat completion; or `refused`: the error that the provider reported in its place; or `broken`: what ended it early. */
+export async function collectCompletion(parts: ReadableStream<StreamPart>, head: AnswerHead): Promise<{ completion: object } | { refused: unknown } | { broken: unknown }> {
   const reader = createPartReader();
   const message = { content: "", reasoning: "" };
   const toolCalls: ToolCall[] = [];
   let finish: Extract<StreamPart, { type: "finish" }> | null = null;
+  let hasBegun = false;
   for await (const part of parts) {
-    if (part.type === "error") throw part.error;
+    if (part.type === "error") return hasBegun ? { broken: part.error } : { refused: part.error };
     if (part.type === "finish") finish = part;
-    takeDelta(reader.deltaOf(part), message, toolCalls);
+    const delta = reader.deltaOf(part);
+    hasBegun ||= delta !== null;
+    takeDelta(delta, message, toolCalls);
   }
-  if (finish === null || isBroken(finish.finishReason)) throw new Error(BROKEN);
+  if (finish === null || isBroken(finish.finishReason)) return { broken: new Error(BROKEN) };
   const tools = toolCalls.map(({ id, name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } }));
   const usage = viewUsage(finish.usage);
-  return {
+  const completion = {
     id: head.id,
     object: "chat.completion",
     created: head.created,
@@ -114,6 +117,7 @@ export async function collectCompletion(parts: ReadableStream<StreamPart>, head:
     ],
     ...(usage === null ? {} : { usage }),
   };
+  return { completion };
 }
 
 function takeDelta(delta: object | null, message: { content: string; reasoning: string }, toolCalls: ToolCall[]): void {

@@ -42,6 +42,20 @@ export function classifyError(error: unknown, call: FailedCall): CallFault {
   };
 }
 
+/** What Node calls a connection that was never made. The platform calls every lost one the same. */
+const UNCONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT/;
+
+/**
+ * Whether a provider may have served, and bill, a call that ended with an error before its answer: when nothing was heard of it after it was sent, or
+ * its answer could not be read. Not where it said that it refuses, or where nothing was sent.
+ */
+export function mayBeServed(error: unknown): boolean {
+  const { status } = readError(error);
+  if (status !== null) return status >= 200 && status < 300;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (LOCAL_REFUSALS.has(cause.name) || UNCONNECTED.test(`${cause.message} ${String((cause as { code?: unknown }).code)}`)) return false;
+  return true;
+}
+
 function readError(error: unknown): { status: number | null; message: string; headers: Record<string, string> } {
   if (APICallError.isInstance(error)) {
     return { status: error.statusCode ?? null, message: error.message || (error.responseBody ?? ""), headers: error.responseHeaders ?? {} };

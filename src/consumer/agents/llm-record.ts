@@ -4,6 +4,7 @@ import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
 import type { ProviderUsage } from "../../router/language-model.ts";
 import type { CallRecord } from "../work-order.ts";
+import { mayBeServed } from "./llm-failure.ts";
 import type { Answer } from "./llm-stream.ts";
 
 export interface MadeCall {
@@ -22,20 +23,20 @@ export interface MadeCall {
 }
 
 /**
- * The ledger's line for a call, or null when the provider refused or could not be reached and so bills nothing.
+ * The ledger's line for a call, or null when the provider refused it or was never asked, and so bills nothing.
  * What the provider did not report is estimated, within what was held: of a whole answer by its text and by what the model has counted for others. Of one
- * that broke off, or that we hung up on, the most is counted: the provider may have gone on writing unseen. What it did report is
- * learnt from.
+ * that broke off, or that we hung up on, the most is counted: the provider may have gone on writing unseen, beyond what it had counted until then (some
+ * count with every piece). The same where the connection broke before an answer. What it did report is learnt from.
  */
 export function recordCall(call: MadeCall): CallRecord | null {
   const { answer, model, baseline } = call;
-  if (!answer.began && !call.aborted) return null;
+  if (!answer.began && !call.aborted && !mayBeServed(answer.failed?.error)) return null;
   const reported = countsOf(answer.usage);
   if (reported.inputTokens !== null) call.margins.learn(model.id, call.estimatedInputTokens, reported.inputTokens);
   const isWhole = !call.aborted && isWholeAnswer(answer);
   const inputTokens = reported.inputTokens ?? (isWhole ? Math.min(call.maxInputTokens, call.margins.correct(model.id, call.estimatedInputTokens)) : call.maxInputTokens);
-  const outputTokens = reported.outputTokens ?? (isWhole ? Math.min(call.maxOutputTokens, estimateTokens(answer.text)) : call.maxOutputTokens);
-  const estimated = reported.inputTokens === null || reported.outputTokens === null;
+  const outputTokens = isWhole ? (reported.outputTokens ?? Math.min(call.maxOutputTokens, estimateTokens(answer.text))) : Math.max(call.maxOutputTokens, reported.outputTokens ?? 0);
+  const estimated = !isWhole || reported.inputTokens === null || reported.outputTokens === null;
   // Of tokens that nobody counted, any share may have been of the dearest kind.
   const priceAt = ({ price }: ModelEntry): number => (estimated && !isWhole ? priceWorstCase(inputTokens, outputTokens, price) : priceCall({ ...reported, inputTokens, outputTokens }, price));
   return {

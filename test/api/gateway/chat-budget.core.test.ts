@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { boundInputTokens } from "../../../src/api/gateway/bound-tokens.ts";
+import { boundInputTokens, measureChat } from "../../../src/api/gateway/bound-tokens.ts";
 import { MIN_OUTPUT_TOKENS } from "../../../src/api/gateway/chat-budget.ts";
 import type { ChatBody } from "../../../src/api/gateway/chat-body.ts";
 import type { CallsToReserve, TenantPort } from "../../../src/api/tenant-port.ts";
+import type { ProviderKind } from "../../../src/config/tiers.ts";
 import { NO_LIMITS, type TenantBudget } from "../../../src/config/tenant-record.ts";
 import { leaseShare, settleShare, takeSpend, type ShareAnswer } from "../../../src/workflow/tenant-account.ts";
+import { anthropicStream } from "../../router/engines/fake-upstream.ts";
 import { MemoryBook } from "../../workflow/account-book.ts";
 import { chunk, completion, createChatWorld, DONE, refusal, stream, USAGE_CHUNK, type Upstream } from "./chat-world.ts";
 
@@ -15,7 +17,9 @@ const TODAY = Date.UTC(2026, 10, 1) / DAY_MS;
 const OUTPUT = 2_000;
 const INPUT = 1_000;
 const BODY: ChatBody = { model: "one", messages: [{ role: "user", content: "Hi there" }] };
-const INPUT_TOKENS = boundInputTokens(BODY);
+const INPUT_TOKENS = boundInputTokens(measureChat(BODY), "openai-compatible");
+/** Families count differently. */
+const inputOf = (kind: ProviderKind): number => boundInputTokens(measureChat(BODY), kind) * INPUT;
 
 /** The gateway before the account of a tenant. */
 function createBudgetWorld(upstream: Upstream, maxNanoUsd: number, period: TenantBudget["period"] = "month") {
@@ -74,15 +78,15 @@ describe("before a call", () => {
     expect(book.sumDays(TODAY, TODAY)).toEqual({ heldNanoUsd: 140_000, spentNanoUsd: 140_000 });
   });
 
-  test.each([
-    ["one", "max_tokens"],
-    ["llama", "max_tokens"],
-    ["gpt", "max_completion_tokens"],
-  ])("the output limit of %s is sent as %s where the client set none", async (model, name) => {
+  test.each<[string, string, ProviderKind]>([
+    ["one", "max_tokens", "openai-compatible"],
+    ["llama", "max_tokens", "workers-ai"],
+    ["gpt", "max_completion_tokens", "openai"],
+  ])("the output limit of %s is sent as %s where the client set none", async (model, name, kind) => {
     const { chat, calls, asked } = createBudgetWorld(() => completion("x"), 1e9);
     await chat({ model });
     expect(calls[0]!.body[name]).toBe(1_000);
-    expect(asked[0]).toMatchObject({ neededNanoUsd: INPUT_TOKENS * INPUT + MIN_OUTPUT_TOKENS * OUTPUT, wantedNanoUsd: INPUT_TOKENS * INPUT + 1_000 * OUTPUT });
+    expect(asked[0]).toMatchObject({ neededNanoUsd: inputOf(kind) + MIN_OUTPUT_TOKENS * OUTPUT, wantedNanoUsd: inputOf(kind) + 1_000 * OUTPUT });
   });
 
   test("a client's own cap is left as it came, and one beyond the model's limit is cut", async () => {
@@ -90,18 +94,39 @@ describe("before a call", () => {
     await chat({ model: "one", max_tokens: 7 });
     await chat({ model: "gpt", max_tokens: 5_000 });
     expect(calls.map(({ body }) => [body["max_tokens"], body["max_completion_tokens"]])).toEqual([[7, undefined], [1_000, undefined]]);
-    expect(asked[1]!.neededNanoUsd).toBe(INPUT_TOKENS * INPUT + 1_000 * OUTPUT);
+    expect(asked[1]!.neededNanoUsd).toBe(inputOf("openai") + 1_000 * OUTPUT);
+  });
+
+  test("of two caps under both names the larger is reserved for, and each is cut to the model's limit", async () => {
+    const { chat, calls, asked } = createBudgetWorld(() => completion("x"), 1e9);
+    await chat({ model: "one", max_tokens: 900, max_completion_tokens: 10 });
+    await chat({ model: "one", max_tokens: 5_000, max_completion_tokens: 10 });
+    expect(asked.map(({ neededNanoUsd }) => neededNanoUsd)).toEqual([900, 1_000].map((cap) => INPUT_TOKENS * INPUT + cap * OUTPUT));
+    expect(calls.map(({ body }) => [body["max_tokens"], body["max_completion_tokens"]])).toEqual([[900, 10], [1_000, 10]]);
+  });
+
+  test("its input is bounded by what the provider's family counts more, and by what the model was seen to count", async () => {
+    const text = "The lamp burns until the fog has gone. ".repeat(60);
+    const body = { messages: [{ role: "user", content: text }], max_tokens: 10 };
+    const plain = boundInputTokens(measureChat({ model: "one", ...body }), "openai");
+    const { chat, asked } = createBudgetWorld(() => completion("x", { usage: { prompt_tokens: 2 * plain, completion_tokens: 1 } }), 1e9);
+    for (const model of ["gpt", "claude", "one", "one"]) await chat({ model, ...body });
+    const inputs = asked.map(({ neededNanoUsd }) => (neededNanoUsd - 10 * OUTPUT) / INPUT);
+    expect(inputs[0]).toBe(plain);
+    expect(inputs[1]! / plain).toBeCloseTo(1.3, 1);
+    expect(inputs[2]! / plain).toBeCloseTo(1.1, 1);
+    expect(inputs[3]! / plain).toBeGreaterThan(2);
   });
 
   test("what the budget allows is sent as the cap, also to a model of another wire format", async () => {
     const room = INPUT_TOKENS * INPUT + 2 * MIN_OUTPUT_TOKENS * OUTPUT;
-    for (const model of ["one", "claude"]) {
+    for (const [model, kind] of [["one", "openai-compatible"], ["claude", "anthropic"]] as const) {
       const { chat, calls, book } = createBudgetWorld(() => completion("x"), room);
       await chat({ model });
       const cap = Number(calls[0]!.body["max_tokens"]);
       expect(cap).toBeGreaterThanOrEqual(MIN_OUTPUT_TOKENS);
-      expect(INPUT_TOKENS * INPUT + cap * OUTPUT).toBeLessThanOrEqual(book.sumDays(TODAY, TODAY).heldNanoUsd);
-      expect(INPUT_TOKENS * INPUT + (cap + 1) * OUTPUT).toBeGreaterThan(book.sumDays(TODAY, TODAY).heldNanoUsd);
+      expect(inputOf(kind) + cap * OUTPUT).toBeLessThanOrEqual(book.sumDays(TODAY, TODAY).heldNanoUsd);
+      expect(inputOf(kind) + (cap + 1) * OUTPUT).toBeGreaterThan(book.sumDays(TODAY, TODAY).heldNanoUsd);
     }
   });
 
@@ -183,13 +208,83 @@ describe("a request that falls over", () => {
     const response = await chat({ model: "tier:weak", max_tokens: 10 });
     expect([response.status, response.headers.get("x-model"), response.headers.get("x-fallbacks")]).toEqual([200, "gpt", "one"]);
     // `two` costs ten times as much.
-    expect(asked.map(({ neededNanoUsd }) => neededNanoUsd)).toEqual([1, 10, 1].map((factor) => factor * (INPUT_TOKENS * INPUT + 10 * OUTPUT)));
+    expect(asked.map(({ neededNanoUsd }) => neededNanoUsd)).toEqual([1, 10].map((factor) => factor * (INPUT_TOKENS * INPUT + 10 * OUTPUT)).concat(inputOf("openai") + 10 * OUTPUT));
   });
 
   test("to models that no longer fit tells what was wrong with the first", async () => {
     const { chat } = createBudgetWorld(() => stream([]), INPUT_TOKENS * INPUT + 10 * OUTPUT);
     const response = await chat({ model: "tier:weak", max_tokens: 10, stream: true });
     expect([response.status, response.headers.get("x-model")]).toEqual([503, "one"]);
+  });
+});
+
+describe("an answer that does not come to its end", () => {
+  const pieces = [chunk({ role: "assistant", content: "" }), chunk({ content: "Hel" })];
+  const counted = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "lo" }, finish_reason: null }], usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } })}\n\n`;
+  const lost = (): Promise<Response> => Promise.reject(new Error("Network connection lost."));
+  const halfBody = (): Response => {
+    const source = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"choices":[')),
+      pull: (controller) => controller.error(new Error("Network connection lost.")),
+    });
+    return new Response(source, { headers: { "content-type": "application/json" } });
+  };
+  const whole = { stream: false };
+  const streamed = { stream: true };
+
+  test.each<[string, object, Upstream]>([
+    ["lost before its header", whole, lost],
+    ["lost before its header, of a stream", streamed, lost],
+    ["lost before its header, in another format", { model: "claude" }, lost],
+    ["broken off behind its header", whole, halfBody],
+    ["broken off behind its header, of a stream", streamed, () => stream([], new Error("Network connection lost."))],
+    ["broken off", streamed, () => stream(pieces, new Error("Network connection lost."))],
+    ["ended without its end", streamed, () => stream(pieces)],
+    ["ended before it began", streamed, () => stream([])],
+    ["each of several broken off", { ...streamed, n: 2 }, () => stream(pieces)],
+    ["unreadable", whole, () => new Response("<html>", { headers: { "content-type": "text/html" } })],
+    ["whole where a stream was asked for, and uncounted", streamed, () => completion("Hello", { usage: undefined })],
+    ["broken off in another format", { model: "claude" }, () => anthropicStream({ deltas: ["Hel"], isCut: true })],
+    ["broken off in another format, of a stream", { model: "claude", ...streamed }, () => anthropicStream({ deltas: ["Hel"], isCut: true })],
+    ["an error in the middle, in another format", { model: "claude" }, () => anthropicStream({ deltas: ["Hel"], error: { type: "overloaded_error", message: "Overloaded" } })],
+  ])("counts what was reserved for it: %s", async (_, body, upstream) => {
+    const { chat, asked, book, settle } = createBudgetWorld(upstream, 1e9);
+    await (await chat({ model: "one", max_tokens: 50, ...body })).text();
+    await settle();
+    expect(asked).toHaveLength(1);
+    expect(book.sumDays(TODAY, TODAY)).toEqual({ heldNanoUsd: asked[0]!.neededNanoUsd, spentNanoUsd: asked[0]!.neededNanoUsd });
+  });
+
+  test("counts all of the output that was reserved also where its client leaves, or the provider had counted until then", async () => {
+    const { chat, book, settle } = createBudgetWorld(() => stream([...pieces, counted]), 1e9);
+    await (await chat({ model: "one", max_tokens: 50, stream: true })).text();
+    await settle();
+    expect(book.sumDays(TODAY, TODAY).spentNanoUsd).toBe(5 * INPUT + 50 * OUTPUT);
+    const endless = createBudgetWorld(() => new Response(new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new TextEncoder().encode(pieces[1])) }), { headers: { "content-type": "text/event-stream" } }), 1e9);
+    const reader = (await endless.chat({ model: "one", max_tokens: 50, stream: true })).body!.getReader();
+    await reader.read();
+    await reader.cancel();
+    await endless.settle();
+    expect(endless.book.sumDays(TODAY, TODAY).spentNanoUsd).toBe(INPUT_TOKENS * INPUT + 50 * OUTPUT);
+  });
+
+  test.each<[string, object, Upstream]>([
+    ["refused", whole, () => refusal(429, "slow down")],
+    ["never reached", whole, () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:1") }))],
+    ["an error in its place", streamed, () => stream(['data: {"error":{"message":"overloaded","code":502}}\n\n'])],
+    ["an error in its place, in another format", { model: "claude" }, () => anthropicStream({ deltas: [], error: { type: "overloaded_error", message: "Overloaded" } })],
+  ])("costs nothing where the provider served nothing: %s", async (_, body, upstream) => {
+    const { chat, book, settle } = createBudgetWorld(upstream, 1e9);
+    await (await chat({ model: "one", max_tokens: 50, ...body })).text();
+    await settle();
+    expect(book.sumDays(TODAY, TODAY)).toEqual({ heldNanoUsd: 0, spentNanoUsd: 0 });
+  });
+
+  test("costs what was counted where it was whole but no stream", async () => {
+    const { chat, book, settle } = createBudgetWorld(() => completion("Hello"), 1e9);
+    await (await chat({ model: "one", max_tokens: 50, stream: true })).text();
+    await settle();
+    expect(book.sumDays(TODAY, TODAY).spentNanoUsd).toBe(140_000);
   });
 });
 
@@ -200,7 +295,7 @@ test("whatever clients ask at once, what is held for their calls never passes th
       /** Uses exactly what it was allowed: the cap in each answer, and the prompt. */
       const greedy: Upstream = ({ body }) => {
         const cap = Number(body["max_tokens"] ?? body["max_completion_tokens"]) * Number(body["n"] ?? 1);
-        const prompt = boundInputTokens(body as ChatBody) - 10;
+        const prompt = boundInputTokens(measureChat(body as ChatBody), "openai") - 10;
         return completion("x", { usage: { prompt_tokens: prompt, completion_tokens: cap, total_tokens: prompt + cap } });
       };
       const { chat, held, book, settle, world } = createBudgetWorld(greedy, limit);
@@ -233,7 +328,7 @@ describe("the bound of a request's input", () => {
     ["calls of tools", { messages: [{ ...text, tool_calls: [{ id: "1", type: "function", function: { name: "find", arguments: "{}" } }] }] }],
     ["an image", { messages: [{ role: "user", content: [{ type: "text", text: "Hi there" }, { type: "image_url", image_url: { url: "https://x.example/y.png" } }] }] }],
   ])("counts %s", (_, changes) => {
-    expect(boundInputTokens({ ...BODY, ...changes })).toBeGreaterThan(INPUT_TOKENS);
+    expect(boundInputTokens(measureChat({ ...BODY, ...changes }), "openai-compatible")).toBeGreaterThan(INPUT_TOKENS);
   });
 
   test("is the window of the model where a file is only named", async () => {

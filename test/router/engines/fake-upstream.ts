@@ -50,10 +50,12 @@ interface AnthropicAnswer {
   outputTokens?: number;
   /** Ends the stream with this error event instead of a stop. */
   error?: Record<string, unknown>;
+  /** It stops behind its text, in good order. */
+  isCut?: boolean;
 }
 
 /** Anthropic's Messages events. */
-export function anthropicStream({ deltas, stopReason = "end_turn", inputUsage = { input_tokens: 100 }, outputTokens = 20, error }: AnthropicAnswer): Response {
+export function anthropicStream({ deltas, stopReason = "end_turn", inputUsage = { input_tokens: 100 }, outputTokens = 20, error, isCut = false }: AnthropicAnswer): Response {
   const event = (type: string, fields: Record<string, unknown>) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n`;
   const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content: [], stop_reason: null, stop_sequence: null, usage: { ...inputUsage, output_tokens: 1 } };
   const texts = deltas.map((text) => event("content_block_delta", { index: 0, delta: { type: "text_delta", text } }));
@@ -65,7 +67,7 @@ export function anthropicStream({ deltas, stopReason = "end_turn", inputUsage = 
           event("message_stop", {}),
         ]
       : [event("error", { error })];
-  return eventStream([event("message_start", { message }), event("content_block_start", { index: 0, content_block: { type: "text", text: "" } }), ...texts, ...end]);
+  return eventStream([event("message_start", { message }), event("content_block_start", { index: 0, content_block: { type: "text", text: "" } }), ...texts, ...(isCut ? [] : end)]);
 }
 
 export function problem(status: number, body: unknown, headers: Record<string, string> = {}): Response {
