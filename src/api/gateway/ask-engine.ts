@@ -5,6 +5,7 @@ import type { Models } from "../../consumer/load-models.ts";
 import type { CallOptions, LanguageModel, StreamPart } from "../../router/language-model.ts";
 import type { OpenAiError } from "./openai-error.ts";
 import type { ProviderAnswer } from "./provider-call.ts";
+import { viewProviderError } from "./provider-error.ts";
 import { collectCompletion, translateStream, type AnswerHead } from "./translate-answer.ts";
 
 export interface EngineCall {
@@ -41,6 +42,7 @@ async function begin(options: CallOptions, { provider, model }: CallCandidate, s
 
 /** The provider's own words about a request that it did not take; null for what failed otherwise. */
 function readRefusal(error: unknown): OpenAiError | null {
-  if (!APICallError.isInstance(error) || error.statusCode === undefined) return null;
+  if (!APICallError.isInstance(error)) return viewProviderError(error);
+  if (error.statusCode === undefined) return null;
   return { status: error.statusCode, message: error.message, type: "invalid_request_error", param: null, code: null, retryAfterMs: null };
 }

@@ -15,6 +15,7 @@ import { createEventWatch, frame, hasContent, isRecord } from "./event-watch.ts"
 import type { GatewayDeps } from "./gateway-deps.ts";
 import { viewError, type OpenAiError } from "./openai-error.ts";
 import type { ProviderAnswer } from "./provider-call.ts";
+import { viewProviderError } from "./provider-error.ts";
 import { relayStream } from "./relay-stream.ts";
 import type { AnswerHead } from "./translate-answer.ts";
 import { recordBroken, recordUsage } from "./wire-usage.ts";
@@ -27,6 +28,8 @@ export interface ChatCall extends ChatRequest {
   /** What a budget holds for the call; null where none does. */
   heldFor: (candidate: CallCandidate) => HeldCall | null;
   baseline: ModelEntry | null;
+  /** What the request has cost so far, with models that failed. */
+  spentNanoUsd: () => number;
   head: Omit<AnswerHead, "model">;
   /** Fires when the client has gone. */
   left: AbortSignal;
@@ -76,7 +79,7 @@ function ask(call: ChatCall, candidate: CallCandidate, { signal }: CallControl, 
 function endWhole(text: string, call: ChatCall, candidate: CallCandidate, deps: ChatDeps): CallEnd<ChatAnswer> {
   const completion = parseCompletion(text);
   if (completion === null) return endWithout(fault(candidate, "answered with something unreadable"), null, recordLost(null, 0, call, candidate, deps));
-  if (completion.error != null) return endWithout(classify(completion.error, candidate, deps), null, null);
+  if (completion.error != null) return endWithout(classify(completion.error, candidate, deps), viewProviderError(completion.error), null);
   const record = recordWhole(completion.usage, completion.outputTokens, call, candidate, deps);
   if (completion.isEmpty) return endWithout(fault(candidate, "gave an empty answer"), null, record);
   return { answer: { text }, fault: null, record, isPassedOn: false, quality: null };
@@ -87,7 +90,7 @@ async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: 
   const watch = createEventWatch({
     hasSeveral: countChoices(call.body) > 1,
     isUsageWanted: call.body.stream_options?.include_usage === true,
-    costOf: (usage) => record(usage).costNanoUsd / NANO,
+    costOf: (usage) => (call.spentNanoUsd() + record(usage).costNanoUsd) / NANO,
     estimateUsage: () => ({ prompt_tokens: call.inputTokens, completion_tokens: watch.outputTokens, total_tokens: call.inputTokens + watch.outputTokens }),
   });
   const faultOf = (error: unknown): CallFault => (error === null ? fault(candidate, watch.hasBegun ? "ended its answer before it was complete" : "gave an empty answer") : classify(error, candidate, deps));
@@ -109,14 +112,19 @@ async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: 
   const { hasBegun } = end;
   // A provider that reports an error instead of an answer bills nothing, unless it says so.
   const isRefused = watch.error !== null && !hasBegun && watch.usage === null && !control.signal.aborted;
-  return { ...endWithout(faultOf(end.error), null, isRefused ? null : recorded), isPassedOn: hasBegun };
+  return { ...endWithout(faultOf(end.error), viewProviderError(end.error), isRefused ? null : recorded), isPassedOn: hasBegun };
 }
 
 /** What a failed call is to the client when no other model can take over. */
 export function viewFault({ failure, retryAfterMs }: CallFault): OpenAiError {
-  if (failure.code === "budget_exhausted") return { status: 429, message: `${failure.message}.`, type: "insufficient_quota", param: null, code: "insufficient_quota", retryAfterMs: null };
+  if (failure.code === "budget_exhausted") return { status: 429, message: asSentence(failure.message), type: "insufficient_quota", param: null, code: "insufficient_quota", retryAfterMs: null };
   const isDown = failure.retryable;
-  return { status: isDown ? 503 : 502, message: `${failure.message}.`, type: "server_error", param: null, code: isDown ? "provider_unavailable" : "provider_rejected", retryAfterMs };
+  return { status: isDown ? 503 : 502, message: asSentence(failure.message), type: "server_error", param: null, code: isDown ? "provider_unavailable" : "provider_rejected", retryAfterMs };
+}
+
+/** With one full stop: a provider's words may end in one. */
+export function asSentence(message: string): string {
+  return message.replace(/[.\s]*$/, ".");
 }
 
 function endWithout(callFault: CallFault, refusal: OpenAiError | null, record: CallRecord | null): CallEnd<ChatAnswer> {

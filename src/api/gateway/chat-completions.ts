@@ -6,7 +6,7 @@ import type { Models } from "../../consumer/load-models.ts";
 import type { TaskType } from "../../workflow/agent.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
-import { callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
+import { asSentence, callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
 import { readOutputCap, type ChatBody, type ChatRequest } from "./chat-body.ts";
 import { createChatBudget, type ChatBudget } from "./chat-budget.ts";
 import { routeChat, type RoutedChat } from "./chat-route.ts";
@@ -38,12 +38,14 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
   const watchdog = createWatchdog(models.settings.orchestration.taskTimeoutMs, clientSignal, deps.now);
   const begun = Promise.withResolvers<Response>();
   const called: CallCandidate[] = [];
+  let spentNanoUsd = 0;
   const call: ChatCall = {
     body,
     text,
     translations: prepared.translations,
     inputTokens: routed.inputTokens,
     baseline: findBaselineModel(models.document, models.settings.budgets.baselineModel),
+    spentNanoUsd: () => spentNanoUsd,
     head,
     heldFor: (candidate) => budget?.heldFor(candidate) ?? null,
     left: watchdog.left,
@@ -57,9 +59,11 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
       candidates: prepared.candidates,
       tokensOf: ({ model }) => routed.inputTokens + Math.min(readOutputCap(body) ?? models.settings.routing.assumedOutputTokens, model.maxOutputTokens),
       ...(budget === null ? {} : { reserve: budget.reserve }),
-      call: (candidate, control) => {
+      call: async (candidate, control) => {
         called.push(candidate);
-        return callChat(call, candidate, control, { ...models, fetch: deps.gateway.fetch, secret: deps.gateway.secret, now: deps.now });
+        const end = await callChat(call, candidate, control, { ...models, fetch: deps.gateway.fetch, secret: deps.gateway.secret, now: deps.now });
+        spentNanoUsd += end.record?.costNanoUsd ?? 0;
+        return end;
       },
     },
     { health: models.health, settings: { circuitFirstTokenMs: firstTokenMs(body, models.settings.routing) }, now: deps.now, signal: watchdog.signal, waitUntil: deps.now() + models.settings.orchestration.taskTimeoutMs },
@@ -100,7 +104,7 @@ function firstTokenMs(body: ChatBody, routing: Settings["routing"]): number {
 function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResult<ChatAnswer>, clientSignal: AbortSignal): Response {
   if (clientSignal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   if (fault === null && last !== null && answer !== null && "text" in answer) {
-    const costNanoUsd = calls.at(-1)?.costNanoUsd ?? 0;
+    const costNanoUsd = calls.reduce((sum, call) => sum + call.costNanoUsd, 0);
     return new Response(answer.text, { headers: { "content-type": "application/json", ...describeRoute(last, failedModels), "x-cost-usd": formatUsd(costNanoUsd) } });
   }
   if (fault === null) throw new Error("a call ended without an answer and without a fault");
@@ -116,7 +120,7 @@ function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResul
 function viewRefusal(refusal: OpenAiError, message: string): OpenAiError {
   const { status } = refusal;
   if (status === 401 || status === 403) return { status: 502, message: "The provider did not accept the key that is configured for it.", type: "server_error", param: null, code: "provider_auth", retryAfterMs: null };
-  if (status < 400 || status === 402) return { status: 502, message: `${message}.`, type: "server_error", param: null, code: "provider_rejected", retryAfterMs: null };
+  if (status < 400 || status === 402) return { status: 502, message: asSentence(message), type: "server_error", param: null, code: "provider_rejected", retryAfterMs: null };
   return refusal;
 }
 

@@ -4,6 +4,8 @@ import { measureTokens } from "../../optimizer/tokens.ts";
 export interface EventWatch {
   /** Takes whole events and gives what of them is passed on, mostly the same bytes; null for nothing. */
   take: (events: Uint8Array) => Uint8Array | null;
+  /** What is missing of an answer that is complete and over: the usage that the client asked for, and the end mark, which some providers leave out. */
+  finish: () => Uint8Array | null;
   /** Whether there has been something of an answer: until then another model can still take over. */
   readonly hasBegun: boolean;
   /** Whether the provider said that the answer is complete. */
@@ -47,18 +49,23 @@ export function createEventWatch(options: EventWatchOptions): EventWatch {
   const encoder = new TextEncoder();
   let hasBegun = false;
   let isComplete = false;
+  let isMarked = false;
   let usage: object | null = null;
   let error: unknown = null;
   let outputTokens = 0;
   let head: WireChunk = {};
 
+  const missingUsage = (): string => {
+    if (!options.isUsageWanted || usage !== null || !hasBegun) return "";
+    return frame(usageChunk(head, { ...options.estimateUsage(), cost_usd: options.costOf(null) }));
+  };
   const readEvent = (event: string): string => {
     const data = dataOf(event);
     if (data === null) return event;
     if (data === DONE) {
       isComplete = true;
-      const isMissing = options.isUsageWanted && usage === null && hasBegun;
-      return isMissing ? frame(usageChunk(head, { ...options.estimateUsage(), cost_usd: options.costOf(null) })) + event : event;
+      isMarked = true;
+      return missingUsage() + event;
     }
     const chunk = parseChunk(data);
     if (chunk === null) return event;
@@ -81,6 +88,9 @@ export function createEventWatch(options: EventWatchOptions): EventWatch {
       const passedOn = splitEvents(text).map(readEvent).join("");
       if (passedOn === "") return null;
       return passedOn === text ? events : encoder.encode(passedOn);
+    },
+    finish() {
+      return isMarked ? null : encoder.encode(`${missingUsage()}data: ${DONE}\n\n`);
     },
     get hasBegun() {
       return hasBegun;
@@ -148,7 +158,13 @@ function hasAnswer({ choices }: WireChunk): boolean {
 
 /** Whether a message or a delta says anything beside whose it is. */
 export function hasContent(message: Record<string, unknown>): boolean {
-  return Object.entries(message).some(([key, value]) => key !== "role" && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0));
+  return Object.entries(message).some(([key, value]) => key !== "role" && saysSomething(value));
+}
+
+/** Some providers send every field that they know, filled with nothing. */
+function saysSomething(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return value !== null && value !== "" && value !== false;
+  return Object.values(value).some(saysSomething);
 }
 
 function usageChunk(head: WireChunk, usage: object): object {

@@ -80,6 +80,8 @@ function passOn({ reader, held, take, isOver }: Begun, { watch, left, onBegin, d
     };
     const close = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
       if (watch.error === null && !watch.isComplete) return fail(controller, null);
+      const missing = watch.error === null ? watch.finish() : null;
+      if (missing !== null) controller.enqueue(missing);
       controller.close();
       settle(watch.error === null ? { kind: "passed_on" } : { kind: "failed", hasBegun: true, error: watch.error });
     };

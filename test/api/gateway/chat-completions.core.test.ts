@@ -126,6 +126,7 @@ describe("before the first byte", () => {
     ["408", () => refusal(408, "timeout")],
     ["a broken connection", () => Promise.reject(new TypeError("fetch failed"))],
     ["an empty answer", ({ body }) => (body["stream"] === true ? stream([chunk({ role: "assistant", content: "" }), chunk({}, "stop"), USAGE_CHUNK, DONE]) : completion(""))],
+    ["an answer with nothing in it but its provider's own fields", () => completion(null, { choices: [{ index: 0, message: { role: "assistant", content: "", prefix: false, provider_specific_fields: {} }, finish_reason: "stop" }] })],
     ["an error with a 200", ({ body }) => (body["stream"] === true ? stream([`data: {"error":{"message":"overloaded","code":502}}\n\n`]) : completion(null, { choices: undefined, error: { message: "overloaded" } }))],
     ["something unreadable", () => new Response("<html>", { headers: { "content-type": "application/json" } })],
     ["a stream that ends at once", ({ body }) => (body["stream"] === true ? stream([]) : new Response(""))],
@@ -149,6 +150,28 @@ describe("before the first byte", () => {
     expect(response.status).toBe(status);
     expect(await errorOf(response)).toEqual({ message: "your prompt is wrong", type: "some_type", param: "messages", code: "some_code" });
     expect(calls).toHaveLength(1);
+  });
+
+  test.each([[{ code: "content_policy_violation", type: "invalid_request_error" }, 400], [{ type: "authentication_error" }, 502], [{ code: 404, type: "not_found_error" }, 404]])("a refusal that comes with a 200, %o, is told as a %s, whole and streamed", async (named, status) => {
+    const error = { message: "flagged.", param: null, ...named };
+    for (const isStream of [false, true]) {
+      const { chat, calls } = createChatWorld(() => (isStream ? stream([`data: ${JSON.stringify({ error })}\n\n`]) : completion(null, { choices: undefined, error })));
+      const response = await chat({ model: "tier:weak", stream: isStream });
+      expect(response.status).toBe(status);
+      if (status === 400) expect(await errorOf(response)).toEqual({ message: "flagged.", type: "invalid_request_error", param: null, code: "content_policy_violation" });
+      expect(calls).toHaveLength(1);
+    }
+  });
+
+  test("what a failed model has billed is part of the cost that the client is told", async () => {
+    const { chat, entered, settled } = createChatWorld(({ url, body }) => {
+      const isEmpty = url.includes("open.example");
+      return body["stream"] === true ? stream([chunk({ content: isEmpty ? "" : "two" }), chunk({}, "stop"), USAGE_CHUNK, DONE]) : completion(isEmpty ? "" : "two");
+    });
+    expect((await chat({ model: "tier:weak" })).headers.get("x-cost-usd")).toBe("0.00154");
+    expect(await (await chat({ model: "tier:weak", stream: true, stream_options: { include_usage: true } })).text()).toContain('"cost_usd":0.00154');
+    await settled();
+    expect(entered.map(({ calls }) => calls.map(({ costNanoUsd }) => costNanoUsd))).toEqual([[140_000, 1_400_000], [140_000, 1_400_000]]);
   });
 
   test("a refusal that quotes the key is passed on without it", async () => {

@@ -18,7 +18,7 @@ function watch(isUsageWanted: boolean) {
 
 describe("a watched stream", () => {
   test("begins with the first thing that a reader would see", () => {
-    for (const nothing of [": keep-alive\n\n", delta({ role: "assistant", content: "" }), delta({ content: null, tool_calls: [] }), delta({}, "stop"), usageChunk]) {
+    for (const nothing of [": keep-alive\n\n", delta({ role: "assistant", content: "" }), delta({ content: null, tool_calls: [] }), delta({ content: "", prefix: false, provider_specific_fields: { refusal: null }, annotations: [] }), delta({}, "stop"), usageChunk]) {
       const { watcher, take } = watch(false);
       take(nothing);
       expect(watcher.hasBegun).toBe(false);
@@ -77,6 +77,20 @@ describe("a watched stream", () => {
       take(end);
       expect(watcher.isComplete).toBe(true);
     }
+  });
+
+  test("adds what a provider leaves out at the end: the mark, and before it the usage that was asked for", () => {
+    const endOf = (isUsageWanted: boolean, text: string): string | null => {
+      const { watcher, take } = watch(isUsageWanted);
+      take(text);
+      const bytes = watcher.finish();
+      return bytes === null ? null : new TextDecoder().decode(bytes);
+    };
+    const answer = delta({ content: "a" }) + delta({}, "stop");
+    expect(endOf(false, answer)).toBe(DONE);
+    expect(endOf(true, answer)).toBe(frame({ id: "c", object: HEAD.object, created: 1, model: "m", choices: [], usage: { prompt_tokens: 99, cost_usd: 7 } }) + DONE);
+    expect(endOf(true, answer + usageChunk)).toBe(DONE);
+    expect(endOf(true, answer + DONE)).toBeNull();
   });
 
   test("finds an error, and counts the tokens of texts and arguments as they go by", () => {
