@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ModelEntry, ModelPrice, ProviderEntry, TierDocument } from "../src/config/tiers.ts";
+import { ModelPrice, type ModelEntry, type ProviderEntry, type TierDocument } from "../src/config/tiers.ts";
 
 const cost = z.number().min(0).nullish();
 
@@ -11,7 +11,7 @@ const FileEntry = z.looseObject({
   cache_read_input_token_cost: cost,
   cache_creation_input_token_cost: cost,
   output_cost_per_reasoning_token: cost,
-  source: z.string().nullish(),
+  source: z.string().nullable().catch(null),
 });
 type FileEntry = z.infer<typeof FileEntry>;
 
@@ -31,7 +31,8 @@ export interface ImportOptions {
 /** What became of one model's price. */
 export interface ImportedPrice {
   model: string;
-  outcome: "changed" | "same" | "kept free" | "not in the file";
+  /** `unreadable`: it is there, but not with prices that could be any model's. */
+  outcome: "changed" | "same" | "kept free" | "unreadable" | "not in the file";
   /** The file's name for it. */
   key: string | null;
   before: ModelPrice;
@@ -44,6 +45,16 @@ const DECIMALS = 1e9;
 const MAX_SOURCE_CHARACTERS = 500;
 const ABOVE = /_above_(\d+)k_tokens$/;
 
+/** Our names of prices and the file's. */
+const PRICES = [
+  ["inputPerMillionUsd", "input_cost_per_token"],
+  ["outputPerMillionUsd", "output_cost_per_token"],
+  ["cachedInputPerMillionUsd", "cache_read_input_token_cost"],
+  ["cacheWritePerMillionUsd", "cache_creation_input_token_cost"],
+  ["reasoningPerMillionUsd", "output_cost_per_reasoning_token"],
+] as const;
+const COSTS: readonly string[] = PRICES.map(([, name]) => name);
+
 /** What the providers of a document are called in price files. Those of OpenAI-compatible servers go by their own id. */
 const FILE_PROVIDERS: Partial<Record<ProviderEntry["kind"], string>> = { anthropic: "anthropic", openai: "openai", google: "gemini", "workers-ai": "cloudflare" };
 
@@ -55,58 +66,65 @@ export function importPrices(document: TierDocument, file: PriceFile, options: I
     const found = provider === undefined || provider.kind === "offline" ? null : findEntry(model, provider, file);
     const unchanged = { model: model.id, before: model.price, after: model.price };
     if (found === null) return { ...unchanged, outcome: "not in the file", key: null };
+    if (found.entry === null) return { ...unchanged, outcome: "unreadable", key: found.key };
     if (isFree(model.price) && !options.includesFree) return { ...unchanged, outcome: "kept free", key: found.key };
-    const after = priceOf(found.entry, model.contextWindow, options);
+    const { data: after } = ModelPrice.safeParse(priceOf(found.entry, model.contextWindow, options));
+    if (after === undefined) return { ...unchanged, outcome: "unreadable", key: found.key };
     return isSame(model.price, after) ? { ...unchanged, outcome: "same", key: found.key } : { ...unchanged, outcome: "changed", key: found.key, after };
   });
   return { document: { ...document, models: document.models.map((model, index) => ({ ...model, price: prices[index]!.after })) }, prices };
 }
 
-/** By the name with the provider first: bare names are shared by resellers with other prices. */
-function findEntry({ id, upstreamModel = id }: ModelEntry, { id: providerId, kind }: ProviderEntry, file: PriceFile): { key: string; entry: FileEntry } | null {
+/** By the name with the provider first: bare names are shared by resellers with other prices. `entry` null: what is there makes no sense. */
+function findEntry({ id, upstreamModel = id }: ModelEntry, { id: providerId, kind }: ProviderEntry, file: PriceFile): { key: string; entry: FileEntry | null } | null {
   const name = FILE_PROVIDERS[kind] ?? providerId;
+  let unreadable: string | null = null;
   for (const key of [`${name}/${upstreamModel}`, upstreamModel]) {
+    if (!Object.hasOwn(file, key)) continue;
     const { data: entry } = FileEntry.safeParse(file[key]);
+    if (entry === undefined) unreadable ??= key;
     const isOwn = entry?.litellm_provider == null || entry.litellm_provider === name;
     if (entry?.input_cost_per_token != null && entry.output_cost_per_token != null && isOwn) return { key, entry };
   }
-  return null;
+  return unreadable === null ? null : { key: unreadable, entry: null };
 }
 
 function priceOf(entry: FileEntry, contextWindow: number, { date, source }: ImportOptions): ModelPrice {
-  const perMillion = (name: keyof FileEntry & string): number | undefined => {
-    const highest = Math.max(...listCosts(entry, name, contextWindow));
-    return Number.isFinite(highest) ? Math.round(highest * PER_MILLION * DECIMALS) / DECIMALS : undefined;
-  };
-  const cached = perMillion("cache_read_input_token_cost");
-  const written = perMillion("cache_creation_input_token_cost");
-  const reasoning = perMillion("output_cost_per_reasoning_token");
+  const steps = listSteps(entry).filter((aboveInputTokens) => aboveInputTokens < contextWindow);
   return {
-    inputPerMillionUsd: perMillion("input_cost_per_token")!,
-    outputPerMillionUsd: perMillion("output_cost_per_token")!,
-    ...(cached === undefined ? {} : { cachedInputPerMillionUsd: cached }),
-    ...(written === undefined ? {} : { cacheWritePerMillionUsd: written }),
-    ...(reasoning === undefined ? {} : { reasoningPerMillionUsd: reasoning }),
+    ...pricesAbove(entry, 0),
+    ...(steps.length === 0 ? {} : { longContext: steps.map((aboveInputTokens) => ({ aboveInputTokens, ...pricesAbove(entry, aboveInputTokens) })) }),
     date,
     source: (entry.source ?? source).slice(0, MAX_SOURCE_CHARACTERS),
   };
 }
 
-/** The costs under a name for all prompts that fit in the window. A document has one price per model, and a budget needs the highest. */
-function listCosts(entry: FileEntry, name: string, contextWindow: number): number[] {
-  return Object.entries(entry).flatMap(([key, value]) => {
+/** From how many tokens of input on a call has other prices, ascending. */
+function listSteps(entry: FileEntry): number[] {
+  const steps = Object.keys(entry).flatMap((key) => {
     const above = ABOVE.exec(key);
-    const isWanted = key === name || (above !== null && key.slice(0, above.index) === name && Number(above[1]) * 1_000 < contextWindow);
-    return isWanted && typeof value === "number" && value >= 0 ? [value] : [];
+    return above === null || !COSTS.includes(key.slice(0, above.index)) || typeof entry[key] !== "number" ? [] : [Number(above[1]) * 1_000];
   });
+  return [...new Set(steps)].sort((left, right) => left - right);
+}
+
+/** The prices of a call whose input is longer than this: of each kind, those of the highest step that has any. */
+function pricesAbove(entry: FileEntry, inputTokens: number): Pick<ModelPrice, (typeof PRICES)[number][0]> {
+  const reached = ["", ...listSteps(entry).filter((step) => step <= inputTokens).map((step) => `_above_${step / 1_000}k_tokens`)];
+  const prices = PRICES.flatMap(([price, name]) => {
+    const cost = reached.map((step) => entry[name + step]).findLast((value) => typeof value === "number");
+    return cost === undefined ? [] : [[price, Math.round(cost * PER_MILLION * DECIMALS) / DECIMALS]];
+  });
+  return Object.fromEntries(prices) as ReturnType<typeof pricesAbove>;
 }
 
 function isFree({ inputPerMillionUsd, outputPerMillionUsd }: ModelPrice): boolean {
   return inputPerMillionUsd === 0 && outputPerMillionUsd === 0;
 }
 
-/** Whether they are equal but for where and when they were found. */
+/** Whether calls cost the same, wherever and whenever that was found, and whether or not it is spelt out. */
 function isSame(left: ModelPrice, right: ModelPrice): boolean {
-  const costs = ({ date: _date, source: _source, ...rest }: ModelPrice): string => JSON.stringify(Object.entries(rest).sort(([one], [other]) => (one < other ? -1 : 1)));
+  const spellOut = ({ inputPerMillionUsd: input, outputPerMillionUsd: output, cachedInputPerMillionUsd = input, cacheWritePerMillionUsd = input, reasoningPerMillionUsd = output }: Pick<ModelPrice, (typeof PRICES)[number][0]>) => [input, output, cachedInputPerMillionUsd, cacheWritePerMillionUsd, reasoningPerMillionUsd];
+  const costs = (price: ModelPrice): string => JSON.stringify([spellOut(price), (price.longContext ?? []).map((step) => [step.aboveInputTokens, spellOut(step)])]);
   return costs(left) === costs(right);
 }

@@ -10,6 +10,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { z } from "zod";
 import { DEFAULT_TIERS } from "../src/config/default-tiers.ts";
 import { TierDocument, type ModelPrice } from "../src/config/tiers.ts";
 import { importPrices, PriceFile, type ImportedPrice } from "./import-prices.ts";
@@ -22,7 +23,9 @@ const [path] = positionals;
 if (path === undefined || positionals.length > 1) fail("usage: npm run prices -- FILE [--origin URL [--put]] [--date YYYY-MM-DD] [--free]");
 if (values.put && values.origin === undefined) fail("--put needs --origin");
 
-const file = PriceFile.parse(JSON.parse(readFileSync(path, "utf8")));
+if (values.date !== undefined && !z.iso.date().safeParse(values.date).success) fail("--date takes a day, like 2026-01-31");
+
+const file = readPriceFile(path);
 const before = values.origin === undefined ? DEFAULT_TIERS : TierDocument.parse(withoutVersion(await ask(values.origin, {})));
 const { document, prices } = importPrices(before, file, { date: values.date ?? new Date().toISOString().slice(0, 10), source: basename(path), includesFree: values.free });
 for (const price of prices) console.error(describe(price));
@@ -30,13 +33,23 @@ if (!values.put) console.log(JSON.stringify(document, null, 2));
 else if (prices.every(({ outcome }) => outcome !== "changed")) console.error("nothing to change");
 else console.error(`stored as version ${String((await ask(values.origin!, { method: "PUT", body: JSON.stringify(document) }))["version"])}`);
 
+function readPriceFile(name: string): PriceFile {
+  try {
+    const parsed = PriceFile.safeParse(JSON.parse(readFileSync(name, "utf8")));
+    return parsed.data ?? fail(`${name} is no object of prices by model`);
+  } catch (error) {
+    return fail(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 function describe({ model, outcome, key, before: old, after }: ImportedPrice): string {
   const change = outcome === "changed" ? `${show(old)} → ${show(after)}` : show(old);
   return `${model}: ${outcome}, ${change}${key === null ? "" : ` (${key})`}`;
 }
 
-function show({ inputPerMillionUsd, outputPerMillionUsd }: ModelPrice): string {
-  return `$${inputPerMillionUsd} / $${outputPerMillionUsd} per million`;
+function show({ inputPerMillionUsd, outputPerMillionUsd, longContext = [] }: ModelPrice): string {
+  const steps = longContext.map((step) => `, above ${step.aboveInputTokens} tokens $${step.inputPerMillionUsd} / $${step.outputPerMillionUsd}`);
+  return `$${inputPerMillionUsd} / $${outputPerMillionUsd} per million${steps.join("")}`;
 }
 
 async function ask(origin: string, request: RequestInit): Promise<Record<string, unknown>> {

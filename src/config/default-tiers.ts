@@ -12,8 +12,9 @@ const GOOGLE_PRICES = "https://ai.google.dev/gemini-api/docs/pricing";
 const OLLAMA_PRICES = "https://ollama.com/cloud";
 const WORKERS_AI_PRICES = "https://developers.cloudflare.com/workers-ai/platform/pricing/";
 
+/** Reasoning is billed as output by all of these, and cached input as input where its provider grants no discount on it. */
 function price(inputPerMillionUsd: number, outputPerMillionUsd: number, source: string): ModelPrice {
-  return { inputPerMillionUsd, outputPerMillionUsd, date: ENTERED_ON, source };
+  return { inputPerMillionUsd, outputPerMillionUsd, cachedInputPerMillionUsd: inputPerMillionUsd, reasoningPerMillionUsd: outputPerMillionUsd, date: ENTERED_ON, source };
 }
 
 /** Anthropic bills cache reads at a tenth of the input price and five-minute cache writes at five quarters. */
@@ -170,7 +171,7 @@ const OFFLINE_MODEL: ModelEntry = {
   id: "offline",
   provider: "offline",
   tier: "weak",
-  price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0, date: ENTERED_ON, source: "embedded, costs nothing" },
+  price: free("embedded, costs nothing"),
   contextWindow: 2_000_000,
   maxOutputTokens: 16_384,
   capabilities: ["json", "streaming"],

@@ -36,7 +36,7 @@ describe("validateTierDocument", () => {
   test("the default document ends every tier with the embedded engine, and every model is listed", () => {
     for (const ids of Object.values(DEFAULT_TIERS.tiers)) expect(ids.at(-1)).toBe("offline");
     expect(new Set(Object.values(DEFAULT_TIERS.tiers).flat())).toEqual(new Set(DEFAULT_TIERS.models.map((entry) => entry.id)));
-    for (const entry of DEFAULT_TIERS.models) expect(entry.price).toMatchObject({ date: expect.any(String), source: expect.any(String) });
+    for (const entry of DEFAULT_TIERS.models) expect(entry.price).toMatchObject({ date: expect.any(String), source: expect.any(String), cachedInputPerMillionUsd: expect.any(Number), reasoningPerMillionUsd: expect.any(Number) });
   });
 
   test.each([

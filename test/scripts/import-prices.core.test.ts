@@ -38,17 +38,36 @@ describe("prices of a file in LiteLLM's format", () => {
     ["by the id of a compatible server", { "groq/llama": cheap }, { provider: "groq", upstreamModel: "llama" }, "groq/llama"],
     ["never at another provider", { "claude-x": { ...cheap, litellm_provider: "bedrock" } }, {}, null],
     ["not without a price per token", { "claude-x": { litellm_provider: "anthropic", output_cost_per_image: 1 } }, {}, null],
-    ["not in what is no entry", { "claude-x": "text", sample_spec: 1 }, {}, null],
+    ["not in the names that every object has", {}, { upstreamModel: "constructor" }, null],
     ["not for the embedded engine", { "offline/claude-x": cheap }, { provider: "offline" }, null],
   ])("are found %s", (_, file, changes, key) => {
     expect(importOne(file, changes).key).toBe(key);
   });
 
-  test("are the highest of those that a prompt within the context window can meet", () => {
-    const file = { "claude-x": { ...cheap, input_cost_per_token_above_128k_tokens: 2e-6, input_cost_per_token_above_200k_tokens: 4e-6, output_cost_per_token_above_200k_tokens: 9e-6 } };
-    expect(importOne(file).after).toMatchObject({ inputPerMillionUsd: 2, outputPerMillionUsd: 5 });
-    expect(importOne(file, { contextWindow: 200_001 }).after).toMatchObject({ inputPerMillionUsd: 4, outputPerMillionUsd: 9 });
-    expect(importOne(file, { contextWindow: 100_000 })).toMatchObject({ outcome: "same" });
+  test("have a step for each length of prompt with prices of its own that the context window lets in", () => {
+    const file = { "claude-x": { ...cheap, cache_read_input_token_cost: 1e-7, input_cost_per_token_above_128k_tokens: 2e-6, input_cost_per_token_above_200k_tokens: 4e-6, output_cost_per_token_above_200k_tokens: 9e-6, cache_read_input_token_cost_above_200k_tokens: 4e-7, cache_creation_input_token_cost_above_1hr: 7 } };
+    const [first, second] = [{ aboveInputTokens: 128_000, inputPerMillionUsd: 2, outputPerMillionUsd: 5, cachedInputPerMillionUsd: 0.1 }, { aboveInputTokens: 200_000, inputPerMillionUsd: 4, outputPerMillionUsd: 9, cachedInputPerMillionUsd: 0.4 }];
+    expect(importOne(file, { contextWindow: 200_001 }).after).toEqual({ inputPerMillionUsd: 1, outputPerMillionUsd: 5, cachedInputPerMillionUsd: 0.1, longContext: [first, second], date: "2026-11-20", source: "prices.json" });
+    expect(importOne(file).after.longContext).toEqual([first]);
+    expect(importOne(file, { contextWindow: 100_000 }).after).not.toHaveProperty("longContext");
+  });
+
+  test("are the same when calls cost the same, spelt out or not", () => {
+    const spelt = { inputPerMillionUsd: 1, outputPerMillionUsd: 5, cachedInputPerMillionUsd: 1, cacheWritePerMillionUsd: 1, reasoningPerMillionUsd: 5, longContext: [{ outputPerMillionUsd: 5, inputPerMillionUsd: 2, aboveInputTokens: 128_000 }] };
+    expect(importOne({ "claude-x": { ...cheap, input_cost_per_token_above_128k_tokens: 2e-6 } }, { price: spelt })).toMatchObject({ outcome: "same", after: spelt });
+  });
+
+  test.each<[string, object]>([
+    ["a price that is a text", { ...cheap, input_cost_per_token: "1e-6" }],
+    ["a negative price", { ...cheap, cache_read_input_token_cost: -1 }],
+    ["a price of a dollar a token", { ...cheap, output_cost_per_token: 1 }],
+    ["nine steps", { ...cheap, ...Object.fromEntries(Array.from({ length: 9 }, (_, step) => [`input_cost_per_token_above_${step + 1}k_tokens`, 1e-6])) }],
+  ])("with %s are named as unreadable and change nothing", (_, entry) => {
+    expect(importOne({ "claude-x": entry })).toMatchObject({ outcome: "unreadable", key: "claude-x", after: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 } });
+  });
+
+  test("do not need the rest of their entry to make sense", () => {
+    expect(importOne({ "claude-x": { ...cheap, source: 5, max_tokens: "see above" } })).toMatchObject({ outcome: "same" });
   });
 
   test("leave what is free, unless they are told otherwise, and what the file does not know", () => {
