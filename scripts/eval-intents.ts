@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { INTENTS, type Intent } from "../src/optimizer/intents/intent.ts";
 import { LATER_NAMES } from "../test/optimizer/intents/later-names.ts";
+import { TRADE_STEPS } from "../test/optimizer/intents/steps-of-many-trades.ts";
 import { VARIED_STEPS, type VariedStep } from "../test/optimizer/intents/varied-steps.ts";
 import { classifyByPatterns } from "../src/optimizer/intents/classify-by-patterns.ts";
 
@@ -84,10 +85,22 @@ function printVariedSteps(): void {
   }
   const names = INTENTS.flatMap((intent) => LATER_NAMES[intent].split("|").map((text) => ({ intent, text })));
   console.log(`${"later names".padEnd(13)} strict ${share(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length, names.length)}`);
+  printTradeSteps();
   if (!values.errors) return;
   for (const step of VARIED_STEPS) {
     const ranking = classifyByPatterns(step.text);
     if (!step.unseen && ![step.intent, ...step.alsoOk].includes(ranking.intent)) console.log(`${step.kind.padEnd(9)} ${step.intent.padEnd(11)} not ${ranking.intent.padEnd(11)} ${ranking.confidence.toFixed(2)}  ${step.text}`);
+  }
+}
+
+function printTradeSteps(): void {
+  for (const second of [false, true]) {
+    for (const kind of ["name", "sentence"] as const) {
+      const steps = TRADE_STEPS.filter((step) => step.second === second && step.kind === kind).map((step) => ({ step, guess: classifyByPatterns(step.text).intent }));
+      const strict = steps.filter(({ step, guess }) => step.intent === guess).length;
+      const lenient = steps.filter(({ step, guess }) => [step.intent, ...step.alsoOk].includes(guess)).length;
+      console.log(`many trades, ${second ? "second" : "first"} half, ${`${kind}s`.padEnd(9)} strict ${share(strict, steps.length)}  lenient ${share(lenient, steps.length)}`);
+    }
   }
 }
 

@@ -42,8 +42,36 @@ export function findAction(words: readonly string[], index: number): Action | un
   if (next !== undefined && PHRASE_OPENERS.has(word)) {
     const phrase = PHRASES.get(`${word} ${next}`) ?? PHRASES.get(`${word} ${next} ${words[index + 2] ?? ""}`);
     if (phrase !== undefined) return phrase;
+    const parted = findPartedPhrase(words, index);
+    if (parted !== undefined) return parted;
   }
-  return ACTIONS.get(word);
+  return ACTIONS.get(word) ?? (word.startsWith("re") ? findRepeated(word) : undefined);
+}
+
+/** "Recombine" does what "combine" does, once more; of other forms and short words that is not known. */
+function findRepeated(word: string): Action | undefined {
+  const action = word.length >= MIN_REPEATED_LENGTH ? ACTIONS.get(word.slice(2)) : undefined;
+  return action === undefined || action.thing || action.form === "noun" ? undefined : action;
+}
+
+const MIN_REPEATED_LENGTH = 6;
+
+/** How many words an object between a verb and its particle has at most ("boil the incident timeline down"). */
+const MAX_PARTING_WORDS = 6;
+const PARTICLES = new Set(["out", "up", "down", "off", "over", "away", "together", "into", "back"]);
+const BEHIND_PARTICLE = new Set(["to", "for", "from", "of", "and", "by", "with", "in", "before", "after", "if", "into", "on", "per", "as"]);
+
+function findPartedPhrase(words: readonly string[], index: number): Action | undefined {
+  const end = Math.min(words.length, index + 2 + MAX_PARTING_WORDS);
+  for (let at = index + 2; at < end; at += 1) {
+    const particle = words[at]!;
+    if (particle === "and" || particle === "then") return undefined;
+    if (!PARTICLES.has(particle)) continue;
+    const next = words[at + 1];
+    const ends = particle === "into" ? next !== undefined : next === undefined || BEHIND_PARTICLE.has(next);
+    return ends ? PHRASES.get(`${words[index]!} ${particle}`) : undefined;
+  }
+  return undefined;
 }
 
 /** Shorter words are too like each other to guess at. */

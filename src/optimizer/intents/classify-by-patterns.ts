@@ -4,7 +4,7 @@ import { type ClauseFacts, STRONG } from "./clause-facts.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, STATES } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, STATES, VIRTUES } from "./object-words.ts";
 import { type Clause, readClauses } from "./reading.ts";
 
 /**
@@ -61,7 +61,7 @@ function scoreClause(clause: Clause, isName: boolean): { scores: Scores; acts: b
     if (action === undefined) continue;
     const share = at === passiveAt ? 1 : isDenied(words, at) || (frame.forbids && facts.action === undefined) ? 0 : weighAction(facts, action, at);
     addEvidence(scores, action.evidence, share);
-    if (facts.action === undefined && share >= MAIN_ACTION_SHARE) {
+    if (facts.action === undefined && share >= MAIN_ACTION_SHARE && !opensWork(action)) {
       facts.action = action;
       facts.objectAt = at + 1;
     }
@@ -81,7 +81,13 @@ function keepsInformed(words: readonly string[]): boolean {
 }
 
 const LET_ENDS = new Set(["know", "hear", "see"]);
-const KEEP_ENDS = new Set(["posted", "informed", "updated"]);
+const KEEP_ENDS = new Set(["posted", "informed", "updated", "date", "loop", "current"]);
+
+/** "Go through the list and …": the work comes behind. */
+function opensWork(action: Action): boolean {
+  for (const _ in action.evidence) return false;
+  return true;
+}
 
 /** From this share on a word is the action of its clause. */
 const MAIN_ACTION_SHARE = 0.5;
@@ -99,7 +105,8 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   switch (action.form) {
     case "base":
       if (at === head) return opensWithThing(words, at, action) ? 0.15 : 1;
-      if (isLink(words[at - 1]!)) return led ? 0.35 : 0.7;
+      // "Fetch the score and post it": what was fetched is for the second deed.
+      if (isLink(words[at - 1]!)) return led ? (facts.action?.role === "get" ? 0.9 : 0.35) : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!)) return 0.2;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
@@ -129,11 +136,14 @@ function isLink(word: string): boolean {
 function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
   const next = words[at + 1] ?? "";
   // "Match found", "summary is empty", "extraction succeeded".
-  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next))) return true;
+  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next) || (COMPARATIVES.has(next) && at + 2 < words.length) || next === "equals")) return true;
+  // "Newsletter writer" writes.
+  if (action.form === "noun" && at + 2 === words.length && findAction(words, at + 1)?.form === "noun") return true;
   if (!action.thing && !action.nounLike) return false;
+  if (at + 2 === words.length && VIRTUES.has(next)) return true;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
   if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
-  if ((action.thing || action.role === "answer") && DOERS.has(words[words.length - 1]!)) return true;
+  if ((action.thing || action.role === "answer") && (DOERS.has(words[words.length - 1]!) || (at + 2 === words.length && findAction(words, at + 1)?.form === "noun"))) return true;
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {

@@ -3,8 +3,8 @@ import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, mainNoun, namesKe
 import { addEvidence, type Scores } from "./intent.ts";
 import { addObjectCues } from "./object-cues.ts";
 import {
-  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LOOKUPS, MESSAGES, MODELS, PREDICATES, QUALITIES, QUESTION_WORDS,
-  RANKS, RECIPIENTS, STATES, SUMMARIES, WAYS, WHOLES,
+  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MENTIONS, MESSAGES, MODELS, PREDICATES, QUESTION_WORDS,
+  RANKS, RECIPIENTS, STATES, SUMMARIES, VIRTUES, WAYS, WHOLES,
 } from "./object-words.ts";
 import { isDigits } from "./reading.ts";
 
@@ -27,15 +27,15 @@ function addQuestionCues(scores: Scores, facts: ClauseFacts): void {
   if (at < 0) return;
   const [word, next] = [facts.words[at]!, facts.words[at + 1] ?? ""];
   if (hasAny(facts, MENTIONS, at)) scores.extract += STRONG;
-  else if (hasAny(facts, HAPPENINGS, at)) scores.summarize += CLEAR;
+  else if (hasAny(facts, HAPPENINGS, at) || (word === "what" && lastWord(facts) === "about")) scores.summarize += CLEAR;
+  else if (has(facts, "in", at) && hasAny(facts, CONTAINERS, facts.words.indexOf("in", at))) scores.extract += CLEAR;
   else if (word === "how" && (next === "many" || next === "much")) scores.aggregate += CLEAR;
   else if (facts.isName && (hasAny(facts, WAYS, at) || (word === "which" && facts.words.length <= 3))) scores.conditional += CLEAR;
   else if (word === "where" && (next === "should" || next === "to")) scores.conditional += CLEAR;
   else if (facts.asks) scores.generate += facts.action === undefined ? CLEAR : HINT;
 }
 
-const MENTIONS = new Set("mentioned named listed contained stated written quoted cited given hidden included appear appears mention contain list name".split(" "));
-const HAPPENINGS = new Set("happened said discussed decided agreed happen important".split(" "));
+const HAPPENINGS = new Set("happened said discussed decided agreed concluded happen say discuss decide agree conclude important".split(" "));
 
 function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   const first = facts.words[facts.head] ?? "";
@@ -45,6 +45,7 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   if (ifAt === facts.head) scores.conditional += facts.isName ? STRONG + CLEAR : CLEAR;
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
   if (has(facts, "whether") || hasAny(facts, ALTERNATIVES)) scores.conditional += CLEAR;
+  if (first === "when" && !facts.asks) scores.conditional += facts.isName ? STRONG : CLEAR;
   if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first)) return;
   if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
   if (statesFinding(facts)) scores.conditional += STRONG;
@@ -69,52 +70,78 @@ function statesFinding({ words, head }: ClauseFacts): boolean {
 function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): void {
   const { words } = facts;
   const last = words.length - 1;
-  if (hasAny(facts, PREDICATES)) scores.conditional += CLEAR;
-  if (hasAny(facts, COMPARATIVES)) scores.conditional += CLEAR;
-  if (has(facts, "or")) scores.conditional += STRONG;
-  if (first === "any" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
-  if (STATES.has(first)) scores.conditional += HINT;
-  if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last))) scores.conditional += CLEAR;
+  if (hasAny(facts, PREDICATES)) scores.conditional += words.some((word, at) => at > facts.head && at < last && BEING.has(word)) ? STRONG : CLEAR;
+  if (words.some((word, at) => at < last && COMPARATIVES.has(word))) scores.conditional += CLEAR;
+  if (has(facts, "or") || first === "either") scores.conditional += STRONG;
+  if (first === "any" || first === "no" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
+  if (STATES.has(first) || KINDS.has(words[last]!)) scores.conditional += HINT;
+  if (SITUATIONS.has(first) && last > facts.head && last <= facts.head + 2) scores.conditional += HINT;
+  if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last) || (last > 1 && OUTCOMES.has(words[last]!) && isPast(facts, last - 1)))) scores.conditional += CLEAR;
 }
+
+const BEING = new Set(["is", "are", "was", "were", "isnt", "arent"]);
+/** "In stock", "over limit": a place or a bound said of something. */
+const SITUATIONS = new Set(["in", "on", "out", "over", "under", "within", "outside", "past"]);
+/** Behind a participle these belong to it ("user opted out"). */
+const OUTCOMES = new Set(["out", "in", "up", "off", "down", "away"]);
+/** Last words of names that hold what a switch turns on ("message type"). */
+const KINDS = new Set(["type", "kind", "status", "state", "mode"]);
+/** Participles of common verbs that no ending tells. */
+const IRREGULAR_PARTICIPLES = new Set("won lost left met gone done bought sold given known held built begun run spent hit born driven eaten fallen felt grown heard led laid lent meant risen shown shut slept spoken stolen stuck swept taught torn understood worn".split(" "));
 
 function isPast(facts: ClauseFacts, at: number): boolean {
   const action = findAction(facts.words, at);
-  return action === undefined ? facts.words[at]!.endsWith("ed") : action.form === "past";
+  return action === undefined ? facts.words[at]!.endsWith("ed") || IRREGULAR_PARTICIPLES.has(facts.words[at]!) : action.form === "past";
 }
 
 function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   const first = words[facts.head] ?? "";
   const selects = action === undefined || action.role === "get" || action.role === "choose" || action.role === "tell";
-  if (has(facts, "only") && !namesKeyPoints(facts)) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && action !== undefined ? HINT : STRONG;
+  const onlyAt = words.indexOf("only");
+  // "…, keeping only the names" says how.
+  const only = onlyAt >= 0 && !namesKeyPoints(facts) && !(onlyAt > facts.head + 1 && words[onlyAt - 1]!.endsWith("ing"));
+  if (only) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && (action?.evidence.extract ?? 0) > HINT ? HINT : STRONG;
   if ((first === "only" && !namesKeyPoints(facts)) || facts.restricts) scores.filter += facts.restricts ? STRONG : CLEAR;
   if (facts.forbids && facts.isName) scores.filter += CLEAR;
-  if (hasAny(facts, DUPLICATES)) scores.filter += CLEAR;
+  if (hasAny(facts, DUPLICATES) && !facts.asks) scores.filter += (action?.evidence.transform ?? 0) > 0 ? STRONG : CLEAR;
+  if (words[facts.head + 1] === "just") scores.filter += CLEAR;
+  if (TOTALITIES.has(first) && has(facts, "but")) scores.filter += STRONG + CLEAR;
   if (selects && facts.isName && words.some(isDigits) && hasAny(facts, RANKS, 0)) scores.filter += CLEAR;
   if (selects && hasAny(facts, RESTRICTIONS, facts.objectAt)) scores.filter += HINT;
   if (action !== undefined || !facts.isName) return;
-  if (RANKS.has(first)) scores.filter += HINT;
-  if (EXCLUSIONS.has(first) || (has(facts, "except") && words.length > 1)) scores.filter += CLEAR;
+  if (words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.filter += CLEAR;
+  if (!facts.asks && words.length > 1 && hasAny(facts, TIMES, 0)) scores.filter += CLEAR;
+  if (!facts.asks && words.length > 1 && RESTRICTIONS.has(first) && lastWord(facts).endsWith("s")) scores.filter += CLEAR;
+  if (words.slice(0, facts.head + 1).some((word) => EXCLUSIONS.has(word)) || (has(facts, "except") && words.length > 1)) scores.filter += CLEAR;
 }
 
 const DUPLICATES = new Set(["duplicate", "duplicates", "duplicated", "dupes", "dups", "doubles"]);
+const TOTALITIES = new Set(["all", "everything", "everyone", "everybody", "anything", "anyone", "nothing"]);
+const TIMES = new Set(["today", "yesterday", "tomorrow", "tonight", "week", "month", "year", "weekend"]);
 const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "distinct", "where", "just", "unread", "unsent"]);
 const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed", "unread", "relevant", "irrelevant", "unwanted", "excluding", "except", "within", "active", "inactive", "first", "those", "latest", "newest"]);
 
 /** How long the result may be tells a summary: "in three sentences", "at a glance". */
 function addBrevityCues(scores: Scores, facts: ClauseFacts): void {
-  const { words } = facts;
-  if (hasAny(facts, BREVITY) || (has(facts, "at") && lastWord(facts) === "glance") || (has(facts, "in") && SHORT.has(lastWord(facts)))) scores.summarize += CLEAR;
-  for (let at = 1; at < words.length; at += 1) {
+  const words = facts.whole;
+  if (hasAny(facts, BREVITY)) scores.summarize += STRONG;
+  else if ( (has(facts, "at") && lastWord(facts) === "glance") || (has(facts, "in") && SHORT.has(lastWord(facts)))) scores.summarize += CLEAR;
+  // "Summary writer".
+  if (facts.action?.form === "noun" && facts.action.evidence.generate !== undefined && hasAny(facts, SUMMARIES)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
+  if (namesKeyPoints(facts) && ((facts.action?.evidence.generate ?? 0) > 0 || (facts.action?.evidence.transform ?? 0) > 0)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
+  for (let at = 1; at < words.length && facts.action?.evidence.filter === undefined; at += 1) {
     if (!LENGTHS.has(words[at]!) || !(isDigits(words[at - 1]!) || NUMBERS.has(words[at - 1]!))) continue;
-    scores.summarize += CLEAR;
+    scores.summarize += EXTENTS.has(words[at - 2] ?? "") ? STRONG : CLEAR;
     return;
   }
+  if (facts.action === undefined && SHORT.has(words[facts.head] ?? "") && has(facts, "of")) scores.summarize += STRONG;
 }
 
-const BREVITY = new Set(["briefly", "gist", "nutshell", "concisely", "tldr"]);
+/** "In two sentences", "to three lines", "at most 50 words". */
+const EXTENTS = new Set(["in", "to", "into", "within", "most", "under"]);
+const BREVITY = new Set(["briefly", "gist", "nutshell", "concisely", "tldr", "essence", "upshot"]);
 const SHORT = new Set(["brief", "short", "condensed", "nutshell"]);
-const LENGTHS = new Set("words sentences sentence paragraph paragraphs bullets bullet page pages lines".split(" "));
 const NUMBERS = new Set("one two three four five six seven eight ten few fifty hundred single".split(" "));
 
 function addMessageCues(scores: Scores, facts: ClauseFacts): void {
@@ -122,11 +149,12 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   const last = mainNoun(facts);
   const first = words[facts.head] ?? "";
   if (facts.action === undefined) {
-    if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !STATES.has(lastWord(facts)) && first !== "any") scores.send += CLEAR;
+    if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !STATES.has(lastWord(facts)) && first !== "any" && first !== "no" && !words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.send += CLEAR;
     if (CHANNELS.has(last) || CHANNELS.has(first)) scores.send += HINT;
     if (first === "text" && (hasAny(facts, RECIPIENTS) || DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.send += CLEAR;
     if (has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += HINT;
   }
+  if (ADDRESSING.has(first) && words.slice(facts.head + 1, facts.head + 4).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   // "Slack the results".
   if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
   const received = words.findIndex((word, at) => RECEIVING.has(word) && at > 1 && RECEIVER_LINKS.has(words[at - 1]!));
@@ -134,6 +162,8 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   if (CHANNEL_LINKS.some((link) => words.indexOf(link, facts.head + 1) > 0 && CHANNELS.has(words[words.indexOf(link, facts.head + 1) + 1] ?? ""))) scores.send += HINT;
 }
 
+/** In front of a person these turn to them: "call the customer", "update the team". */
+const ADDRESSING = new Set(["call", "phone", "ring", "contact", "brief", "update", "chase", "mail", "text", "hit"]);
 const RECEIVING = new Set(["get", "receive", "hear", "know", "learn", "see"]);
 const RECEIVER_LINKS = new Set(["to", "should", "must", "shall", "will"]);
 const CHANNEL_LINKS = ["via", "on", "to", "in", "by", "over"];
@@ -148,8 +178,8 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
   if (CONTENT.has(last)) scores.generate += CLEAR;
   if (hasAny(facts, MODELS, 0)) scores.generate += HINT;
+  if (VIRTUES.has(last)) scores.validate += CLEAR;
   if (last !== facts.words[0] && FACTS.has(last)) scores.enrich += HINT;
-  if (last === "check" && hasAny(facts, QUALITIES)) scores.validate += CLEAR;
 }
 
 function addFormatCues(scores: Scores, facts: ClauseFacts): void {
@@ -164,11 +194,12 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
     }
     const target = FORMATS.has(words[at + 1]!) || (DETERMINERS.has(words[at + 1]!) && FORMATS.has(words[at + 2] ?? ""));
     if (!target || (word === "in" && action?.role !== "put")) continue;
-    const pair = FORMATS.has(words[at - 1] ?? "");
-    if (action?.role === "put" || (action?.role === "extract" && word !== "as")) addEvidence(scores, { transform: STRONG });
+    const pair = at - 1 === facts.head || FORMATS.has(words[at - 1] ?? "");
+    if (action?.role === "put" || ((action?.role === "extract" || action?.role === "parse") && word !== "as")) addEvidence(scores, { transform: STRONG });
     else scores.transform += action !== undefined ? HINT : pair ? STRONG : CLEAR;
     return;
   }
+  if (action === undefined && words.length <= 2 && FORMATS.has(lastWord(facts))) scores.transform += HINT;
 }
 
 /** Spellings: what is written in them is not written anew. */
@@ -188,10 +219,10 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   if (gathersMany(facts)) scores.aggregate += CLEAR;
   if (has(facts, "together")) scores.aggregate += action?.role === "put" ? STRONG : CLEAR;
-  const into = Math.max(words.indexOf("into"), words.indexOf("to"));
-  if (into >= 0 && hasAny(facts, WHOLES, into)) scores.aggregate += CLEAR;
+  const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" ? words.indexOf("in") : -1);
+  if (into >= 0 && hasAny(facts, WHOLES, into)) scores.aggregate += action?.role === "put" ? STRONG : CLEAR;
   if (action !== undefined || !facts.isName) return;
-  if (hasAny(facts, WHOLES)) scores.aggregate += HINT;
+  if (hasAny(facts, WHOLES)) scores.aggregate += CLEAR;
   if (has(facts, "both") || has(facts, "per") || hasAny(facts, STATISTICS)) scores.aggregate += CLEAR;
 }
 

@@ -58,7 +58,7 @@ const WISH_WORDS = 7;
 /** Skips what addresses the reader before the order itself: "could you", "I need you to", "your task is to", "do not forget to". */
 function skipAddress(words: readonly string[], start: number): { at: number; addressed: boolean } {
   const front = skipFillers(words, start);
-  const addressed = MODALS.has(words[front]!) && ADDRESSEES.has(words[front + 1] ?? "");
+  const addressed = MODALS.has(words[front]!) && ADDRESSEES.has(words[front + 1] ?? "") && !(ASKING.has(words[front]!) && SPEAKERS.has(words[front + 1]!));
   const at = addressed ? skipFillers(words, front + 2) : start;
   const wish = words.findIndex((word, index) => index >= start && index < start + WISH_WORDS && WISHES.has(word));
   if (wish < 0 || !opensWish(words, start, wish)) return { at, addressed };
@@ -69,7 +69,10 @@ function skipAddress(words: readonly string[], start: number): { at: number; add
 }
 
 const MODALS = new Set(["can", "could", "will", "would", "might", "may", "shall", "should"]);
+/** "Should we reply" asks for a decision, "could we have a list" politely for a list. */
+const ASKING = new Set(["should", "shall", "may"]);
 const ADDRESSEES = new Set(["you", "we", "i", "u", "someone", "somebody", "anyone"]);
+const SPEAKERS = new Set(["we", "i"]);
 const WISHES = new Set(["like", "love", "want", "wants", "need", "needs", "wish", "have", "task", "job", "goal", "aim", "forget", "remember", "ought", "supposed", "required", "necessary", "expected", "try", "going", "help", "sure"]);
 
 /** A wish has a person in front of it ("I want", "your task", "we would like"), or is itself the order ("remember to"). */
@@ -119,7 +122,7 @@ export function findPassive(frame: Frame): number {
     if (!ordered && !told) continue;
     const participle = skipAdverbs(words, at + 1);
     if (findAction(words, participle)?.form !== "past") continue;
-    if (ordered || words[at] === "are" || DETERMINERS.has(words[head]!) || OBLIQUES.has(words[participle + 1] ?? "")) return participle;
+    if (ordered || words[at] === "are" || words.slice(0, head + 1).some((word) => DETERMINERS.has(word)) || OBLIQUES.has(words[participle + 1] ?? "")) return participle;
   }
   return -1;
 }

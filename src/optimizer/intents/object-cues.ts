@@ -1,6 +1,6 @@
 import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
 import { addEvidence, type Scores } from "./intent.ts";
-import { CHANNELS, CONTAINERS, CONTENT, FACTS, FORMATS, LOOKUPS, MARKUP, PARTS, QUALITIES, RECIPIENTS, STRUCTURES, WAYS, WHOLES } from "./object-words.ts";
+import { CHANNELS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, PARTS, QUALITIES, RANKS, RECIPIENTS, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLES } from "./object-words.ts";
 
 /** Verbs that say little alone, read with what they act on. */
 export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
@@ -20,14 +20,17 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       addGottenThing(scores, facts);
       break;
     case "search":
-      if (hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
+      if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: STRONG, enrich: -HINT });
+      else if (SEARCHED.some((word) => has(facts, word, objectAt)) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
       if (hasAny(facts, ADDED_FIELDS, objectAt)) scores.transform += CLEAR;
       else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
-      else scores.transform += HINT;
       break;
     case "check":
+      // "Spam check" is the name of a test, "check spam" a question.
+      if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, { validate: STRONG });
+      else if (hasAny(facts, DEFECTS, objectAt) && facts.words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
       if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
       else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
       break;
@@ -36,9 +39,10 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "choose":
       if (hasAny(facts, WAYS, objectAt)) addEvidence(scores, { conditional: CLEAR, filter: -HINT });
+      else if (takesOut(facts)) addEvidence(scores, { extract: CLEAR, filter: -HINT });
       break;
     case "append":
-      if (hasAny(facts, KNOWLEDGE, objectAt)) addEvidence(scores, { enrich: STRONG });
+      if (hasAny(facts, KNOWLEDGE, objectAt) || hasAny(facts, LOOKUPS, objectAt)) addEvidence(scores, { enrich: STRONG });
       break;
     case "answer":
       if (hasAny(facts, CHANNELS, objectAt)) scores.send += CLEAR;
@@ -53,6 +57,19 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
     case "compute":
       if (hasAny(facts, TOTALS, objectAt)) addEvidence(scores, { aggregate: CLEAR });
       break;
+    case "sum":
+      if (hasAny(facts, TOTALS, objectAt) || hasAny(facts, AMOUNTS, objectAt)) addEvidence(scores, { aggregate: STRONG + HINT });
+      break;
+    case "prepare":
+      if ((facts.words[objectAt] === "a" || facts.words[objectAt] === "an") && hasAny(facts, CONTENT, objectAt)) addEvidence(scores, { generate: CLEAR });
+      break;
+    case "compress":
+      if (hasAny(facts, PROSE, objectAt) || hasAny(facts, SUMMARIES, objectAt)) addEvidence(scores, { summarize: CLEAR, transform: -HINT });
+      break;
+    case "detect":
+      if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: CLEAR, extract: -HINT });
+      break;
+    case "parse":
     case "store":
     case "put":
     case "update":
@@ -64,30 +81,55 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
 
 /** What is known of a thing, as against the things themselves. */
 const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile", "profiles", "metadata", "context", "history"]);
-const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed"]);
+const SEARCHED = ["in", "within", "inside", "from", "through", "the", "this"];
+const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed", "active", "inactive"]);
 const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "string", "markdown", "pdf", "transcript", "log", "logs", "page"]);
-const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables"]);
+/** Texts that people read. */
+const PROSE = new Set(["text", "transcript", "history", "thread", "conversation", "chat", "notes", "article", "report", "essentials"]);
+const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables", "number", "numbers", "header", "footer"]);
 const TOTALS = new Set(["average", "averages", "sum", "sums", "total", "totals", "mean", "median", "count", "counts", "subtotals"]);
+const AMOUNTS = new Set("numbers amounts costs hours prices scores figures values expenses invoices revenue sales points votes".split(" "));
 
 function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   if (namesSummary(facts) || hasAny(facts, SHORTER, facts.objectAt)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
-  else if (hasAny(facts, WHOLES, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
+  else if (facts.words.some((word, at) => at >= facts.objectAt && WHOLES.has(word) && !LENGTHS.has(facts.words[at + 1] ?? ""))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
+  else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
 }
 
+const CASES = ["lower", "upper", "lowercase", "uppercase"];
 const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
+
+const LEAD_IN_WORDS = 6;
+
+/** "List the people who appear in the minutes". */
+function isMentioned({ whole }: ClauseFacts): boolean {
+  const relative = whole.findIndex((word) => word === "who" || word === "that" || word === "which");
+  return relative > 0 && whole.slice(relative + 1).some((word) => MENTIONS.has(word) && word !== "list" && word !== "name");
+}
+
+/** "Take the number from the letter"; "pick the best from the list" chooses. */
+function takesOut({ words, objectAt }: ClauseFacts): boolean {
+  const from = words.indexOf("from", objectAt);
+  if (from < 0 || words.slice(objectAt).some((word) => word === "list" || RANKS.has(word) || CHOSEN.has(word))) return false;
+  return words.slice(from + 1, from + 4).some((word) => CONTAINERS.has(word));
+}
 
 /** Something gotten from a file or a text is taken out of it; something gotten by or for another thing is looked up. */
 function addGottenThing(scores: Scores, facts: ClauseFacts): void {
   const { words, objectAt } = facts;
-  if (namesSummary(facts) || namesKeyPoints(facts)) scores.summarize += STRONG;
+  if ((namesSummary(facts) && !has(facts, "by", objectAt)) || namesKeyPoints(facts)) scores.summarize += STRONG;
   // "Get the latest file": one of many is chosen.
   if (words.slice(objectAt, objectAt + 2).some((word) => CHOSEN.has(word))) scores.filter += CLEAR;
   const out = words.indexOf("out", objectAt);
   const from = words.indexOf("from", objectAt);
-  if ((out >= 0 && words.includes("of", out)) || (from >= 0 && hasAny(facts, CONTAINERS, from))) addEvidence(scores, { extract: CLEAR });
+  const source = from >= 0 ? from : words.indexOf("in", objectAt);
+  // "From the letter, list …": the source stands before the order.
+  const led = (facts.whole[0] === "from" || facts.whole[0] === "in") && facts.whole !== words && facts.whole.slice(1, LEAD_IN_WORDS).some((word) => CONTAINERS.has(word));
+  if (source >= 0 && hasAny(facts, STORES, source)) scores.enrich += CLEAR;
+  else if (led || isMentioned(facts) || (out >= 0 && words.includes("of", out)) || (source >= 0 && (hasAny(facts, CONTAINERS, source) || (from > 0 && PARTS.has(words[from - 1]!))))) addEvidence(scores, { extract: CLEAR });
   else if (has(facts, "by", objectAt) || has(facts, "for", objectAt)) scores.enrich += HINT;
   else if (FACTS.has(lastWord(facts))) scores.enrich += HINT;
-  else if (PARTS.has(lastWord(facts))) scores.extract += HINT;
+  else if (PARTS.has(lastWord(facts))) addEvidence(scores, RECIPIENTS.has(words[words.length - 2]!) ? { enrich: HINT } : { extract: HINT });
 }

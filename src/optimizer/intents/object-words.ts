@@ -10,7 +10,7 @@ export const FILLERS = words(
 );
 
 /** Verb-like openers of a yes-or-no question or of a predicate. */
-export const AUXILIARIES = words("is are was were has have had does do did can could should would will am isnt arent doesnt hasnt wasnt didnt be contains");
+export const AUXILIARIES = words("is are was were has have had does do did can could should would will am isnt arent doesnt hasnt wasnt didnt contains needs requires includes exceeds");
 
 /** Middle words of a statement that is true or false ("status is done"). */
 export const PREDICATES = words("is are was were has isnt arent exists exist contains contain equals includes matches starts ends exceeds");
@@ -25,17 +25,17 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks boolean integer integers number numbers strings dates float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks boolean integer integers number numbers strings dates float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
 export const CONTAINERS = words(
-  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message list url link",
+  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message list url link audio video recording sitemap prompt text note notes letter letters statement statements report reports contract contracts agreement form forms slip bill bills certificate manifest label thread conversation chat call interview article articles paper papers description filename subject log logs citation citations dump node query input comment comments code",
 );
 
 /** Shapes of data that a step makes out of other data. */
 export const STRUCTURES = words(
-  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding",
+  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows html body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding",
 );
 
 /** Marks and other text that is cleaned away, not filtered. */
@@ -55,7 +55,7 @@ export const MESSAGES = words(
 
 /** Who receives them. */
 export const RECIPIENTS = words(
-  "user users customer customers client clients team teams manager admin admins administrator owner channel chat subscriber subscribers sender caller webhook me everyone group recipient recipients employee employees staff teacher student students parent attendees attendee participants participant lead leads candidate candidates sales support finance hr boss patient visitor guest member members mailing inbox requester author assignee",
+  "user users customer customers client clients team teams manager admin admins administrator owner channel chat subscriber subscribers sender caller webhook me everyone group recipient recipients employee employees staff teacher student students parent attendees attendee participants participant lead leads candidate candidates sales support finance hr boss patient visitor guest member members mailing inbox requester author assignee driver drivers tenant landlord supplier suppliers vendor vendors partner partners doctor nurse applicant applicants buyer seller donor donors colleague colleagues board contractor provider engineer supervisor accountant accounting everybody reviewer reviewers",
 );
 
 /** Things that are written, drawn or said anew. */
@@ -67,8 +67,8 @@ export const CONTENT = words(
 export const SUMMARIES = words("summary summaries recap digest overview synopsis tldr gist roundup takeaways highlights wrapup minutes keypoints bullets");
 
 /** What the word before "points" is in a summary. */
-export const KEY_ADJECTIVES = words("key main major important core principal essential central bullet salient");
-export const POINTS = words("points point takeaways takeaway ideas idea facts findings highlights insights messages themes moments learnings bullets");
+export const KEY_ADJECTIVES = words("key main major important core principal essential central bullet salient biggest crucial");
+export const POINTS = words("points point takeaways takeaway ideas idea facts findings highlights insights messages themes moments learnings bullets topics arguments issues aspects conclusions facts");
 
 /** Models and their makers: a step named after one alone lets it write. */
 export const MODELS = words("gpt chatgpt openai dall dalle claude gemini deepseek llm ai mistral llama ollama perplexity anthropic midjourney flux groq copilot grok qwen agent assistant chatbot bot copywriter gpt4 gpt3 gpt4o elevenlabs");
@@ -81,7 +81,7 @@ export const RANKS = words("top first last latest newest oldest bottom recent pa
 
 /** Tests of quality and form, as the object of "check". */
 export const QUALITIES = words(
-  "valid validity format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields auth api",
+  "valid validity json xml yaml format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields auth api",
 );
 
 /** What a look-up in another source yields. */
@@ -94,7 +94,7 @@ export const LOOKUPS = words("reputation geolocation whois lookup lookups lookal
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
-  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone filename filenames variable variables param params parameter parameters property properties content contents line lines word words phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */
@@ -106,8 +106,23 @@ export const LEAD_INS = words("from for given using in with after before once wh
 /** Words that set a value against a bound. */
 export const COMPARATIVES = words("above below greater less more over under exceeds higher lower equal");
 
+/** What is not as it should be; who looks for it tests. */
+export const DEFECTS = words("error errors fraud spam anomaly anomalies typo typos mistake mistakes gap gaps inconsistency inconsistencies problem problems violation violations hallucination hallucinations injection bias conflict conflicts defect defects flaw flaws");
+
+/** Where a thing that is looked up is kept. */
+export const STORES = words("database db crm api sheet sheets directory register registry catalogue catalog airtable notion hubspot salesforce pipedrive zendesk jira shopify stripe server cache web internet wikipedia google erp warehouse knowledge handbook base index record ledger system service");
+
 /** Words for one thing made of several. */
 export const WHOLES = words("one single combined merged unified common consolidated joint");
 
 /** What a decision is between. */
-export const WAYS = words("step path branch route way direction next queue destination outcome type kind category");
+export const WAYS = words("action step path branch route way direction next queue destination outcome type kind category");
+
+/** Who asks for what a text mentions wants it taken out. */
+export const MENTIONS = words("mentioned named listed contained stated written quoted cited given hidden included appear appears mention contain list name");
+
+/** Units of a text's length. */
+export const LENGTHS = words("words sentences sentence paragraph paragraphs bullets bullet page pages lines");
+
+/** What a test finds. */
+export const VIRTUES = words("validity correctness integrity eligibility compliance consistency accuracy plausibility completeness");

@@ -54,6 +54,40 @@ describe("where a word stands", () => {
   ])("%s", (_, intent, text) => expect(intentOf(text)).toBe(intent));
 });
 
+describe("what is said around the verb", () => {
+  it.each<[string, Intent, string]>([
+    ["a verb and its particle may be parted by the object", "summarize", "Boil the minutes of the council down for the press"],
+    ["a particle behind \"and\" belongs to another verb", "send", "Send the pass and sort the rest out"],
+    ["the source may stand before the order", "extract", "From the logbook page, list all ports"],
+    ["what is kept in a store is looked up", "enrich", "Get the skipper's licence from the register"],
+    ["what stands in a text is taken out", "extract", "Get the skipper's name from the letter"],
+    ["one of many is chosen from a list", "filter", "Take the first name from the list"],
+    ["taking from a text is no choice", "extract", "Take the berth number from the letter"],
+    ["what was fetched is for the deed behind it", "send", "Fetch the forecast and post it"],
+    ["an opening deed leaves the work to what follows", "validate", "Go through the ledger and verify each sum"],
+    ["a length behind a preposition asks for a summary", "summarize", "Tell the crew in two sentences how it went"],
+    ["a bound of a choice is no length", "filter", "Drop logs with fewer than three lines"],
+    ["a question to oneself decides", "conditional", "Should we reply"],
+    ["a polite question orders", "enrich", "Could we look up the harbour master"],
+    ["a compound of a test validates", "validate", "Leak check"],
+    ["looking for defects validates", "validate", "Look for mistakes in the manifest"],
+    ["a quality last in a name validates", "validate", "Ticket validity"],
+    ["turning to a person sends", "send", "Call the supplier"],
+    ["a place or bound said of something decides", "conditional", "Over limit"],
+    ["an irregular participle states", "conditional", "Cargo lost"],
+    ["a particle behind a participle states", "conditional", "Guest checked out"],
+    ["a compared noun decides", "conditional", "Count > 7"],
+    ["\"no\" in front states", "conditional", "No new messages"],
+    ["exceptions of all filter", "filter", "Everything but the ferries is discarded"],
+    ["a time in a name without a deed filters", "filter", "Arrivals today"],
+    ["\"re-\" repeats a verb", "aggregate", "Recombine timetables"],
+    ["the doer behind a summary makes one", "summarize", "Voyage summary writer"],
+    ["a doer's object in front is no deed", "generate", "Newsletter writer"],
+    ["a passive may have its article before an adjective", "generate", "A new map of the harbour is drawn"],
+    ["totals that are summed up are counted", "aggregate", "Sum up the hours"],
+  ])("%s", (_, intent, text) => expect(intentOf(text)).toBe(intent));
+});
+
 describe("confidence", () => {
   it("is low and the intent `generate` where no word is known", () => {
     expect(classifyByPatterns("Qwrt zpl")).toEqual({ intent: "generate", confidence: NO_EVIDENCE_CONFIDENCE, alternatives: [], known: false });
