@@ -12,7 +12,7 @@ export interface Cap {
   tokens: number | null;
 }
 
-/** Names one call of an attempt: `call` counts from 0, billed or not. Every entry of the ledger carries it. */
+/** Names one call of an attempt: `call` counts from 0 whatever the attempt asks to hold, granted or not, billed or not. Every entry of the ledger carries it. */
 export interface CallRef extends AttemptRef {
   call: number;
 }

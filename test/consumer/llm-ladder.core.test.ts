@@ -106,6 +106,12 @@ describe("where the budget refuses a call", () => {
     expect(asked.map(({ costNanoUsd }) => costNanoUsd)).toEqual([50_000_000, ...rooms]);
   });
 
+  test("each request has a number of its own, so that one that comes again, and late, takes no other's place; the call has the granted one's", async () => {
+    const { asked, outcome } = await runWithin([499_000, 400_000]);
+    expect(asked.map(({ call }) => call)).toEqual([0, 1, 2]);
+    expect(outcome).toMatchObject({ status: "completed", calls: [{ call: 2 }] });
+  });
+
   test("and what is left shrinks all the time, it ends", async () => {
     const rooms = Array.from({ length: 2 * MAX_DESCENTS }, (_, index) => 499_999 - 1_000 * index);
     const { outcome, asked } = await runWithin(rooms);

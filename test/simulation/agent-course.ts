@@ -48,10 +48,12 @@ export interface ModelCall {
 /** The calls of one attempt, the same for every repetition. */
 export function drawCalls(seed: number, { key }: SimulatedTask, model: ModelTemper, attempt: number): ModelCall[] {
   const random = createRandom(seed, 6, key, attempt);
+  // Other models may count more tokens at a lower price. By random numbers of its own: other seeds stay what they were.
+  const tokenFactor = createRandom(seed, 12, key).pick([0.5, 0.5, 1, 1.5]);
   return Array.from({ length: random.between(1, model.calls) }, () => {
     const isOverrun = random.chance(model.overrun);
     return {
-      ladder: Array.from({ length: model.rungs }, (_, rung) => ({ nanoUsd: Math.ceil(model.nanoUsd / 2 ** rung), tokens: Math.ceil(model.tokens / 2 ** rung) })),
+      ladder: Array.from({ length: model.rungs }, (_, rung) => ({ nanoUsd: Math.ceil(model.nanoUsd / 2 ** rung), tokens: Math.ceil(model.tokens * tokenFactor ** rung) })),
       share: model.isExact ? 1 : random.next(),
       isBilled: !random.chance(model.unbilled),
       overrun: isOverrun ? random.pick([2, 10]) : 1,

@@ -49,10 +49,15 @@ export class BudgetStory {
 
   #readReserved(data: BudgetData): void {
     const amount = { nanoUsd: toNano(data.usd), tokens: data.tokens };
-    this.#held.set(nameOf(data), [...(this.#held.get(nameOf(data)) ?? []), amount]);
-    const { nanoUsd, tokens } = this.#reserved;
+    const held = this.#held.get(nameOf(data)) ?? [];
+    const before = this.#reserved;
     this.#readTotals(data);
-    mustHold(this.#reserved.nanoUsd === nanoUsd + amount.nanoUsd && this.#reserved.tokens === tokens + amount.tokens, RULE, () => JSON.stringify(data));
+    const added = { nanoUsd: this.#reserved.nanoUsd - before.nanoUsd, tokens: this.#reserved.tokens - before.tokens };
+    // What was held for the same call before is held no more.
+    const place = held.findIndex((other) => UNITS.every((unit) => added[unit] === amount[unit] - other[unit]));
+    const isNew = UNITS.every((unit) => added[unit] === amount[unit]);
+    mustHold(isNew || place >= 0, RULE, () => JSON.stringify(data));
+    this.#held.set(nameOf(data), [...(isNew ? held : held.toSpliced(place, 1)), amount]);
   }
 
   #readSettled(data: BudgetData): void {

@@ -18,6 +18,8 @@ export class ModelAttempt {
   readonly #bills: Bill[] = [];
   #call = 0;
   #rung = 0;
+  /** Of what is asked for, refused or not. */
+  #number = -1;
   /** What is held for the call that is being made. */
   #held: Amount | null = null;
   #isOver = false;
@@ -32,7 +34,7 @@ export class ModelAttempt {
 
   start(timeoutMs: number): void {
     this.#world.agenda.after(timeoutMs, () => this.#timeOut());
-    this.#reserve();
+    this.#ask();
   }
 
   /** The runner died: nothing is heard of the attempt any more, but a call that was made goes on at the provider. */
@@ -40,12 +42,17 @@ export class ModelAttempt {
     this.#isOver = true;
   }
 
+  #ask(): void {
+    this.#number += 1;
+    this.#reserve();
+  }
+
   #reserve(): void {
     if (this.#isOver) return;
     const need = this.#calls[this.#call]!.ladder[this.#rung]!;
-    const asked = this.#call;
+    const asked = this.#number;
     reserveCall(this.#world, { ...this.#ref, call: asked, ...need, bills: [...this.#bills] }, (answer) => {
-      if (!this.#isOver && this.#call === asked) this.#hear(answer);
+      if (!this.#isOver && this.#number === asked) this.#hear(answer);
     });
   }
 
@@ -58,7 +65,7 @@ export class ModelAttempt {
     const next = ladder.findIndex((need, rung) => rung > this.#rung && fits(need, answer.room));
     if (next < 0) return this.#finish({ status: "failed", failure: failExhausted(ladder.at(-1)!, answer.room), retryAfterMs: null });
     this.#rung = next;
-    this.#reserve();
+    this.#ask();
   }
 
   #make(): void {
@@ -68,7 +75,7 @@ export class ModelAttempt {
     this.#held = held;
     const stepMs = this.#course.afterMs / this.#calls.length;
     if (stepMs === Infinity) return;
-    const bill: Bill = { call: this.#call, nanoUsd: Math.floor(held.nanoUsd * share * overrun), tokens: Math.floor(held.tokens * share * overrun), isOverCap };
+    const bill: Bill = { call: this.#number, nanoUsd: Math.floor(held.nanoUsd * share * overrun), tokens: Math.floor(held.tokens * share * overrun), isOverCap };
     agenda.after(stepMs, () => {
       if (isBilled) provider.serve({ ...this.#ref, call: bill.call }, bill);
       if (this.#isOver) return;
@@ -81,14 +88,14 @@ export class ModelAttempt {
   #goOn(): void {
     this.#call += 1;
     this.#rung = 0;
-    if (this.#call < this.#calls.length) this.#reserve();
+    if (this.#call < this.#calls.length) this.#ask();
     else this.#finish(this.#course.result);
   }
 
   /** What an unfinished call will bill is not known: its worst case stands for it. */
   #timeOut(): void {
     if (this.#isOver) return;
-    if (this.#held !== null) this.#bills.push({ call: this.#call, ...this.#held });
+    if (this.#held !== null) this.#bills.push({ call: this.#number, ...this.#held });
     this.#finish(TIMED_OUT);
   }
 

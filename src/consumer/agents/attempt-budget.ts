@@ -24,12 +24,13 @@ export interface AttemptBudgetDeps {
   signal: AbortSignal;
 }
 
-/** What an attempt has held and spent: every call is held before it is made, and numbered. */
+/** What an attempt has held and spent: every call is held before it is made. Requests are numbered, and a call has the number of the one that was granted. */
 export class AttemptBudget {
   readonly #order: WorkOrder;
   readonly #deps: AttemptBudgetDeps;
   readonly #calls: AttemptCall[] = [];
-  #nextCall = 0;
+  #asked = 0;
+  #heldCall = -1;
   /** What could be had at most when the workflow refused last; null while it has refused nothing. */
   room: Cap | null = null;
 
@@ -45,13 +46,15 @@ export class AttemptBudget {
 
   /** Number of the call that was held last. */
   get heldCall(): number {
-    return this.#nextCall - 1;
+    return this.#heldCall;
   }
 
   /** Holds the worst case of a call; waits while others' reservations could make room. Why it may not be made, or null. */
   async hold(worst: WorstCase, who: Pick<ReserveCall, "provider" | "model" | "tier" | "taskType" | "baselineNanoUsd">): Promise<CallFault | null> {
     if (this.room !== null && !fitsRoom(worst, this.room)) return this.refuse(worst);
-    const request: ReserveCall = { ...refOfOrder(this.#order), call: this.#nextCall, ...who, ...worst, calls: this.calls };
+    const request: ReserveCall = { ...refOfOrder(this.#order), call: this.#asked, ...who, ...worst, calls: this.calls };
+    // What is asked for after a refusal has a number of its own: the refused request may come once more, and late, and must not take its place.
+    this.#asked += 1;
     const answer = await this.#ask(request);
     if (answer === null) return { failure: { code: "timeout", message: "the attempt's time was over before its budget was free", retryable: true }, retryAfterMs: null, isHealthFailure: false };
     if (answer.kind === "gone") return { failure: { code: "cancelled", message: "the attempt was given up while it ran", retryable: false }, retryAfterMs: null, isHealthFailure: false };
@@ -59,7 +62,7 @@ export class AttemptBudget {
       this.room = answer.room;
       return this.refuse(worst);
     }
-    this.#nextCall += 1;
+    this.#heldCall = request.call;
     return null;
   }
 
