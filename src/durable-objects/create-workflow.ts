@@ -1,10 +1,9 @@
 import type { CreateAnswer, CreateRequest, WorkflowView } from "../api/workflow-port.ts";
 import type { AttemptPort } from "../consumer/attempt-port.ts";
 import type { Problem } from "../errors.ts";
-import { createBudgetState } from "../workflow/budget-state.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
-import type { RunState } from "../workflow/run.ts";
 import type { Applied } from "./workflow-change.ts";
+import { storeNew } from "./workflow-parts.ts";
 import { type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import type { WorkflowStore } from "./workflow-store.ts";
 import { viewWorkflow } from "./workflow-view.ts";
@@ -43,8 +42,7 @@ export async function createWorkflow(store: WorkflowStore, request: CreateReques
   if ("problem" in reused) return reused;
   return store.transaction(() => {
     store.migrate();
-    insertWorkflow(store, request, deps.now());
-    const session = WorkflowSession.load(store, deps)!;
+    const session = new WorkflowSession(store, storeNew(store, request, deps.now()), deps);
     const applied = session.apply({ type: "create", reused });
     const workflow = viewWorkflow(session, true);
     if (request.idempotency !== null) {
@@ -59,26 +57,11 @@ export async function forgetWorkflow(storage: DurableObjectStorage, store: Workf
   const record = store.hasSchema() ? store.read("idempotency") : null;
   const neededUntil = record === null ? 0 : Math.max(record.createdAt, record.expiredAt ?? 0) + IDEMPOTENCY_MS;
   if (neededUntil <= now) {
-    await storage.deleteAlarm();
-    await storage.deleteAll();
+    await store.clear();
     return;
   }
   store.transaction(() => store.removeAllButAnswer());
   await storage.setAlarm(neededUntil);
-}
-
-function insertWorkflow(store: WorkflowStore, request: CreateRequest, now: number): void {
-  const { tasks, input, ...spec } = request.spec;
-  const { tenant, workflowId, origin, requestId, ownBudgets } = request;
-  const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState(), isLimited: request.isLimited ?? false };
-  store.write("identity", { tenant, workflowId, origin, requestId, spec, ...(ownBudgets === undefined ? {} : { ownBudgets }) });
-  store.write("input", input);
-  store.write("state", state);
-  store.write("totals", { inputTokens: 0, outputTokens: 0, costNanoUsd: 0, baselineNanoUsd: 0 });
-  if (request.plannedModels !== undefined && Object.keys(request.plannedModels).length > 0) store.write("plannedModels", request.plannedModels);
-  if (request.outlook !== undefined) store.write("outlook", request.outlook);
-  store.addAgents(request.agents);
-  store.addTasks(tasks);
 }
 
 /**

@@ -5,10 +5,14 @@
 export function migrate(sql: SqlStorage, migrations: readonly string[]): void {
   const current = readVersion(sql);
   if (current === migrations.length) return;
-  if (current === 0) sql.exec("CREATE TABLE schema_version (version INTEGER NOT NULL)");
-  migrations.slice(current).forEach((statements) => sql.exec(statements));
-  if (current === 0) sql.exec("INSERT INTO schema_version VALUES (?)", migrations.length);
-  else sql.exec("UPDATE schema_version SET version = ?", migrations.length);
+  const isNew = current === 0;
+  // In one call: a new object makes all of its tables before it can do anything else.
+  const parts = [
+    ...(isNew ? ["CREATE TABLE schema_version (version INTEGER NOT NULL)"] : []),
+    ...migrations.slice(current).map((statements) => statements.replace(/[;\s]+$/, "")),
+    isNew ? `INSERT INTO schema_version VALUES (${migrations.length})` : `UPDATE schema_version SET version = ${migrations.length}`,
+  ];
+  sql.exec(parts.join(";\n"));
 }
 
 /** The schema's version; 0 for an object that never stored anything. Reading it writes nothing, so that asking for unknown ids leaves no trace. */

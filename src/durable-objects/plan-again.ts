@@ -15,7 +15,7 @@ export async function planAgain(session: WorkflowSession, loadModels: LoadModels
   const { spent, reserved } = run.ledger.workflow;
   const cap = run.ledger.cap.nanoUsd;
   const { deadlineAt } = run.state;
-  const spec = { ...identity.spec, tasks: store.readTaskSpecs(), input: store.read("input"), ...(deadlineAt === null ? {} : { deadlineMs: Math.max(1, deadlineAt - now) }) };
+  const spec = { ...identity.spec, tasks: [...store.readTaskSpecs()], input: store.read("input"), ...(deadlineAt === null ? {} : { deadlineMs: Math.max(1, deadlineAt - now) }) };
   const plan = planWorkflow({ spec, graph: run.plan.graph, agents }, models, now, {
     budgetLeftNanoUsd: cap === null ? null : Math.floor(Math.max(0, cap - spent.nanoUsd - reserved.nanoUsd) / findCorrection(session)),
     only: new Set(tasks.map((task) => run.plan.tasks[task]!.id)),

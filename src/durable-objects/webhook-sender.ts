@@ -2,7 +2,7 @@ import { nextWebhookRetryMs, sendWebhook, type WebhookResult } from "../consumer
 import type { ObjectDeps } from "../deps.ts";
 import type { WorkflowStatus } from "../workflow/run.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-import type { WebhookRow, WorkflowStore } from "./workflow-store.ts";
+import type { WebhookRow, WebhookStore } from "./webhook-store.ts";
 
 /** Webhooks on their way at once: two of an object's six connections are free for them. */
 export const MAX_DELIVERIES = 2;
@@ -22,12 +22,12 @@ interface WebhookObject {
 /** Delivers a workflow's webhooks from its store, which holds them until they are delivered or given up. */
 export class WebhookSender {
   readonly #deps: ObjectDeps;
-  readonly #store: WorkflowStore;
+  readonly #store: WebhookStore;
   readonly #object: WebhookObject;
   #underWay = 0;
   #sinceEvent = 0;
 
-  constructor(deps: ObjectDeps, store: WorkflowStore, object: WebhookObject) {
+  constructor(deps: ObjectDeps, store: WebhookStore, object: WebhookObject) {
     this.#deps = deps;
     this.#store = store;
     this.#object = object;
@@ -41,7 +41,7 @@ export class WebhookSender {
   /** When the alarm has to see to it; Infinity without any. While as many are under way as may be, each that ends begins the next, and the alarm only looks after those. */
   nextAt(session: WorkflowSession): number {
     if (session.identity.spec.webhook === undefined) return Infinity;
-    return this.#underWay >= MAX_DELIVERIES ? this.#deps.now() + WEBHOOK_LEASE_MS : this.#store.readNextWebhookAt();
+    return this.#underWay >= MAX_DELIVERIES ? this.#deps.now() + WEBHOOK_LEASE_MS : this.#store.readNextAt();
   }
 
   /** Sends the webhooks that are due, oldest first, a few at once. Nobody waits for it: receivers may be slow. */
@@ -49,10 +49,10 @@ export class WebhookSender {
     if (session.identity.spec.webhook === undefined || this.#underWay >= MAX_DELIVERIES) return;
     const now = this.#deps.now();
     const room = Math.min(MAX_DELIVERIES - this.#underWay, MAX_DELIVERIES_PER_EVENT - this.#sinceEvent);
-    const due = room > 0 ? this.#store.readDueWebhooks(now, room) : [];
+    const due = room > 0 ? this.#store.readDue(now, room) : [];
     for (const row of due) {
       // Postponed first: nobody else takes it, and if the object dies during the call, it is tried again after that.
-      this.#store.postponeWebhook(row.id, row.attempts + 1, now + WEBHOOK_LEASE_MS);
+      this.#store.postpone(row.id, row.attempts + 1, now + WEBHOOK_LEASE_MS);
       this.#underWay += 1;
       this.#sinceEvent += 1;
       void this.#deliverOne(session, row);
@@ -82,8 +82,8 @@ export class WebhookSender {
   #settle({ identity }: WorkflowSession, row: WebhookRow, result: WebhookResult): void {
     const attempts = row.attempts + 1;
     const nextAt = result.status === "retry" ? this.#nextTryAt(row, attempts, result.retryAfterMs ?? 0) : null;
-    if (nextAt === null) this.#store.removeWebhook(row.id);
-    else this.#store.postponeWebhook(row.id, attempts, nextAt);
+    if (nextAt === null) this.#store.remove(row.id);
+    else this.#store.postpone(row.id, attempts, nextAt);
     const reason = result.status === "delivered" ? null : result.reason;
     const ended = nextAt === null && result.status === "retry" ? "give_up" : result.status;
     this.#deps.log({ event: "webhook.sent", tenant: identity.tenant, workflowId: identity.workflowId, type: row.type, result: ended, attempts, reason });

@@ -27,20 +27,20 @@ interface OrderSource {
 
 interface OrderDeps {
   readScope: ReadScope;
-  /** An output; orders of a step share it. */
-  readOutput: (task: number) => Json;
+  /** Outputs of tasks; orders of a step share them. */
+  readOutputs: (tasks: readonly number[]) => Json[];
   newSecret: () => string;
   settings: BudgetSettings;
 }
 
 /** Puts together what an attempt needs, from stored values only; or says why its input cannot be made. */
-export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, readOutput, newSecret, settings }: OrderDeps): WorkOrder | Failure {
+export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, readOutputs, newSecret, settings }: OrderDeps): WorkOrder | Failure {
   const { store, identity, run } = session;
   const spec = store.readTaskSpec(ref.task);
   const agent = session.agents[spec.agent]!;
   const input = renderInput(spec, readScope);
   if (!input.ok) return { code: "expression_failed", message: input.message, retryable: false };
-  const dependencies = readDependencies(session, spec, agent, readOutput);
+  const dependencies = readDependencies(session, spec, agent, readOutputs);
   if ("code" in dependencies) return dependencies;
   const state = run.tasks[ref.task]!;
   const retrySuffix = state.manualRetries > 0 ? `.r${state.manualRetries}` : "";
@@ -72,16 +72,16 @@ function allotTokens({ run, outlook }: OrderSource, task: number, settings: Budg
   return limitUse(allocate(left, weight, Math.max(weight, outlook.openWeight), settings), left, settings);
 }
 
-function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefinition, readOutput: OrderDeps["readOutput"]): { outputs: Record<string, Json> } | Failure {
+function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefinition, readOutputs: OrderDeps["readOutputs"]): { outputs: Record<string, Json> } | Failure {
   if (agent.kind === "llm" && spec.context?.mode === "none") return { outputs: {} };
   const tasks = spec.dependsOn.map((id) => ({ id, task: session.taskNumbers.get(id)! }));
-  const bytes = tasks.reduce((sum, { task }) => sum + session.store.readOutputBytes(task), 0);
+  const bytes = tasks.reduce((sum, { task }) => sum + (session.run.tasks[task]!.outputBytes ?? 0), 0);
   if (bytes > MAX_DEPENDENCY_BYTES) {
     const message = `the outputs of the dependencies come to ${bytes} bytes, more than ${MAX_DEPENDENCY_BYTES}; split the join, or pass references`;
     return { code: "expression_failed", message, retryable: false };
   }
-  const outputs = tasks.map(({ id, task }) => [id, readOutput(task)] as const);
-  return { outputs: Object.fromEntries(outputs) };
+  const outputs = readOutputs(tasks.map(({ task }) => task));
+  return { outputs: Object.fromEntries(tasks.map(({ id }, index) => [id, outputs[index]!] as const)) };
 }
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */

@@ -68,6 +68,7 @@ export class WorkflowEvaluation {
       return { status: "failed", failure: { code: "agent_bad_response", message, retryable: false }, retryAfterMs: null };
     }
     this.#source.store.writeOutput(task, json, outputBytes);
+    this.#remember(task, output, json.length);
     return { status: "completed", outputBytes };
   }
 
@@ -88,15 +89,26 @@ export class WorkflowEvaluation {
     const known = this.#outputs.get(task);
     if (known !== undefined) return known;
     const json = this.#source.store.readOutputJson(task) ?? "null";
-    this.#parsedBytes += json.length;
-    if (this.#parsedBytes > MAX_PARSED_BYTES) {
-      this.#outputs.clear();
-      this.#parsedBytes = json.length;
-    }
     const output = JSON.parse(json) as Json;
-    this.#outputs.set(task, output);
+    this.#remember(task, output, json.length);
     return output;
   };
+
+  /** Several outputs in one statement; those that are known already are not read again. */
+  readonly readOutputs = (tasks: readonly number[]): Json[] => {
+    const missing = tasks.filter((task) => !this.#outputs.has(task));
+    if (missing.length > 1) for (const [task, json] of this.#source.store.readOutputJsons(missing)) this.#remember(task, JSON.parse(json) as Json, json.length);
+    return tasks.map(this.readOutput);
+  };
+
+  #remember(task: number, output: Json, characters: number): void {
+    this.#parsedBytes += characters;
+    if (this.#parsedBytes > MAX_PARSED_BYTES) {
+      this.#outputs.clear();
+      this.#parsedBytes = characters;
+    }
+    this.#outputs.set(task, output);
+  }
 }
 
 function expressionFailure(message: string): Failure {

@@ -159,8 +159,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async purge(): Promise<void> {
     this.#forgetMemory(new Error("the workflow was removed"));
     this.#outbox.abandon();
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
+    await this.#store.clear();
     this.#feed.close("the workflow was deleted");
     this.#waiters.forEach((wake) => wake());
   }

@@ -61,7 +61,7 @@ export class WorkflowOutbox {
     this.#deps = deps;
     this.#ctx = ctx;
     this.#verbs = verbs;
-    this.#webhooks = new WebhookSender(deps, store, { session: verbs.session, armBy: (time) => this.#armBy(time) });
+    this.#webhooks = new WebhookSender(deps, store.webhooks, { session: verbs.session, armBy: (time) => this.#armBy(time) });
     this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.#armBy(time) });
   }
 

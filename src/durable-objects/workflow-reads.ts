@@ -29,7 +29,7 @@ export function readCheckpoint(session: WorkflowSession, from: readonly string[]
   const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
   const again = findDescendants(run.plan.graph, numbers);
   const reusable = run.plan.tasks.flatMap((task, number) => (run.tasks[number]!.status === "completed" && !again.has(number) ? [task.id] : []));
-  return { spec: { ...identity.spec, tasks: store.readTaskSpecs(), input: store.read("input") }, agents: session.agents, reusable };
+  return { spec: { ...identity.spec, tasks: [...store.readTaskSpecs()], input: store.read("input") }, agents: session.agents, reusable };
 }
 
 /** A page of the log, ascending. */

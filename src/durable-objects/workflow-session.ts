@@ -19,6 +19,7 @@ import { findPlanReason, type PlanReason } from "./plan-reason.ts";
 import { buildOrder } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";
+import { readParts, type WorkflowParts } from "./workflow-parts.ts";
 import { WorkflowEvaluation } from "./workflow-evaluation.ts";
 import type { Identity, Totals, WorkflowStore } from "./workflow-store.ts";
 
@@ -56,36 +57,39 @@ export class WorkflowSession {
   readonly #deps: SessionDeps;
   readonly #books: WorkflowBooks;
   #lastSeq: number;
+  #isBlank: boolean;
   /** What was spent when the tasks were planned last. */
   #plannedAtNanoUsd = 0;
 
   /** Reads the stored workflow; null when there is none. */
   static load(store: WorkflowStore, deps: SessionDeps): WorkflowSession | null {
-    if (!store.hasSchema()) return null;
-    store.migrate();
-    const identity = store.read("identity");
-    return identity === null ? null : new WorkflowSession(store, identity, deps);
+    const parts = readParts(store);
+    return parts === null ? null : new WorkflowSession(store, parts, deps);
   }
 
-  private constructor(store: WorkflowStore, identity: Identity, deps: SessionDeps) {
+  constructor(store: WorkflowStore, parts: WorkflowParts, deps: SessionDeps) {
+    const { specs, books } = parts;
     this.store = store;
-    this.identity = identity;
+    this.identity = parts.identity;
     this.#deps = deps;
-    this.agents = store.readAgents();
+    this.agents = parts.agents;
     // Without a prototype: a task may be called `constructor`.
-    this.plannedModels = Object.assign(Object.create(null), store.read("plannedModels"));
-    const specs = store.readTaskSpecs();
+    this.plannedModels = Object.assign(Object.create(null), parts.plannedModels);
     this.taskNumbers = new Map(specs.map((spec, task) => [spec.id, task]));
     this.agentNames = specs.map((spec) => spec.agent);
     const graph = buildGraph(specs.map((spec) => spec.dependsOn.map((id) => this.taskNumbers.get(id)!)));
     if ("cycle" in graph) throw new Error("a stored workflow has a cycle");
-    const books = store.calls.readBooks();
-    this.run = restoreRun(planRun(identity.spec, specs, this.agents, graph), store.read("state")!, store.readTaskStates(specs.length), books);
-    const foreseen = store.read("outlook");
-    this.outlook = foreseen === null ? null : openOutlook(foreseen, this.run.tasks, sumByTask(books.bills), graph.waves);
-    this.totals = store.read("totals")!;
+    this.run = restoreRun(planRun(parts.identity.spec, specs, this.agents, graph), parts.state, parts.tasks, books);
+    this.outlook = parts.outlook === null ? null : openOutlook(parts.outlook, this.run.tasks, sumByTask(books.bills), graph.waves);
+    this.totals = parts.totals;
     this.#books = new WorkflowBooks(store, this.totals, this.agentNames);
-    this.#lastSeq = store.readLastSeq();
+    this.#lastSeq = parts.lastSeq;
+    this.#isBlank = parts.isNew;
+  }
+
+  /** Whether no task has ended or made a call yet, as far as this memory knows for sure: then the store holds no more of them than the run. */
+  get isBlank(): boolean {
+    return this.#isBlank;
   }
 
   get lastSeq(): number {
@@ -221,8 +225,6 @@ export class WorkflowSession {
     return this.store.transaction(() => {
       const change: Change = { applied, evaluation: new WorkflowEvaluation(this), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, cells: [] };
       prepare(change);
-      // What a step reads may have changed since the preparation.
-      change.evaluation = new WorkflowEvaluation(this);
       let follow = afterFirst;
       for (let input = change.pending.shift(); input !== undefined; input = change.pending.shift()) {
         const step = transition(this.run, input, this.#deps.now(), this.#createAbilities(change.evaluation));
@@ -259,6 +261,7 @@ export class WorkflowSession {
     if (touched.size > 0) this.store.writeTaskStates(touched, this.run.tasks, details);
     if (isStateTouched) this.store.write("state", this.run.state);
     applied.hasNews = this.#books.save(cells);
+    if (details.size > 0 || applied.hasNews || this.run.index.counts.final > 0) this.#isBlank = false;
     if (applied.events.length === 0) return;
     this.store.appendEvents(applied.firstSeq, applied.events);
     this.#lastSeq += applied.events.length;
@@ -266,7 +269,7 @@ export class WorkflowSession {
     if (webhook === undefined) return;
     const wanted = new Set<string>(webhook.events ?? ["workflow.completed", "workflow.failed", "workflow.cancelled"]);
     applied.events.forEach((event, index) => {
-      if (wanted.has(event.type)) this.store.addWebhook(applied.firstSeq + index, event.type, Date.parse(event.at), this.run.state.status);
+      if (wanted.has(event.type)) this.store.webhooks.add(applied.firstSeq + index, event.type, Date.parse(event.at), this.run.state.status);
     });
   }
 
@@ -293,7 +296,7 @@ export class WorkflowSession {
 
   /** The work order of a live attempt, or why its input cannot be made. */
   createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this)): WorkOrder | Failure {
-    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutput: evaluation.readOutput, newSecret: this.#deps.newSecret, settings: { ...this.#deps.settings.budgets, ...this.identity.ownBudgets } });
+    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutputs: evaluation.readOutputs, newSecret: this.#deps.newSecret, settings: { ...this.#deps.settings.budgets, ...this.identity.ownBudgets } });
   }
 
   /** A report as the core sees it: its bills, and of a live attempt the outcome, whose output and route are kept. */

@@ -8,11 +8,13 @@ import { createTaskState, type RunState, type TaskState } from "../workflow/run.
 import type { TaskSpec, WorkflowSpec } from "../workflow/spec.ts";
 import { CallStatsStore } from "./call-stats-store.ts";
 import { CallStore } from "./call-store.ts";
+import { cutRows, insertRows, insertTexts, MAX_PARAMETER_CHARS } from "./insert-rows.ts";
 import { migrate, readVersion } from "./migrate.ts";
+import { WebhookStore } from "./webhook-store.ts";
 import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
 
-/** Longest text in one bound parameter: SQLite in a Durable Object takes values up to 2 MB, and a character has up to three bytes. */
-const MAX_PARAMETER_CHARS = 500_000;
+/** Specs kept in memory, as JSON: small beside what one attempt takes. */
+const MAX_KEPT_SPEC_CHARS = 65_536;
 /** Events in one row: what a page's first row is read for in vain stays small. */
 const MAX_EVENTS_PER_ROW = 400;
 
@@ -67,40 +69,58 @@ export interface StoredTask {
   outputBytes: number | null;
 }
 
-export interface WebhookRow {
-  id: number;
-  type: string;
-  at: number;
-  status: string;
-  attempts: number;
-  nextAt: number;
-}
-
 /** The SQL of a workflow object, and the only place of it. Every method is synchronous; `transaction` makes several one. */
 export class WorkflowStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** The schema's version, as far as this memory knows it. */
+  #version: number | null = null;
+  /** What was posted, where it is little: it is read with every attempt. */
+  #specs: readonly TaskSpec[] | null = null;
   readonly stats: CallStatsStore;
   readonly calls: CallStore;
+  readonly webhooks: WebhookStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.stats = new CallStatsStore(storage.sql);
     this.calls = new CallStore(storage.sql);
+    this.webhooks = new WebhookStore(storage.sql);
   }
 
   transaction<Result>(work: () => Result): Result {
-    return this.#storage.transactionSync(work);
+    try {
+      return this.#storage.transactionSync(work);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
   }
 
   /** Whether anything was ever stored here. */
   hasSchema(): boolean {
-    return readVersion(this.#sql) > 0;
+    this.#version ??= readVersion(this.#sql);
+    return this.#version > 0;
   }
 
   migrate(): void {
+    if (this.#version === WORKFLOW_MIGRATIONS.length) return;
     migrate(this.#sql, WORKFLOW_MIGRATIONS);
+    this.#version = WORKFLOW_MIGRATIONS.length;
+  }
+
+  /** Removes everything, the alarm too: as if the object had never been used. */
+  async clear(): Promise<void> {
+    this.#forget();
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#version = null;
+    this.#specs = null;
   }
 
   read<Name extends keyof Documents>(name: Name): Documents[Name] | null {
@@ -110,6 +130,10 @@ export class WorkflowStore {
 
   write<Name extends keyof Documents>(name: Name, value: Documents[Name]): void {
     this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, JSON.stringify(value));
+  }
+
+  writeAll(documents: Partial<Documents>): void {
+    insertTexts(this.#sql, "documents", Object.entries(documents).map(([name, value]) => [name, JSON.stringify(value)]));
   }
 
   writeAnswer(body: string): number {
@@ -129,7 +153,7 @@ export class WorkflowStore {
   }
 
   addAgents(agents: Record<string, AgentDefinition>): void {
-    for (const [name, agent] of Object.entries(agents)) this.#sql.exec("INSERT INTO agents VALUES (?, ?)", name, JSON.stringify(agent));
+    insertTexts(this.#sql, "agents", Object.entries(agents).map(([name, agent]) => [name, JSON.stringify(agent)]));
   }
 
   readAgents(): Record<string, AgentDefinition> {
@@ -138,16 +162,25 @@ export class WorkflowStore {
   }
 
   addTasks(tasks: readonly TaskSpec[]): void {
-    const rows = tasks.map((task, index) => [index, task] as const);
-    this.#insertRows("INSERT INTO tasks SELECT value ->> 0, value -> 1 FROM json_each(?)", rows);
+    const rows = tasks.map((task, index): [number, string] => [index, JSON.stringify(task)]);
+    insertTexts(this.#sql, "tasks", rows);
+    this.#keepSpecs(tasks, rows.reduce((sum, [, json]) => sum + json.length, 0));
+  }
+
+  #keepSpecs(specs: readonly TaskSpec[], characters: number): void {
+    this.#specs = characters <= MAX_KEPT_SPEC_CHARS ? specs : null;
   }
 
   readTaskSpec(task: number): TaskSpec {
-    return JSON.parse(String(this.#sql.exec("SELECT json FROM tasks WHERE task = ?", task).one()["json"])) as TaskSpec;
+    return this.#specs?.[task] ?? JSON.parse(String(this.#sql.exec("SELECT json FROM tasks WHERE task = ?", task).one()["json"])) as TaskSpec;
   }
 
-  readTaskSpecs(): TaskSpec[] {
-    return this.#sql.exec("SELECT json FROM tasks ORDER BY task").toArray().map((row) => JSON.parse(String(row["json"])) as TaskSpec);
+  readTaskSpecs(): readonly TaskSpec[] {
+    if (this.#specs !== null) return this.#specs;
+    const texts = this.#sql.exec("SELECT json FROM tasks ORDER BY task").toArray().map((row) => String(row["json"]));
+    const specs = texts.map((json) => JSON.parse(json) as TaskSpec);
+    this.#keepSpecs(specs, texts.reduce((sum, { length }) => sum + length, 0));
+    return specs;
   }
 
   /** The type that each task's spec names, if any. */
@@ -165,7 +198,8 @@ export class WorkflowStore {
 
   writeTaskStates(tasks: ReadonlySet<number>, states: readonly TaskState[], details: ReadonlyMap<number, TaskDetail>): void {
     const rows = [...tasks].map((task) => [task, states[task]!.status, states[task]!, details.get(task) ?? null] as const);
-    this.#insertRows(
+    insertRows(
+      this.#sql,
       `INSERT INTO task_states SELECT value ->> 0, value ->> 1, value -> 2, nullif(value -> 3, 'null') FROM json_each(?) WHERE true
        ON CONFLICT (task) DO UPDATE SET status = excluded.status, state = excluded.state, detail = coalesce(excluded.detail, detail)`,
       rows,
@@ -179,11 +213,6 @@ export class WorkflowStore {
   readOutputJson(task: number): string | null {
     const [row] = this.#sql.exec("SELECT json FROM outputs WHERE task = ?", task).toArray();
     return row === undefined ? null : String(row["json"]);
-  }
-
-  readOutputBytes(task: number): number {
-    const [row] = this.#sql.exec("SELECT bytes FROM outputs WHERE task = ?", task).toArray();
-    return row === undefined ? 0 : Number(row["bytes"]);
   }
 
   /** JSON texts of several outputs, by task. */
@@ -239,56 +268,12 @@ export class WorkflowStore {
     return row === undefined ? null : { task: Number(row["task"]), attempt: Number(row["attempt"]) };
   }
 
-  /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
-  addWebhook(seq: number, type: string, at: number, status: string): void {
-    this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
-  }
-
-  readDueWebhooks(now: number, limit: number): WebhookRow[] {
-    const rows = this.#sql.exec("SELECT id, type, at, status, attempts, next_at FROM webhooks WHERE next_at <= ? ORDER BY id LIMIT ?", now, limit).toArray();
-    return rows.map((row) => ({ id: Number(row["id"]), type: String(row["type"]), at: Number(row["at"]), status: String(row["status"]), attempts: Number(row["attempts"]), nextAt: Number(row["next_at"]) }));
-  }
-
-  /** When the next webhook is due; Infinity without any. */
-  readNextWebhookAt(): number {
-    const at = this.#sql.exec("SELECT min(next_at) AS at FROM webhooks").one()["at"];
-    return at === null ? Infinity : Number(at);
-  }
-
-  postponeWebhook(id: number, attempts: number, nextAt: number): void {
-    this.#sql.exec("UPDATE webhooks SET attempts = ?, next_at = ? WHERE id = ?", attempts, nextAt, id);
-  }
-
-  removeWebhook(id: number): void {
-    this.#sql.exec("DELETE FROM webhooks WHERE id = ?", id);
-  }
-
   /** Removes everything but the idempotency record and its answer. */
   removeAllButAnswer(): void {
     for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "reservations", "callbacks", "webhooks", "call_stats"]) this.#sql.exec(`DELETE FROM ${table}`);
     this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
+    this.#specs = null;
   }
-
-  /** One statement for many rows, passed as a JSON array: far cheaper than a statement a row. */
-  #insertRows(statement: string, rows: readonly (readonly unknown[])[]): void {
-    for (const part of cutRows(rows, Infinity)) this.#sql.exec(statement, `[${part.join(",")}]`);
-  }
-}
-
-/** The items as JSON texts, in parts that fit one parameter and have at most `maxItems`. */
-function cutRows(items: readonly unknown[], maxItems: number): string[][] {
-  const parts: string[][] = [];
-  let length = Infinity;
-  for (const item of items) {
-    const json = JSON.stringify(item);
-    if (length + json.length > MAX_PARAMETER_CHARS || parts.at(-1)!.length >= maxItems) {
-      parts.push([]);
-      length = 0;
-    }
-    parts.at(-1)!.push(json);
-    length += json.length + 1;
-  }
-  return parts;
 }
 
 function isLowSurrogate(text: string, index: number): boolean {

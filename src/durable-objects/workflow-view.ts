@@ -12,6 +12,7 @@ export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
 /** All outputs of one answer together (contract). */
 export const MAX_SHOWN_OUTPUTS_BYTES = 4_194_304;
 const NANO = 1_000_000_000;
+const NO_USAGE: ReturnType<CallStore["readUsage"]> = new Map();
 
 /** What lists and the tenant's index show of a workflow. */
 export function viewSummary(session: WorkflowSession): WorkflowSummary {
@@ -51,15 +52,17 @@ export function viewWorkflow(session: WorkflowSession, withTasks: boolean): Work
 
 /** Tasks as an answer shows them, outputs within its limits. Outputs that are not shown are not read. */
 export function viewTasks(session: WorkflowSession, tasks: readonly number[]): TaskView[] {
-  const stored = session.store.readStoredTasks(tasks);
+  const { run, store } = session;
+  if (session.isBlank) return tasks.map((task) => viewStored(session, { task, state: run.tasks[task]!, detail: null, outputBytes: null }, null, NO_USAGE));
+  const stored = store.readStoredTasks(tasks);
   let shownBytes = 0;
   const shown = stored.filter(({ outputBytes }) => {
     if (outputBytes === null || outputBytes > MAX_SHOWN_OUTPUT_BYTES || shownBytes + outputBytes > MAX_SHOWN_OUTPUTS_BYTES) return false;
     shownBytes += outputBytes;
     return true;
   });
-  const outputs = session.store.readOutputJsons(shown.map(({ task }) => task));
-  const usage = session.store.calls.readUsage(tasks.length === 1 ? tasks[0]! : null);
+  const outputs = store.readOutputJsons(shown.map(({ task }) => task));
+  const usage = store.calls.readUsage(tasks.length === 1 ? tasks[0]! : null);
   return stored.map((task) => viewStored(session, task, outputs.get(task.task) ?? null, usage));
 }
 
@@ -94,7 +97,7 @@ function viewResult(session: WorkflowSession): Pick<WorkflowView, "result" | "re
   if (run.state.status !== "completed") return { result: null };
   if (identity.spec.result !== undefined) return { result: store.read("result") };
   const last = findLastTasks(run.plan.graph);
-  const bytes = last.reduce((sum, task) => sum + store.readOutputBytes(task), 0);
+  const bytes = last.reduce((sum, task) => sum + (run.tasks[task]!.outputBytes ?? 0), 0);
   if (bytes > MAX_VALUE_BYTES) return { result: null, resultBytes: bytes };
   return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(store.readOutputJson(task) ?? "null") as Json])) };
 }

@@ -1,0 +1,41 @@
+export interface WebhookRow {
+  id: number;
+  type: string;
+  at: number;
+  status: string;
+  attempts: number;
+  nextAt: number;
+}
+
+/** Webhooks that are not delivered yet: the SQL of a workflow object's table of them. Times are Unix ms. */
+export class WebhookStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
+  add(seq: number, type: string, at: number, status: string): void {
+    this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
+  }
+
+  readDue(now: number, limit: number): WebhookRow[] {
+    const rows = this.#sql.exec("SELECT id, type, at, status, attempts, next_at FROM webhooks WHERE next_at <= ? ORDER BY id LIMIT ?", now, limit).toArray();
+    return rows.map((row) => ({ id: Number(row["id"]), type: String(row["type"]), at: Number(row["at"]), status: String(row["status"]), attempts: Number(row["attempts"]), nextAt: Number(row["next_at"]) }));
+  }
+
+  /** When the next webhook is due; Infinity without any. */
+  readNextAt(): number {
+    const at = this.#sql.exec("SELECT min(next_at) AS at FROM webhooks").one()["at"];
+    return at === null ? Infinity : Number(at);
+  }
+
+  postpone(id: number, attempts: number, nextAt: number): void {
+    this.#sql.exec("UPDATE webhooks SET attempts = ?, next_at = ? WHERE id = ?", attempts, nextAt, id);
+  }
+
+  remove(id: number): void {
+    this.#sql.exec("DELETE FROM webhooks WHERE id = ?", id);
+  }
+}
