@@ -3,6 +3,7 @@ import { BUILT_IN_AGENTS } from "../config/built-in-agents.ts";
 import { checkHttpAgent } from "../consumer/agents/check-http-agent.ts";
 import type { Fault } from "../errors.ts";
 import { AgentDefinition, AgentName, MAX_HEADERS } from "../workflow/agent.ts";
+import { cutFaulty } from "../workflow/cut-faulty.ts";
 import { compileExpression } from "../workflow/expression.ts";
 import { findKeyFault } from "../workflow/record-keys.ts";
 import { answerJson } from "./answer-json.ts";
@@ -33,6 +34,9 @@ const AgentQuery = z.object({
   capability: z.string().min(1).max(64).nullable().default(null),
   cursor: z.string().regex(/^\d{1,9}$/, "is no cursor of this list").nullable().default(null),
 });
+
+/** What stands for a required field that was wrong or missing while the others are checked; nothing is wrong with it. By kind. */
+const STAND_INS: Record<string, object> = { http: { url: "https://example.com" }, transform: { expression: "null" } };
 
 /** An agent of the tenant's, or a built-in one, which has no times. */
 type ListedAgent = Pick<RegisteredAgent, "name" | "agent"> & { registered: RegisteredAgent | null };
@@ -126,14 +130,22 @@ function checkAgent(name: string, json: unknown, context: ApiContext, api: Api):
   if (!checkedName.success) faults.push(...checkedName.error.issues.map(({ message }) => ({ path: "", message: `the name in the path: ${message}` })));
   const body = withoutNulls(json);
   const keyFault = findKeyFault(body["headers"], MAX_HEADERS);
-  if (keyFault !== null) refuseFaults([...faults, { ...keyFault, path: `/headers${keyFault.path}` }]);
-  const parsed = AgentDefinition.safeParse(body);
-  if (!parsed.success) {
-    refuseFaults(faults.concat(describeIssues(parsed.error).map((fault) => (LATER_FIELDS.includes(fault.path.slice(1)) ? { ...fault, message: "is not available yet: leave it out" } : fault))));
+  if (keyFault !== null) {
+    faults.push({ ...keyFault, path: `/headers${keyFault.path}` });
+    delete body["headers"];
   }
-  faults.push(...checkMeaning(parsed.data, context, api));
-  if (faults.length > 0) refuseFaults(faults);
+  const parsed = AgentDefinition.safeParse(body);
+  if (!parsed.success) faults.push(...describeIssues(parsed.error).map((fault) => (LATER_FIELDS.includes(fault.path.slice(1)) ? { ...fault, message: "is not available yet: leave it out" } : fault)));
+  const agent = parsed.success ? parsed.data : readRest(body, parsed.error);
+  if (agent !== null) faults.push(...checkMeaning(agent, context, api));
+  if (!parsed.success || faults.length > 0) refuseFaults(faults);
   return parsed.data;
+}
+
+/** What is left of a definition without its faults, so that all of them can be told at once; null without a kind. */
+function readRest(body: Record<string, unknown>, error: z.ZodError): AgentDefinition | null {
+  const rest = AgentDefinition.safeParse({ ...STAND_INS[String(body["kind"])], ...cutFaulty(body, error.issues) });
+  return rest.success ? rest.data : null;
 }
 
 function checkMeaning(agent: AgentDefinition, context: ApiContext, api: Api): Fault[] {

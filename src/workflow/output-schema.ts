@@ -2,8 +2,9 @@ import { dereference, type Schema } from "@cfworker/json-schema";
 import type { Json } from "../errors.ts";
 import type { FaultList } from "./fault-list.ts";
 import { findExcess } from "./json-size.ts";
+import { listKeywordFaults } from "./schema-keywords.ts";
 
-/** Checks that a JSON Schema can be used: all references inside it, all patterns regular expressions. `path` is its place in the spec. */
+/** Checks that a JSON Schema can be used: all keywords of their types, all references inside it, all patterns regular expressions. `path` is its place in the spec. */
 export function checkOutputSchema(schema: boolean | Record<string, Json>, path: string, faults: FaultList): void {
   if (typeof schema === "boolean") return;
   const excess = findExcess(schema);
@@ -18,6 +19,7 @@ export function checkOutputSchema(schema: boolean | Record<string, Json>, path: 
 }
 
 function checkPart(part: Schema, lookup: Record<string, Schema | boolean>, path: string, faults: FaultList): void {
+  for (const { keyword, message } of listKeywordFaults(part)) faults.add(`${path}/${keyword}`, message);
   const reference: unknown = part.$ref;
   if (typeof reference === "string") {
     if (!reference.startsWith("#")) faults.add(`${path}/$ref`, `"${reference}" is outside the schema; only references that start with # can be followed`);

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { cutFaulty } from "./cut-faulty.ts";
 import type { FaultList } from "./fault-list.ts";
 import { findKeyFault } from "./record-keys.ts";
 import { MAX_METADATA_KEYS, MAX_TASKS, NOT_AVAILABLE_YET, ResultAgent, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec, type PostedSpec } from "./spec.ts";
@@ -10,7 +11,7 @@ export type SpecHead = Omit<PostedSpec, "tasks">;
 /** A task whose shape was checked. Fields of a wrong shape are at their defaults, so that the rest can still be checked. */
 export interface ShapedTask {
   task: TaskSpec;
-  /** Fields that were wrong or missing: their values here mean nothing. */
+  /** Fields that were wrong, in part or whole, or missing: what is here of them is not what was posted. */
   broken: ReadonlySet<string>;
 }
 
@@ -106,18 +107,20 @@ function readPart<T>(
   const raw = dropNulls(dropExcess(posted, keys, path, faults), keys, "");
   const parsed = schema.safeParse(raw, PARSE_OPTIONS);
   if (parsed.success) return { value: parsed.data, broken: NOTHING_BROKEN };
-  const kept = { ...raw };
+  const { issues } = parsed.error;
   const broken = new Set<string>();
-  for (const issue of parsed.error.issues) {
+  for (const issue of issues) {
     reportIssue(issue, raw, keys, path, faults);
-    const fields = issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])];
-    for (const field of fields) {
-      delete kept[field];
-      broken.add(field);
-    }
+    for (const field of issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])]) broken.add(field);
   }
+  const kept = cutFaulty(raw, issues);
   for (const field of broken) if (field in standIns) kept[field] = standIns[field];
-  const rest = schema.safeParse(kept);
+  let rest = schema.safeParse(kept);
+  if (!rest.success) {
+    // An object that lacks what is required in it goes as a whole.
+    for (const field of broken) if (!(field in standIns)) delete kept[field];
+    rest = schema.safeParse(kept);
+  }
   return rest.success ? { value: rest.data, broken } : null;
 }
 

@@ -22,6 +22,12 @@ interface TemplateFault {
   message: string;
 }
 
+interface FaultyTemplate {
+  faults: TemplateFault[];
+  /** The expressions that are right in themselves. */
+  places: CompiledTemplate["places"];
+}
+
 /** Renders one value; a string says why it cannot. */
 type Renderer = (rendering: Rendering) => { value: Json } | { message: string };
 
@@ -45,12 +51,12 @@ interface Compilation {
  * expression's value; in other text a value that is no string is put in as JSON. `$${` stands for `${`. Keys are left as they are,
  * and what was put in is not read as a template again.
  */
-export function compileTemplate(value: Json, allowed: { input: boolean }): CompiledTemplate | { faults: TemplateFault[] } {
+export function compileTemplate(value: Json, allowed: { input: boolean }): CompiledTemplate | FaultyTemplate {
   const compilation: Compilation = { allowed, left: MAX_TEMPLATE_EXPRESSIONS, faults: [], places: [] };
   const renderer = compileValue(compilation, value, "", 0);
-  if (compilation.left < 0) return { faults: [{ path: "", message: `has more than ${MAX_TEMPLATE_EXPRESSIONS} expressions` }] };
-  if (compilation.faults.length > 0) return { faults: compilation.faults };
+  if (compilation.left < 0) return { faults: [{ path: "", message: `has more than ${MAX_TEMPLATE_EXPRESSIONS} expressions` }], places: [] };
   const { places } = compilation;
+  if (compilation.faults.length > 0) return { faults: compilation.faults, places };
   const references = uniteReferences(places);
   if (renderer === null) return { references, places, render: () => ({ ok: true, value }) };
   return { references, places, render: (scope) => render(renderer, scope) };

@@ -92,10 +92,7 @@ function checkInput(run: TaskCheck, task: TaskSpec, index: number): void {
   const template = compileTemplate(task.input, { input: false });
   if (!("faults" in template)) run.expressionsLeft -= template.places.length;
   if (run.expressionsLeft < 0) run.faults.add(path, `brings the expressions in the tasks' inputs to more than ${MAX_SPEC_EXPRESSIONS}`);
-  if ("faults" in template) {
-    for (const fault of template.faults) run.faults.add(path + fault.path, fault.message);
-    return;
-  }
+  if ("faults" in template) for (const fault of template.faults) run.faults.add(path + fault.path, fault.message);
   for (const place of template.places) checkReferences(run, place.references.tasks, index, path + place.path);
 }
 

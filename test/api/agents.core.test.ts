@@ -57,6 +57,13 @@ describe("registration", () => {
     ["an unknown key", { ...LLM, colour: 1, shape: 2 }, ["/colour", "/shape"]],
     ["features that are not there yet", { ...LLM, tools: ["get_state"], maxTurns: 3 }, ["/tools", "/maxTurns"]],
     ["all faults of an HTTP agent", { ...HTTP, url: "http://127.0.0.1/", headers: { host: "x", "idempotency-key": "x", "webhook-id": "x" }, secretName: "AGENT_OTHER__X" }, ["/url", "/headers/host", "/headers/idempotency-key", "/headers/webhook-id", "/secretName"]],
+    [
+      "all faults of an HTTP agent, of shape and of meaning,",
+      { ...HTTP, url: "ftp://x", headers: { host: "x", n: 5 }, mode: "later", secretName: "ROOT_KEY", colour: 1 },
+      ["/colour", "/headers/host", "/headers/n", "/mode", "/secretName", "/url"],
+    ],
+    ["an HTTP agent without a URL and with a secret of nobody", { kind: "http", secretName: "ROOT_KEY" }, ["/secretName", "/url"]],
+    ["a transform with a wrong expression and an unknown key", { kind: "transform", expression: "1 +", url: "https://x" }, ["/expression", "/url"]],
     ["an expression that does not compile", { kind: "transform", expression: "1 +" }, ["/expression"]],
     ["an expression that reads what is not there", { kind: "transform", expression: "secrets.x" }, ["/expression"]],
   ])("refuses %s at its place", async (_, body, paths) => {

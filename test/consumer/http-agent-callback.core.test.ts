@@ -47,11 +47,11 @@ describe("the body of a callback", () => {
   });
 
   test.each([
-    [{ output: 1, extra: 1 }, ""],
-    [{ error: { message: "no", code: "x" } }, "/error"],
-    [{ output: 1, usage: { tokens: 1 } }, "/usage"],
-  ])("is refused with unknown keys: %j", (body, path) => {
-    expect(readCallbackBody(body, AGENT)).toMatchObject({ faults: [{ path, message: expect.stringContaining("nrecognized") }] });
+    [{ output: 1, extra: 1, "a/b": 1 }, ["/extra", "/a~1b"]],
+    [{ error: { message: "no", code: "x" } }, ["/error/code"]],
+    [{ output: 1, usage: { tokens: 1 } }, ["/usage/tokens"]],
+  ])("is refused with unknown keys, each at its place: %j", (body, paths) => {
+    expect(readCallbackBody(body, AGENT)).toEqual({ faults: paths.map((path) => ({ path, message: expect.stringContaining("not known") })) });
   });
 
   test("has its message cut at the limit", () => {

@@ -151,6 +151,12 @@ describe("a spec is refused for", () => {
     ["a schema with a lost reference", schemaBody({ $ref: "#/$defs/gone" }), "/tasks/0/output/schema/$ref", /not in the schema/],
     ["a schema with a bad pattern", schemaBody({ items: { pattern: "(" } }), "/tasks/0/output/schema/items/pattern", /regular expression/],
     ["a schema with a bad id", schemaBody({ $id: "http://[" }), "/tasks/0/output/schema", /not a usable JSON Schema/],
+    ["a schema with a type that is none", schemaBody({ properties: { x: { type: "text" } } }), "/tasks/0/output/schema/properties/x/type", /one of null, boolean, object/],
+    ["a schema with values to choose from that are no list", schemaBody({ enum: 5 }), "/tasks/0/output/schema/enum", /a list/],
+    ["a schema whose required names are no list", schemaBody({ required: "title" }), "/tasks/0/output/schema/required", /a list of names/],
+    ["a schema of properties that are none", schemaBody({ properties: { x: 5 } }), "/tasks/0/output/schema/properties", /an object of schemas/],
+    ["a schema with a length that is none", schemaBody({ items: { minLength: -1 } }), "/tasks/0/output/schema/items/minLength", /0 or more/],
+    ["a schema with a pattern that is no text", schemaBody({ pattern: 5 }), "/tasks/0/output/schema/pattern", /a text/],
     ["a schema that is none", schemaBody([]), "/tasks/0/output/schema", /object or a boolean/],
     ["a webhook's URL", { tasks: [task("a")], webhook: { url: "http://x" } }, "/webhook/url", /must be https/],
     ["a webhook's secret", { tasks: [task("a")], webhook: { url: "https://x", secretName: "AGENT_ACME__X" } }, "/webhook/secretName", /WEBHOOK_<TENANT>__<NAME>/],
@@ -217,7 +223,7 @@ describe("faults", () => {
         task("d", { dependsOn: ["c"], input: "${nobody}" }),
       ],
       result: "tasks.gone.output",
-      webhook: { url: "http://x", events: 1 },
+      webhook: { url: "http://x", events: 1, secret: "x", secretName: "ROOT_KEY" },
     }).map(({ path }) => path);
     expect(paths.toSorted()).toEqual([
       "/maxConcurrency",
@@ -232,7 +238,20 @@ describe("faults", () => {
       "/tasks/4/dependsOn/0",
       "/tasks/5/input",
       "/webhook/events",
+      "/webhook/secret",
+      "/webhook/secretName",
+      "/webhook/url",
     ]);
+  });
+
+  test("in one field do not hide each other", () => {
+    const pathsOf = (body: unknown): string[] => faultsOf(body).map(({ path }) => path).toSorted();
+    const input = { open: "${", known: "${nobody}", task: "${tasks.gone.output}", other: "${tasks.a.output}" };
+    expect(pathsOf({ tasks: [task("a"), task("b", { input })] })).toEqual(["/tasks/1/input/known", "/tasks/1/input/open", "/tasks/1/input/other", "/tasks/1/input/task"]);
+    expect(pathsOf({ tasks: [{ id: "a", agent: "scout", input: prompt, output: { schema: { pattern: "(" }, format: 1 } }] })).toEqual(["/tasks/0/output/format", "/tasks/0/output/schema/pattern"]);
+    expect(pathsOf({ tasks: [{ id: "a b", agent: "http", input: "${nobody}", retry: { max: 1, maxAttempts: 0 } }] })).toEqual(["/tasks/0/id", "/tasks/0/input", "/tasks/0/retry/max", "/tasks/0/retry/maxAttempts"]);
+    expect(pathsOf({ tasks: [task("a")], result: { agent: "nobody", input: "${tasks.gone.output}", unknown: 1 } })).toEqual(["/result/agent", "/result/input", "/result/unknown"]);
+    expect(pathsOf({ tasks: [task("a")], webhook: { events: ["done"], secretName: "ROOT_KEY" } })).toContain("/webhook/url");
   });
 
   test("that follow only from another one are not reported", () => {
