@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts";
-import { isEmbedded, listTier } from "./find-model.ts";
+import { findModel, isEmbedded, listTier } from "./find-model.ts";
 import { routeRequest, type RouteContext, type RouteDecision, type RouteRequest } from "./route-request.ts";
 
 export interface CallContext extends Omit<RouteContext, "settings" | "classification" | "priorCalls"> {
@@ -17,7 +17,8 @@ export function routeCall(request: RouteRequest, context: CallContext): RouteDec
   const model = orchestration.defaultModel ?? findDefaultModel(context);
   const alone: RouteRequest = { ...request, explore: null };
   const decision = routeRequest(model === null ? { ...alone, tier: "base" } : { ...alone, model, tier: null }, routeContext);
-  return "failure" in decision ? decision : { ...decision, fallbacks: [], reason: `Orchestration is off: ${decision.chosen.model.id} is the default model.` };
+  if ("failure" in decision) return model !== null && findModel(context.document, model) === null ? { ...decision, failure: { ...decision.failure, message: `orchestration.defaultModel is ${model}, which is not in the tiers document: add it there or name another.` } } : decision;
+  return { ...decision, fallbacks: [], reason: `Orchestration is off: ${decision.chosen.model.id} is the default model.` };
 }
 
 /** The first of the base tier that can be called; the embedded engine only where there is no other. */

@@ -170,6 +170,7 @@ describe("while orchestration is off", () => {
     ["also where a tier is asked for", { tier: "strong" }, "weak-1", ALL, "weak weak-1 → 0: Orchestration is off: weak-1 is the default model."],
     ["without one the first configured of base", {}, null, ["two", "offline"], "base base-2 → 0: Orchestration is off: base-2 is the default model."],
     ["a pinned model stays", { model: "strong-1" }, "weak-1", ALL, "strong strong-1 → 0: The model strong-1 is pinned."],
+    ["one that the document does not know is named as the setting it is", {}, "gone", ALL, "orchestration.defaultModel is gone, which is not in the tiers document: add it there or name another."],
     ["nothing configured says what to set", {}, null, [], "No model of tier base can be called: set ONE_KEY for base-1, or set TWO_KEY for base-2, or register the provider offline for offline."],
   ])("%s", (_, request, defaultModel, configured, expected) => {
     expect(off(request, defaultModel, configured)).toBe(expected);
