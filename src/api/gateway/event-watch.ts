@@ -161,9 +161,10 @@ export function hasContent(message: Record<string, unknown>): boolean {
   return Object.entries(message).some(([key, value]) => key !== "role" && saysSomething(value));
 }
 
-/** Some providers send every field that they know, filled with nothing. */
+/** Some providers send every field that they know, filled with nothing. White space alone is no answer either, as in workflows. */
 function saysSomething(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return value !== null && value !== "" && value !== false;
+  if (typeof value === "string") return value.trim() !== "";
+  if (typeof value !== "object" || value === null) return value !== null && value !== false;
   return Object.values(value).some(saysSomething);
 }
 

@@ -18,7 +18,7 @@ function watch(isUsageWanted: boolean) {
 
 describe("a watched stream", () => {
   test("begins with the first thing that a reader would see", () => {
-    for (const nothing of [": keep-alive\n\n", delta({ role: "assistant", content: "" }), delta({ content: null, tool_calls: [] }), delta({ content: "", prefix: false, provider_specific_fields: { refusal: null }, annotations: [] }), delta({}, "stop"), usageChunk]) {
+    for (const nothing of [": keep-alive\n\n", delta({ role: "assistant", content: "" }), delta({ content: " \n" }), delta({ content: null, tool_calls: [] }), delta({ content: "", prefix: false, provider_specific_fields: { refusal: null }, annotations: [] }), delta({}, "stop"), usageChunk]) {
       const { watcher, take } = watch(false);
       take(nothing);
       expect(watcher.hasBegun).toBe(false);
