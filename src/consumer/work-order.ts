@@ -75,12 +75,12 @@ export interface CallRecord extends Usage {
 
 /** A call of an attempt, as the workflow's books take it. */
 export interface AttemptCall extends CallRecord {
-  /** Counts the attempt's calls from 0, also those that billed nothing: what is held for a call goes by that. */
+  /** Its number among what the attempt asked to hold, from 0: what is held for a call goes by that. */
   call: number;
   /** Of the model; null for what no router chose. */
   tier: string | null;
   taskType: string | null;
-  /** The provider wrote more than the cap that it was sent. */
+  /** The provider billed what no cap can hold: see `Bill`. */
   isOverCap: boolean;
 }
 

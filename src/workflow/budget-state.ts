@@ -2,8 +2,10 @@ import type { Amount, CallRef } from "./ledger.ts";
 
 /** What is stored of a workflow's budget beside its calls and reservations. */
 export interface BudgetState {
-  /** A provider ignored the cap that it was sent: nothing more is reserved. */
+  /** A provider ignored caps: nothing more is reserved from the budgets that the workflow draws on. */
   isBlocked: boolean;
+  /** The same of tasks whose own budget is the only one. Absent: none. */
+  blockedTasks?: number[];
   /** The highest of the warnings given, in percent of the cap. */
   warnedPercent: number;
   /** Nano-dollars of the tenant's budget that may be spent, by UTC day. */

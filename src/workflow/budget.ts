@@ -72,13 +72,20 @@ function isOverrun({ ledger, plan }: Run, task: number, bill: Bill, held: Amount
   return over.some(isHeld) || (over.length > 0 && isOverspent(ledger, task));
 }
 
-/** The estimate was too low, which the next one learns from; but where the cap that was sent was ignored, no cap can hold, and nothing more is reserved. */
+/** The estimate was too low, which the next one learns from; but where caps were ignored, none can hold, and nothing more is reserved from the budgets that it passed. */
 function noteOverrun(step: Step, ref: CallRef, bill: Bill): void {
   const { ledger, state } = step.run;
   emit(step, "budget.overrun", describeAmount(step.run, ref, bill), ref.task);
-  if (bill.isOverCap !== true || (ledger.cap.nanoUsd === null && ledger.cap.tokens === null)) return;
-  state.budget.isBlocked = true;
+  if (bill.isOverCap !== true) return;
   step.isStateTouched = true;
+  const isLeased = [...ledger.days.values()].some(({ leasedNanoUsd }) => leasedNanoUsd !== null);
+  if (ledger.cap.nanoUsd !== null || ledger.cap.tokens !== null || isLeased) state.budget.isBlocked = true;
+  else if (ledger.taskCaps.has(ref.task)) state.budget.blockedTasks = [...new Set([...(state.budget.blockedTasks ?? []), ref.task])];
+}
+
+/** Whether nothing more is reserved for a task, since caps were ignored. */
+export function isBlockedFor({ state }: Run, task: number): boolean {
+  return state.budget.isBlocked || (state.budget.blockedTasks?.includes(task) ?? false);
 }
 
 /** Warns once at each mark that the spending passes. */

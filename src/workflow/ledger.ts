@@ -25,7 +25,7 @@ export interface Reservation extends CallRef, Amount {
   expiresAt: number | null;
 }
 
-/** What a call did bill. `isOverCap`: more output than the cap that was sent, so caps cannot hold this provider. */
+/** What a call did bill. `isOverCap`: more output than the cap that was sent, or far more input than was sent, so caps cannot hold this provider. */
 export interface Bill extends Amount {
   call: number;
   isOverCap?: boolean;

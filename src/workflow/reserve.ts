@@ -1,5 +1,5 @@
 import type { WaitingReserve } from "./budget-state.ts";
-import { closeCalls, record } from "./budget.ts";
+import { closeCalls, isBlockedFor, record } from "./budget.ts";
 import { failExhausted } from "./exhausted.ts";
 import { accountOfDay, dayOf, findRoom, judgeReserve, listOpen, missingLease, nameCall, release, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
 import type { LeaseAnswer, ReserveAnswer, ReserveRequest } from "./reserve-port.ts";
@@ -107,10 +107,10 @@ function judgeTask(step: Step, waiting: WaitingReserve): "fits" | "waits" | Cap 
 /** Whether the request fits now, has to wait, or what would fit at most. */
 function judge(step: Step, { ref, need, answeredFor, mayGrow }: WaitingReserve): "fits" | "waits" | Cap {
   const { run, now } = step;
-  const { ledger, waiting, state } = run;
+  const { ledger, waiting } = run;
   const held = listOpen(ledger, ref).find(({ call }) => call === ref.call);
   if (held !== undefined && need.nanoUsd <= held.nanoUsd && need.tokens <= held.tokens) return "fits";
-  if (state.budget.isBlocked) return NO_ROOM;
+  if (isBlockedFor(run, ref.task)) return NO_ROOM;
   const verdict = judgeReserve(ledger, ref, need);
   if (verdict === "never") return findRoom(ledger, ref.task);
   if (verdict === "waits") return "waits";

@@ -96,7 +96,7 @@ function failureOf(outcome: Outcome) {
 
 describe("a call that succeeds", () => {
   test("gives the text, the route, and a priced line with the baseline", async () => {
-    const usage = { prompt_tokens: 1_000, completion_tokens: 100, prompt_tokens_details: { cached_tokens: 400 } };
+    const usage = { prompt_tokens: 100, completion_tokens: 100, prompt_tokens_details: { cached_tokens: 40 } };
     const heard: string[] = [];
     const { outcome, calls } = await run(order(), [() => openAiStream({ deltas: ["Hel", "lo"], usage })], { onDelta: (text) => heard.push(text) });
     expect(outcome).toEqual({
@@ -111,12 +111,12 @@ describe("a call that succeeds", () => {
           at: NOW,
           provider: "local",
           model: "small",
-          inputTokens: 1_000,
+          inputTokens: 100,
           outputTokens: 100,
-          cachedTokens: 400,
-          costNanoUsd: 600 * 1_000 + 400 * 100 + 100 * 2_000,
+          cachedTokens: 40,
+          costNanoUsd: 60 * 1_000 + 40 * 100 + 100 * 2_000,
           estimated: false,
-          baselineNanoUsd: 1_000 * 10_000 + 100 * 50_000,
+          baselineNanoUsd: 100 * 10_000 + 100 * 50_000,
           call: 0,
           tier: "weak",
           taskType: "general",
@@ -292,6 +292,33 @@ describe("a call that fails", () => {
       // What it did say of the input is right.
       if (model !== "gem") expect(outcome).toMatchObject({ calls: [{ inputTokens: held[0]!.inputTokens, costNanoUsd: held[0]!.costNanoUsd }] });
     });
+  });
+
+  test.each<[string, () => Response | Promise<Response>]>([
+    ["was lost", () => Promise.reject(new Error("Network connection lost."))],
+    ["was not counted", () => openAiStream({ deltas: ["Hello"], usage: null })],
+  ])("whose answer %s costs no more than what was held for it, also where the model was seen to count more meanwhile", async (_, answer) => {
+    const margins = new TokenMargins();
+    const held: ReserveCall[] = [];
+    const reserve: LlmDeps["reserve"] = async (call) => {
+      held.push(call);
+      margins.learn("small", 1_000, 2_900);
+      return { kind: "granted" };
+    };
+    const { outcome } = await run(order({ input: { prompt: "The lamp burns until the fog has gone. ".repeat(60) } }), [answer], { reserve, margins });
+    const [call] = outcome.status === "waiting" ? [] : (outcome.calls ?? []);
+    expect(call!.costNanoUsd).toBeLessThanOrEqual(held[0]!.costNanoUsd);
+    expect(call!.inputTokens).toBeLessThanOrEqual(held[0]!.inputTokens);
+  });
+
+  test.each<[string, Record<string, number>, boolean]>([
+    ["as much output as was asked for", { prompt_tokens: 10, completion_tokens: 300 }, false],
+    ["more output than was asked for", { prompt_tokens: 10, completion_tokens: 301 }, true],
+    ["somewhat more input than was held for", { prompt_tokens: 230, completion_tokens: 1 }, false],
+    ["more input than any estimate is wrong by", { prompt_tokens: 300, completion_tokens: 1 }, true],
+  ])("a provider that bills %s ignores caps: %o %s", async (_, usage, isOverCap) => {
+    const { outcome } = await run(order(), [() => openAiStream({ deltas: ["Hello"], usage })]);
+    expect(outcome).toMatchObject({ calls: [{ isOverCap }] });
   });
 
   test("an overload inside the stream is retryable, and what was served is in the ledger", async () => {

@@ -31,7 +31,9 @@ export const BUDGET_MUTANTS: readonly Mutant[] = [
   mutant("frees what is held for the call that is asked for again", "reserve.ts", "closeCalls(step, request, request.bills, request.call);", "closeCalls(step, request, request.bills, Infinity);"),
   mutant("does not hear the bills of a late reserve", "reserve.ts", "    closeCalls(step, request, request.bills, request.call);", "    if (isLiveAttempt(run, request)) closeCalls(step, request, request.bills, request.call);"),
   mutant("tells of several at once with the totals of the last", "budget.ts", "for (const entry of assumeExpired(step.run.ledger, until)) {", "for (const entry of [...assumeExpired(step.run.ledger, until)]) {"),
-  mutant("never blocks", "budget.ts", "  state.budget.isBlocked = true;\n", ""),
+  mutant("never blocks", "budget.ts", "isLeased) state.budget.isBlocked = true;", "isLeased) state.budget.isBlocked = false;"),
+  mutant("blocks only where the workflow has a cap", "budget.ts", " || isLeased) state", ") state"),
+  mutant("blocks no task whose own budget is the only one", "budget.ts", "  else if (ledger.taskCaps.has(ref.task)) state.budget.blockedTasks = [...new Set([...(state.budget.blockedTasks ?? []), ref.task])];\n", ""),
   mutant("warns again and again", "budget.ts", "    state.budget.warnedPercent = mark;\n", ""),
   {
     name: "does not fence reserves",

@@ -102,7 +102,7 @@ export class BookChecks {
 
   /** A refusal is true: even with all else released the need does not fit, and the tenant has no more. */
   #checkRefusal({ run, now }: Step, name: string, task: number, need: Amount, room: Cap): void {
-    if (run.state.budget.isBlocked) return;
+    if (isBlocked(run, task)) return;
     const isTold = UNITS.some((unit) => need[unit] > (room[unit] ?? Infinity));
     mustHold(isTold, "a refusal tells a room that the need does not fit", () => `${name}: ${JSON.stringify([need, room])}`);
     if (!fitsAlone(run.ledger, task, need)) return;
@@ -144,7 +144,7 @@ export class BookChecks {
   #checkWaits({ run, now }: Step, { ref, need, answeredFor, mayGrow }: WaitingReserve): void {
     const { ledger, waiting } = run;
     const name = nameCall(ref);
-    mustHold(fitsAlone(ledger, ref.task, need) && !run.state.budget.isBlocked, "what can never fit is not kept waiting", () => name);
+    mustHold(fitsAlone(ledger, ref.task, need) && !isBlocked(run, ref.task), "what can never fit is not kept waiting", () => name);
     if (!fitsNow(ledger, ref, need)) return;
     const account = ledger.days.get(dayOf(now)) ?? { spentNanoUsd: 0, reservedNanoUsd: 0, leasedNanoUsd: null };
     const left = (account.leasedNanoUsd ?? 0) - account.spentNanoUsd;
@@ -194,10 +194,15 @@ function checkBlocked(input: RunInput, { run, entries }: Step): void {
     for (const bill of bills) {
       const entry = entries.find((one) => one.kind === "settle" && one.task === task && one.attempt === attempt && one.call === bill.call);
       const isOver = bill.isOverCap === true && entry !== undefined && bill.nanoUsd > 0 - entry.reserved.nanoUsd && entry.reserved.nanoUsd < 0;
-      const isCapped = run.ledger.cap.nanoUsd !== null || run.ledger.cap.tokens !== null;
-      mustHold(!isOver || !isCapped || run.state.budget.isBlocked, "nothing more is reserved once a cap was ignored", () => JSON.stringify(bill));
+      const { cap, taskCaps, days } = run.ledger;
+      const isCapped = cap.nanoUsd !== null || cap.tokens !== null || taskCaps.has(task) || [...days.values()].some(({ leasedNanoUsd }) => leasedNanoUsd !== null);
+      mustHold(!isOver || !isCapped || isBlocked(run, task), "nothing more is reserved once a cap was ignored", () => JSON.stringify(bill));
     }
   }
+}
+
+function isBlocked({ state: { budget } }: Run, task: number): boolean {
+  return budget.isBlocked || (budget.blockedTasks ?? []).includes(task);
 }
 
 /** Whether an amount is what is left of a task's budget. */

@@ -234,6 +234,23 @@ describe("a provider that bills more than was held", () => {
     expect(run.reserve("b", { nanoUsd: 1, tokens: 10 }, { call: 1 })).toEqual({ kind: "refused", room: { nanoUsd: 0, tokens: 10_000 } });
   });
 
+  const NONE = { nanoUsd: null, tokens: null };
+  const refused = { kind: "refused", room: { nanoUsd: 0, tokens: 0 } };
+
+  test("and passed the budget of a task alone, ends all reserving of that task", () => {
+    const run = new CoreRun({ a: { kind: "llm", cap: { nanoUsd: 2_000, tokens: null } }, b: { kind: "llm" } }, { cap: NONE });
+    run.reserve("a", { nanoUsd: 400 });
+    expect(run.reserve("a", { nanoUsd: 1 }, { call: 1, bills: [{ ...over, isOverCap: true }] })).toEqual(refused);
+    expect(run.reserve("b", { nanoUsd: 1 })).toEqual({ kind: "granted" });
+  });
+
+  test("and passed the tenant's budget alone, ends all reserving of the workflow", () => {
+    const run = llm(["a", "b"], { cap: NONE, tenant: { kind: "leased", leasedNanoUsd: 5_000, mayGrow: false } });
+    run.reserve("a", { nanoUsd: 400 });
+    run.bill("a", [{ ...over, isOverCap: true }]);
+    expect(run.reserve("b", { nanoUsd: 1 })).toEqual(refused);
+  });
+
   test("blocks nothing where nothing is capped", () => {
     const run = overrun({ isOverCap: true }, { cap: { nanoUsd: null, tokens: null } });
     expect(run.reserve("b", { nanoUsd: 1 })).toEqual({ kind: "granted" });

@@ -31,6 +31,7 @@ export class AttemptBudget {
   readonly #calls: AttemptCall[] = [];
   #asked = 0;
   #heldCall = -1;
+  #held: WorstCase = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
   /** What could be had at most when the workflow refused last; null while it has refused nothing. */
   room: Cap | null = null;
 
@@ -49,6 +50,11 @@ export class AttemptBudget {
     return this.#heldCall;
   }
 
+  /** What is held for that call. Estimates may have risen since. */
+  get held(): WorstCase {
+    return this.#held;
+  }
+
   /** Holds the worst case of a call; waits while others' reservations could make room. Why it may not be made, or null. */
   async hold(worst: WorstCase, who: Pick<ReserveCall, "provider" | "model" | "tier" | "taskType" | "baselineNanoUsd">): Promise<CallFault | null> {
     if (this.room !== null && !fitsRoom(worst, this.room)) return this.refuse(worst);
@@ -63,6 +69,7 @@ export class AttemptBudget {
       return this.refuse(worst);
     }
     this.#heldCall = request.call;
+    this.#held = worst;
     return null;
   }
 

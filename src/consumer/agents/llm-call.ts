@@ -11,9 +11,12 @@ import { classifyError } from "./llm-failure.ts";
 import { readOutput } from "./llm-output.ts";
 import { textsOf, type BuiltPrompt } from "./llm-prompt.ts";
 import { recordCall } from "./llm-record.ts";
+import type { WorstCase } from "./attempt-budget.ts";
 import { streamAnswer, type Answer } from "./llm-stream.ts";
 
 export interface LlmCallDeps {
+  /** What is held for the call that is made now: what stands in the ledger for it when nobody counted it. */
+  held: () => WorstCase;
   /** Takes the line of a call that billed something, and gives it the number under which it was held. */
   enter: (record: CallRecord, candidate: CallCandidate) => AttemptCall;
   /** Builds the callable model. May throw, which fails the call. */
@@ -44,13 +47,14 @@ export async function callLlm(task: LlmTask, candidate: CallCandidate, control: 
   const options = callOptions(task, candidate);
   const answer = await streamAnswer(model.model, options, control.signal, { onFirstToken: control.onFirstToken, onDelta: deps.onDelta });
   const at = deps.now();
+  const held = deps.held();
   const record = recordCall({
     model: candidate.model,
     baseline: deps.baseline,
     answer,
     estimatedInputTokens: task.built.inputTokens,
-    maxInputTokens: boundInput(task, candidate, deps.margins),
-    maxOutputTokens: capOutput(task, candidate.model),
+    maxInputTokens: held.inputTokens,
+    maxOutputTokens: held.outputTokens,
     aborted: answer.failed !== null && control.signal.aborted,
     at,
     margins: deps.margins,

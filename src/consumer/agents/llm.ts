@@ -1,5 +1,6 @@
 import type { Failure, Json } from "../../errors.ts";
 import { priceWorstCase } from "../../optimizer/price.ts";
+import { MAX_TOKEN_MARGIN, MIN_LEARNT_TOKENS } from "../../optimizer/token-margin.ts";
 import { countFiles } from "../../router/count-files.ts";
 import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
 import { routeCall, type CallContext } from "../../router/route-call.ts";
@@ -7,7 +8,7 @@ import { findTaskType, TIER_ABOVE, type RouteChoice, type RouteRequest } from ".
 import { TaskType } from "../../workflow/agent.ts";
 import type { Models } from "../load-models.ts";
 import type { AttemptCall, CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
-import { AttemptBudget, worstCaseOf, type AttemptBudgetDeps } from "./attempt-budget.ts";
+import { AttemptBudget, worstCaseOf, type AttemptBudgetDeps, type WorstCase } from "./attempt-budget.ts";
 import { callWithFallback, type CallCandidate, type CallFault, type FallbackResult } from "./call-with-fallback.ts";
 import { boundInput, callLlm, capOutput, type LlmCallDeps, type LlmTask } from "./llm-call.ts";
 import { descend, findLeastNeed, LEAST_OUTPUT_TOKENS, MAX_DESCENTS, type LadderDeps, type Rung } from "./llm-ladder.ts";
@@ -134,13 +135,13 @@ function rebuild(task: LlmTask, order: WorkOrder | null): LlmTask | null {
 function askChain({ task, choice }: Rung, budget: AttemptBudget, deps: LlmDeps): Promise<FallbackResult<Json>> {
   const { settings, health, now, signal, margins } = deps;
   const baseline = findBaselineModel(deps.document, settings.budgets.baselineModel);
-  const enter = (record: CallRecord, { tier, model }: CallCandidate): AttemptCall => {
-    const isOverCap = !record.estimated && record.outputTokens > capOutput(task, model);
+  const enter = (record: CallRecord, { tier }: CallCandidate): AttemptCall => {
+    const isOverCap = !record.estimated && ignoresCaps(record, budget.held);
     const call = { ...record, call: budget.heldCall, tier, taskType: choice.taskType, isOverCap };
     budget.note(call);
     return call;
   };
-  const callDeps: LlmCallDeps = { engine: deps.engine, baseline, margins, now, onDelta: deps.onDelta, enter };
+  const callDeps: LlmCallDeps = { engine: deps.engine, baseline, margins, now, onDelta: deps.onDelta, held: () => budget.held, enter };
   return callWithFallback<Json>(
     {
       tenant: task.order.tenant,
@@ -156,6 +157,11 @@ function askChain({ task, choice }: Rung, budget: AttemptBudget, deps: LlmDeps):
     },
     { health, settings: settings.routing, now, signal, waitUntil: task.order.deadlineAt },
   );
+}
+
+/** Whether a provider billed what no cap can hold: more output than was asked for, or so much more input that no estimate is wrong by it. */
+function ignoresCaps({ inputTokens, outputTokens }: CallRecord, held: WorstCase): boolean {
+  return outputTokens > held.outputTokens || inputTokens > Math.max(held.inputTokens * MAX_TOKEN_MARGIN, held.inputTokens + MIN_LEARNT_TOKENS);
 }
 
 /** Adds what happened in a chain. The route names the model that was called last. */
