@@ -16,7 +16,7 @@ export interface WorkflowPort {
   /** `waitMs` > 0: answers once the workflow is final, or after that time. */
   read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem>;
   readTask(taskId: string): Promise<TaskView | Problem>;
-  listTasks(options: { status: TaskStatus | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem>;
+  listTasks(options: { status: string | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem>;
   command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem>;
   retryTask(taskId: string): Promise<{ status: WorkflowStatus } | Problem>;
   /** The spec, the agents' copies and the tasks whose outputs a rerun may take over. 409 while not final. `from` null: everything not completed. */
@@ -102,6 +102,7 @@ export interface WorkflowSummary {
   metadata: Record<string, string>;
   progress: { total: number; completed: number; failed: number; skipped: number; running: number; percent: number };
   usage: { inputTokens: number; outputTokens: number; costUsd: number; baselineUsd: number; savedPercent: number };
+  budget: BudgetView;
   error: Failure | null;
 }
 
@@ -124,7 +125,6 @@ export interface WorkflowView extends WorkflowSummary {
   result: Json;
   /** Present when the result was left out for its size: read the last tasks one by one. */
   resultBytes?: number;
-  budget: BudgetView;
   waves?: string[][];
   /** By task id, without the `id` field. */
   tasks?: Record<string, Omit<TaskView, "id">>;

@@ -52,11 +52,6 @@ export const AnsweredSummary = z.object({
   metadata: z.record(z.string(), z.string()),
   progress: z.object({ total: z.int(), completed: z.int(), failed: z.int(), skipped: z.int(), running: z.int(), percent: z.number() }),
   usage: z.object({ inputTokens: z.int(), outputTokens: z.int(), costUsd: z.number(), baselineUsd: z.number(), savedPercent: z.number() }),
-  error: AnsweredFailure.nullable(),
-}) satisfies SchemaOf<WorkflowSummary>;
-
-export const AnsweredWorkflow = AnsweredSummary.extend({
-  result: z.any(),
   budget: z.object({
     maxUsd: z.number().nullable(),
     spentUsd: z.number(),
@@ -69,6 +64,11 @@ export const AnsweredWorkflow = AnsweredSummary.extend({
     forecastUsd: z.number().nullable(),
     forecastTokens: z.int().nullable(),
   }),
+  error: AnsweredFailure.nullable(),
+}) satisfies SchemaOf<WorkflowSummary>;
+
+export const AnsweredWorkflow = AnsweredSummary.extend({
+  result: z.any(),
   waves: z.array(z.array(z.string())).optional(),
   tasks: z.record(z.string(), z.object(taskFields)).optional(),
 }) satisfies SchemaOf<WorkflowView>;

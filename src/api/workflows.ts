@@ -19,9 +19,10 @@ export const MAX_WAIT_MS = 60_000;
 export const MAX_METADATA_FILTERS = 10;
 const METADATA_PREFIX = "metadata.";
 
+/** Statuses of the contract that nothing has before there are sagas can be asked for, and nothing is found. */
 const ListQuery = z.object({
   ...PAGE_QUERY,
-  status: z.enum(WORKFLOW_STATUSES).nullable().default(null),
+  status: z.enum([...WORKFLOW_STATUSES, "compensating", "compensated"]).nullable().default(null),
   name: z.string().min(1).max(200).nullable().default(null),
 });
 const ReadQuery = z.object({
@@ -31,7 +32,7 @@ const ReadQuery = z.object({
 /** Cursors that are positions, as those of tasks and ledger lines. */
 const position = z.string().regex(/^\d{1,9}$/, "is no cursor of this list").nullable().default(null);
 
-const TasksQuery = z.object({ ...PAGE_QUERY, cursor: position, status: z.enum(TASK_STATUSES).nullable().default(null) });
+const TasksQuery = z.object({ ...PAGE_QUERY, cursor: position, status: z.enum([...TASK_STATUSES, "compensated"]).nullable().default(null) });
 const LedgerQuery = z.object({ ...PAGE_QUERY, cursor: position });
 
 export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [

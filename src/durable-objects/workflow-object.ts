@@ -9,7 +9,7 @@ import type { DaySpend } from "../workflow/tenant-account.ts";
 import type { ReserveAnswer } from "../workflow/reserve-port.ts";
 import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
-import { isFinalWorkflow, type TaskStatus, type WorkflowStatus } from "../workflow/run.ts";
+import { isFinalWorkflow, type WorkflowStatus } from "../workflow/run.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import { CALLBACK_OVER, findCallback, readCallback } from "./callback-report.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
@@ -91,7 +91,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     return viewTask(session, task);
   }
 
-  async listTasks(options: { status: TaskStatus | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem> {
+  async listTasks(options: { status: string | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem> {
     const session = this.#load();
     return session === null ? notFound() : listTasks(session, options);
   }

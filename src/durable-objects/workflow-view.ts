@@ -35,6 +35,7 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
       baselineUsd: totals.baselineNanoUsd / NANO,
       savedPercent: totals.baselineNanoUsd === 0 ? 0 : Math.round((1 - totals.costNanoUsd / totals.baselineNanoUsd) * 1_000) / 10,
     },
+    budget: describeBudget(run, session.outlook),
     error: run.state.error,
   };
 }
@@ -42,7 +43,7 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
 /** The whole workflow as `GET` answers it. O(tasks), unless they are left out. */
 export function viewWorkflow(session: WorkflowSession, withTasks: boolean): WorkflowView {
   const { run } = session;
-  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session), budget: describeBudget(run, session.outlook) };
+  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session) };
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
   if (!withTasks) return view;
   view.tasks = {};

@@ -197,7 +197,7 @@ describe("reading and commands", () => {
 
   test.each([
     ["GET", "/v1/workflows/w", 200], ["GET", "/v1/workflows/w?wait=60000&tasks=none", 200], ["GET", "/v1/workflows/w?wait=60001", 422], ["GET", "/v1/workflows/w?wait=1e3", 422],
-    ["GET", "/v1/workflows/w?tasks=all", 422], ["GET", "/v1/workflows/w/tasks?status=completed", 200], ["GET", "/v1/workflows/w/tasks?status=done", 422],
+    ["GET", "/v1/workflows/w?tasks=all", 422], ["GET", "/v1/workflows/w/tasks?status=completed", 200], ["GET", "/v1/workflows/w/tasks?status=compensated", 200], ["GET", "/v1/workflows/w/tasks?status=done", 422],
     ["GET", "/v1/workflows/w/tasks/a", 200], ["GET", "/v1/workflows/w/tasks/zz", 404], ["GET", "/v1/workflows/w/ledger?limit=200", 200], ["GET", "/v1/workflows/w/ledger?limit=201", 422],
     ["GET", "/v1/workflows/w/ledger?limit=", 422], ["POST", "/v1/workflows/w/pause", 202], ["POST", "/v1/workflows/w/resume", 202], ["POST", "/v1/workflows/w/tasks/a/retry", 202],
     ["DELETE", "/v1/workflows/w", 204], ["GET", "/v1/workflows/w/nothing", 404],

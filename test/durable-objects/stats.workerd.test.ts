@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { GatewayEntry, WorkflowCell } from "../../src/api/stats-port.ts";
 import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
 import { createSums, STATS_HOUR_MS, type CallSums } from "../../src/optimizer/call-stats.ts";
+import { NO_BUDGET } from "./no-budget.ts";
 
 const HOUR = Math.floor(Date.now() / STATS_HOUR_MS) * STATS_HOUR_MS;
 let tenants = 0;
@@ -24,6 +25,7 @@ function entryOf(id: string, version: number, cells: WorkflowCell[], createdAt =
       id, name: null, status: "running", createdAt: new Date(createdAt).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
       progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
       usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
+      budget: NO_BUDGET,
     },
     version,
     cells,

@@ -11,6 +11,7 @@ import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tena
 import { buildListQuery, MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { AgentDefinition } from "../../src/workflow/agent.ts";
+import { NO_BUDGET } from "./no-budget.ts";
 
 const START = Date.now() - 86_400_000;
 const AGENT: AgentDefinition = { kind: "transform", description: "", capabilities: [], expression: "1" };
@@ -29,6 +30,7 @@ function createEntry(id: string, changes: Partial<WorkflowSummary> = {}, version
     id, name: null, status: "running", createdAt: new Date(START).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
     progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
     usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
+    budget: NO_BUDGET,
     ...changes,
   };
   return { summary, version };

@@ -13,6 +13,7 @@ import { REMOVAL_GRACE_MS } from "../../src/durable-objects/tenant-removal.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
 import { http, listen, never, openWorkflow, pass, start, transform, type Workflow } from "./open-workflow.ts";
+import { NO_BUDGET } from "./no-budget.ts";
 
 type Tenant = DurableObjectStub & TenantPort;
 
@@ -40,6 +41,7 @@ function createSummary(id: string, createdAt: number): WorkflowSummary {
     id, name: null, status: "running", createdAt: new Date(createdAt).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
     progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
     usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
+    budget: NO_BUDGET,
   };
 }
 

@@ -156,6 +156,8 @@ describe.concurrent("the list", () => {
     const [first] = (await list(`name=${label}&limit=1`)).items;
     expect(first).not.toHaveProperty("tasks");
     expect(first).not.toHaveProperty("waves");
+    expect(first!.budget).toEqual((await client.get(first!.id)).budget);
+    expect(await listIds(`name=${label}&status=compensated`)).toEqual([]);
     expect((await client.call("GET", "/v1/workflows?limit=201")).status).toBe(422);
     expect((await client.call("GET", "/v1/workflows?status=sleeping")).body.errors).toMatchObject([{ path: "?status" }]);
     await Promise.all(ids.slice(3).map((id) => client.call("POST", `/v1/workflows/${id}/cancel`)));
