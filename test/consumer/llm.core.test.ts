@@ -154,6 +154,18 @@ describe("a call that succeeds", () => {
     expect(call?.outputTokens).toBeGreaterThan(0);
   });
 
+  test.each<[string, Record<string, unknown>, object]>([
+    ["reasoning that only the total counts", { prompt_tokens: 10, completion_tokens: 5, total_tokens: 115 }, { inputTokens: 10, outputTokens: 105, costNanoUsd: 10_000 + 105 * 2_000, estimated: false }],
+    ["cache hits in another provider's words", { prompt_tokens: 10, completion_tokens: 5, prompt_cache_hit_tokens: 10 }, { cachedTokens: 10, costNanoUsd: 10 * 100 + 5 * 2_000, estimated: false }],
+    ["half of its counts", { prompt_tokens: 10 }, { inputTokens: 10, estimated: true, outputTokens: expect.any(Number) as number }],
+    ["counts that are none", { prompt_tokens: null, completion_tokens: null }, { estimated: true, inputTokens: expect.any(Number) as number }],
+  ])("a usage with %s is priced as the gateway does", async (_, usage, line) => {
+    const { outcome } = await run(order(), [() => openAiStream({ deltas: ["Hello"], usage })]);
+    expect(outcome).toMatchObject({ status: "completed", calls: [line] });
+    expect(outcome).not.toMatchObject({ calls: [{ inputTokens: 0 }] });
+    expect(outcome).not.toMatchObject({ calls: [{ outputTokens: 0 }] });
+  });
+
   test.each<[string, Partial<LlmRequest>, number]>([
     ["the agent's cap", {}, 300],
     ["the task's cap", { maxOutputTokens: 64 }, 64],

@@ -1,8 +1,9 @@
 import type { ModelEntry } from "../../config/tiers.ts";
-import { priceCall, priceWorstCase, type TokenCounts } from "../../optimizer/price.ts";
+import { priceCall, priceWorstCase } from "../../optimizer/price.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
 import type { ProviderUsage } from "../../router/language-model.ts";
+import type { ReportedCounts } from "../../router/wire-usage.ts";
 import type { CallRecord } from "../work-order.ts";
 import { mayBeServed } from "./llm-failure.ts";
 import type { Answer } from "./llm-stream.ts";
@@ -54,11 +55,6 @@ export function recordCall(call: MadeCall): CallRecord | null {
 
 function isWholeAnswer({ failed, tooLong, finishReason }: Answer): boolean {
   return failed === null && !tooLong && finishReason !== null && finishReason !== "error" && finishReason !== "interrupted";
-}
-
-interface ReportedCounts extends Omit<TokenCounts, "inputTokens" | "outputTokens"> {
-  inputTokens: number | null;
-  outputTokens: number | null;
 }
 
 function countsOf(usage: ProviderUsage | null): ReportedCounts {
