@@ -1,4 +1,5 @@
 import { createUnit, type Unit } from "./document.ts";
+import { findString } from "./find-string.ts";
 import { LONG_CONTAINER, measureContainers, minifyJson, stringEnd } from "./json-scan.ts";
 import { leastPartChars } from "./lines.ts";
 import { keptWithin, openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
@@ -42,24 +43,58 @@ export function appendJson(sink: UnitSink, start: number, end: number, label: nu
       index = readMember(sink, json, lengths, index, open, start, end, label);
     }
   }
-  if (kept !== undefined && !lockKeptRecords(sink, raw, firstUnit)) {
+  if (kept !== undefined && !lockKeptRecords(sink, start, raw, json, firstUnit)) {
     // A kept string runs across values, so the JSON cannot be opened.
     sink.units.length = sink.starts.length = sink.ends.length = firstUnit;
     pushJsonUnit(sink, start, end, raw, label).locked = true;
   }
 }
 
-/** Locks the units that hold a kept string. False if one of those in `raw` is in no single unit. */
-function lockKeptRecords(sink: UnitSink, raw: string, firstUnit: number): boolean {
-  for (const keep of sink.keep) {
-    if (!raw.includes(keep)) continue;
-    let holder = firstUnit;
-    while (holder < sink.units.length && !(sink.units[holder] as Unit).text.includes(keep)) holder += 1;
-    const unit = sink.units[holder];
+/** Places of a kept string that are looked at for one inside a single unit. */
+const MAX_KEPT_PLACES = 16;
+
+/** Locks the units that hold a kept string. False if one of those in `raw` (at `start` of the text) was found in no single unit. */
+function lockKeptRecords(sink: UnitSink, start: number, raw: string, json: string, firstUnit: number): boolean {
+  const starts = placeUnits(sink, json, firstUnit);
+  for (const { string: keep, start: first } of sink.keep) {
+    if (first < start || first + keep.length > start + raw.length) continue;
+    let unit: Unit | undefined;
+    // What was written without spaces is as it was.
+    let place = json.length === raw.length ? first - start : findString(json, keep);
+    for (let tried = 0; place !== -1 && unit === undefined && tried < MAX_KEPT_PLACES; tried += 1) {
+      const holder = lastAtOrBefore(starts, place);
+      const candidate = sink.units[firstUnit + holder] as Unit;
+      if (place + keep.length <= (starts[holder] as number) + candidate.text.length) unit = candidate;
+      else place = findString(json, keep, place + 1);
+    }
     if (unit === undefined) return false;
     unit.locked = true;
   }
   return true;
+}
+
+/** Where each unit stands in the minified text: between units are only commas and closing brackets. */
+function placeUnits(sink: UnitSink, json: string, firstUnit: number): number[] {
+  const starts: number[] = [];
+  let at = 0;
+  for (let unit = firstUnit; unit < sink.units.length; unit += 1) {
+    for (let code = json.charCodeAt(at); code === 44 || code === 93 || code === 125; code = json.charCodeAt(at)) at += 1;
+    starts.push(at);
+    at += (sink.units[unit] as Unit).text.length;
+  }
+  return starts;
+}
+
+/** Index of the last of the ascending numbers that is at most `value`; 0 if none is. */
+function lastAtOrBefore(numbers: readonly number[], value: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((numbers[middle] as number) <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** Adds the member at `index`, or the opening of it if it is large. Returns where to read on. */

@@ -1,11 +1,17 @@
+import { findString } from "./find-string.ts";
 import { countBreaks, findBreak } from "./lines.ts";
 import { createUnit, weighUnit, type TextRange, type Unit, type UnitRole } from "./document.ts";
+
+export interface KeptString {
+  string: string;
+  start: number;
+}
 
 /** Collects the units of one text in order, with the whitespace between them, and keeps what must stay byte for byte in one piece. */
 export interface UnitSink {
   text: string;
-  /** The strings that must survive, as given; only those that are in the text. */
-  keep: readonly string[];
+  /** The strings that must survive and where each stands first; only those that are in the text. */
+  keep: readonly KeptString[];
   /** Ranges of kept strings, sorted, not overlapping. */
   kept: readonly TextRange[];
   units: Unit[];
@@ -17,14 +23,20 @@ export interface UnitSink {
 }
 
 export function createSink(text: string, keep: readonly string[]): UnitSink {
-  const present = keep.filter((string) => string.trim() !== "" && text.includes(string));
-  return { text, keep: present, kept: findRanges(text, present), units: [], starts: [], ends: [], sections: 0, cursor: 0 };
+  const present: KeptString[] = [];
+  const ranges: TextRange[] = [];
+  for (const string of new Set(keep)) {
+    const start = string.trim() === "" ? -1 : findString(text, string);
+    if (start === -1) continue;
+    present.push({ string, start });
+    ranges.push({ start, end: start + string.length });
+  }
+  return { text, keep: present, kept: joinRanges(ranges), units: [], starts: [], ends: [], sections: 0, cursor: 0 };
 }
 
-/** Where each string occurs first, in order, with overlapping ranges joined. */
-function findRanges(text: string, strings: readonly string[]): TextRange[] {
+/** The ranges in order, with overlapping ones joined. */
+function joinRanges(found: TextRange[]): TextRange[] {
   const ranges: TextRange[] = [];
-  const found = strings.map((string) => ({ start: text.indexOf(string), end: text.indexOf(string) + string.length }));
   for (const range of found.sort((a, b) => a.start - b.start)) {
     const last = ranges.at(-1);
     if (last !== undefined && range.start < last.end) last.end = Math.max(last.end, range.end);
