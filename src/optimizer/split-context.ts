@@ -1,5 +1,5 @@
 import { lineKind } from "./reduce/blocks.ts";
-import { skipSpace, splitLines, trimEnd } from "./reduce/lines.ts";
+import { avoidPair, skipSpace, splitLines, trimEnd } from "./reduce/lines.ts";
 import { cutAtoms, headingLevel } from "./split/atoms.ts";
 import { findConcepts } from "./split/concepts.ts";
 import { packAtoms } from "./split/pack.ts";
@@ -80,5 +80,5 @@ function titleOf(text: string, line: { start: number; end: number }, level: numb
   const start = skipSpace(text, line.start, line.end) + level;
   let end = trimEnd(text, start, line.end);
   while (end > start && text.charCodeAt(end - 1) === 35) end -= 1;
-  return text.slice(start, Math.min(end, start + MAX_TITLE_CHARS)).trim();
+  return text.slice(start, end - start > MAX_TITLE_CHARS ? avoidPair(text, start + MAX_TITLE_CHARS) : end).trim();
 }

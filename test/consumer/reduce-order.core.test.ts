@@ -51,6 +51,44 @@ describe("an order whose context is to be reduced", () => {
     expect(text.length).toBeLessThan(prompt.length / 2);
   });
 
+  test("a long prompt is not cut inside a character", () => {
+    const emoji = "😀".repeat(770);
+    for (const shift of ["", "x"]) {
+      const prompt = `${shift}${emoji}. ${REPORT.replaceAll("\n\n", " ")} ${emoji}${shift}`;
+      const { order: reduced } = reduce(order({}, { input: { prompt }, dependencies: {} }), 200);
+      const text = (reduced.input as { prompt: string }).prompt;
+      expect(text.isWellFormed()).toBe(true);
+      expect(text.length).toBeLessThan(prompt.length / 2);
+    }
+  });
+
+  test("of a conversation, the last words of the user are what is asked, and what is long in the middle of a message is reduced", () => {
+    const messages = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: [{ type: "text", text: `Read this.\n\n${REPORT}\n\nSay when you are done.` }] },
+      { role: "assistant", content: "Done." },
+      { role: "user", content: "How much does the reserve pump of hall 9 move?" },
+    ];
+    const { order: reduced, context } = reduce(order({}, { input: { messages }, dependencies: { report: REPORT } }), 1_000);
+    expect(reduced.dependencies["report"]).toContain(FACT);
+    const sent = (reduced.input as { messages: typeof messages }).messages;
+    expect([sent[0], sent[2], sent[3]]).toEqual([messages[0], messages[2], messages[3]]);
+    const text = (sent[1]!.content as { text: string }[])[0]!.text;
+    expect(text.startsWith("Read this.")).toBe(true);
+    expect(text.endsWith("Say when you are done.")).toBe(true);
+    expect(text).toContain(FACT);
+    expect(text.length).toBeLessThan(REPORT.length / 2);
+    expect(context!.reducedTokens).toBeLessThanOrEqual(1_000);
+  });
+
+  test("an input of another shape stays as it is, and its context is reduced all the same", () => {
+    for (const input of [{ messages: "none" }, { messages: [{ role: "user" }] }, { messages: [] }, null, 3, ["a"]]) {
+      const { order: reduced, context } = reduce(order({}, { input }));
+      expect(reduced.input).toEqual(input);
+      expect(context!.reducedTokens).toBeLessThanOrEqual(500);
+    }
+  });
+
   test("the same text is reduced once for the same question", () => {
     const cache = new ReductionCache();
     let reductions = 0;

@@ -37,6 +37,13 @@ describe("splitting a text", () => {
     );
   });
 
+  it("parts no surrogate pair of a heading that is cut", () => {
+    for (const shift of ["", "x"]) {
+      const { chunks } = splitContext(`# ${shift}${"😀".repeat(300)}\n\nwords`, { maxTokens: 2_000 });
+      expect(chunks[0]?.heading?.isWellFormed()).toBe(true);
+    }
+  });
+
   it.each(Object.entries(ALL_KINDS))("%s: no chunk is over the limit for a real tokenizer, and chunks are at least half full on average", (_kind, text) => {
     const { chunks } = splitContext(text, { maxTokens: 120, overlapTokens: 12 });
     for (const chunk of chunks) expect(countTokens(chunk.overlap + chunk.text)).toBeLessThanOrEqual(120);

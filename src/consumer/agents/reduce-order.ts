@@ -1,7 +1,9 @@
 import type { Json } from "../../errors.ts";
 import { reduceContext, type Reduction } from "../../optimizer/reduce-context.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
+import { avoidPair } from "../../optimizer/reduce/lines.ts";
 import type { ContextSize, LlmRequest, WorkOrder } from "../work-order.ts";
+import { readInputTexts } from "./input-texts.ts";
 import type { ReductionCache } from "./reduction-cache.ts";
 
 /** How much of a long prompt's beginning and end says what to do, and is never reduced. */
@@ -23,29 +25,31 @@ export interface ReduceOrderOptions {
 }
 
 /**
- * The order with its context reduced: the dependencies' outputs, and the middle of a long prompt, to the task's target, with the
+ * The order with its context reduced: the dependencies' outputs, and the middle of long texts of the input, to the task's target, with the
  * prompt as the query. Originals stay in the workflow. `context` is null where there was nothing to reduce or it was not wanted.
  */
 export function reduceOrder(order: WorkOrder, options: ReduceOrderOptions): { order: WorkOrder; context: ContextSize | null } {
   if (order.llm?.context.mode !== "reduce") return { order, context: null };
-  const prompt = readPrompt(order.input);
+  const input = readInputTexts(order.input);
   const texts = Object.entries(order.dependencies).map(([taskId, output]) => ({ taskId, text: textOf(output) }));
   const tokens = texts.map(({ text }) => estimateTokens(text));
-  const promptParts = prompt === null ? null : splitPrompt(prompt);
-  const middleTokens = promptParts === null ? 0 : estimateTokens(promptParts.middle);
-  const originalTokens = tokens.reduce((sum, count) => sum + count, middleTokens);
+  const parts = input.texts.map((text) => splitPrompt(text));
+  const originalTokens = [...tokens, ...parts.map(({ middle }) => estimateTokens(middle))].reduce((sum, count) => sum + count, 0);
   if (originalTokens === 0) return { order, context: null };
   const target = targetOf(order.llm, order.agent, originalTokens, options.defaultMaxTokens);
   if (originalTokens <= target) return { order, context: { originalTokens, reducedTokens: originalTokens } };
 
-  const query = (prompt === null ? "" : prompt.length <= MAX_QUERY_CHARS ? prompt : `${promptParts!.head}\n${promptParts!.tail}`).slice(0, MAX_QUERY_CHARS);
+  const query = queryOf(input.question);
   const reduce = (text: string, own: number): Reduction => options.cache.reduce(text, query, Math.max(MIN_SHARE_TOKENS, Math.floor((target * own) / originalTokens)), reduceContext);
   const reduced = texts.map(({ taskId, text }, index) => ({ taskId, reduction: reduce(text, tokens[index]!) }));
-  const middle = middleTokens === 0 ? null : reduce(promptParts!.middle, middleTokens);
+  const written = parts.map(({ head, middle, tail }) => {
+    if (middle === "") return { text: head + tail, reducedTokens: 0 };
+    const { text, reducedTokens } = reduce(middle, estimateTokens(middle));
+    return { text: `${head}${text}${tail}`, reducedTokens };
+  });
   const dependencies = Object.fromEntries(reduced.map(({ taskId, reduction }) => [taskId, reduction.steps.length === 0 ? order.dependencies[taskId]! : reduction.text]));
-  const input = middle === null ? order.input : writePrompt(order.input, `${promptParts!.head}${middle.text}${promptParts!.tail}`);
-  const reducedTokens = reduced.reduce((sum, { reduction }) => sum + reduction.reducedTokens, middle?.reducedTokens ?? 0);
-  return { order: { ...order, input, dependencies }, context: { originalTokens, reducedTokens } };
+  const reducedTokens = [...reduced.map(({ reduction }) => reduction), ...written].reduce((sum, part) => sum + part.reducedTokens, 0);
+  return { order: { ...order, input: input.write(written.map(({ text }) => text)), dependencies }, context: { originalTokens, reducedTokens } };
 }
 
 /** The order with its context brought down to less than was planned, because the budget leaves no more; null where nothing can be reduced. */
@@ -65,20 +69,16 @@ function targetOf({ context, tokenBudget, maxOutputTokens }: LlmRequest, agent: 
 /** Instructions stand at the ends of a prompt; what lies between in a long one is material. Cut at line breaks where there are any. */
 function splitPrompt(prompt: string): { head: string; middle: string; tail: string } {
   if (prompt.length <= 3 * INSTRUCTION_CHARS) return { head: prompt, middle: "", tail: "" };
-  const headEnd = prompt.lastIndexOf("\n", INSTRUCTION_CHARS) + 1 || INSTRUCTION_CHARS;
+  const headEnd = prompt.lastIndexOf("\n", INSTRUCTION_CHARS) + 1 || avoidPair(prompt, INSTRUCTION_CHARS);
   const lastLines = prompt.indexOf("\n", prompt.length - INSTRUCTION_CHARS);
-  const tailStart = lastLines < 0 ? prompt.length - INSTRUCTION_CHARS : lastLines;
+  const tailStart = lastLines < 0 ? avoidPair(prompt, prompt.length - INSTRUCTION_CHARS) : lastLines;
   return { head: prompt.slice(0, headEnd), middle: prompt.slice(headEnd, tailStart), tail: prompt.slice(tailStart) };
 }
 
-function readPrompt(input: Json): string | null {
-  if (typeof input === "string") return input;
-  const prompt = typeof input === "object" && input !== null && !Array.isArray(input) ? input["prompt"] : undefined;
-  return typeof prompt === "string" ? prompt : null;
-}
-
-function writePrompt(input: Json, prompt: string): Json {
-  return typeof input === "string" ? prompt : { ...(input as { [key: string]: Json }), prompt };
+function queryOf(question: string): string {
+  if (question.length <= MAX_QUERY_CHARS) return question;
+  const { head, tail } = splitPrompt(question);
+  return `${head}\n${tail}`.slice(0, MAX_QUERY_CHARS);
 }
 
 function textOf(output: Json): string {

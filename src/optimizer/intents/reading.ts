@@ -1,3 +1,5 @@
+import { avoidPair } from "../reduce/lines.ts";
+
 /**
  * A run of words that can hold one action: a sentence, a line, or the part before or after a colon or a spaced dash.
  * Words are lower case; `&` and `+` read as "and", arrows as "to", comparison signs as "equals".
@@ -19,7 +21,7 @@ export const READ_TAIL_CHARS = 300;
 /** The part of a step's text that decides its intent; the same for the patterns, the model and the cache. */
 export function excerptStep(text: string): string {
   if (text.length <= READ_HEAD_CHARS + READ_TAIL_CHARS) return text;
-  return `${text.slice(0, READ_HEAD_CHARS)}\n${text.slice(-READ_TAIL_CHARS)}`;
+  return `${text.slice(0, avoidPair(text, READ_HEAD_CHARS))}\n${text.slice(avoidPair(text, text.length - READ_TAIL_CHARS))}`;
 }
 
 /** Splits a step's text into clauses of words, in one pass over at most `READ_HEAD_CHARS + READ_TAIL_CHARS` characters. */

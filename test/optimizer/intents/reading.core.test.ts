@@ -30,6 +30,7 @@ describe("reading a step's text", () => {
     expect(excerptStep(atLimit)).toBe(atLimit);
     const long = `Here is the log. ${"lorem ipsum. ".repeat(80_000)} Summarize it.`;
     expect(excerptStep(long)).toHaveLength(limit + 1);
+    for (const shift of ["", "x"]) expect(excerptStep(`${shift}${"😀".repeat(limit)}${shift}`).isWellFormed()).toBe(true);
     expect(classifyByPatterns(long).intent).toBe("summarize");
   });
 
