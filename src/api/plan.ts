@@ -28,7 +28,7 @@ const AnsweredPlan = z.object({
       expectedUsd: z.number(),
       expectedTokens: z.int(),
       expectedMs: z.int(),
-      worstUsd: z.number().describe("One call with its output cap used up, its input counted from above"),
+      worstUsd: z.number().describe("One call with its output cap used up, its input counted from above; of an HTTP agent, its task's budget"),
       worstTokens: z.int(),
       reason: z.string().nullable(),
     }),

@@ -6,6 +6,7 @@ import { createTimeline } from "../optimizer/timeline.ts";
 import type { RankedModel } from "../router/rank.ts";
 import type { Graph } from "../workflow/graph.ts";
 import { planRun } from "../workflow/plan.ts";
+import type { TaskPlan } from "../workflow/run.ts";
 import type { AcceptedSpec } from "../workflow/validate-spec.ts";
 import { expectOutputs, listForBudget, mostTokens, TaskRouter, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 
@@ -23,7 +24,7 @@ export interface PlannedTask {
   expectedNanoUsd: number;
   expectedTokens: number;
   expectedMs: number;
-  /** One call with the output cap used up and its input counted from above. */
+  /** One call with the output cap used up and its input counted from above; of an agent that prices its own work, its task's budget: that is what is held. */
   worstNanoUsd: number;
   worstTokens: number;
 }
@@ -66,7 +67,7 @@ export function planWorkflow({ spec, graph, agents }: AcceptedSpec, models: Plan
   const picks = pickModels(routed, choice, budgetLeftNanoUsd, models, now);
   const durations = allOptions.map((own, index) => (picks[index]?.model == null ? own[0]!.durationMs : Math.ceil(picks[index].model.expectedMs)));
   const outputOf = expectOutputs(spec.tasks, agents, models);
-  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, { ...describeTask(routed[index]!, picks[index]!, outputOf(id), models.settings.routing.maxFallbacks), expectedMs: durations[index]! }]));
+  const tasks = Object.fromEntries(spec.tasks.map(({ id }, index) => [id, { ...describeTask(routed[index]!, picks[index]!, outputOf(id), models.settings.routing.maxFallbacks), ...holdOf(plan.tasks[index]!, isPlanned[index]!), expectedMs: durations[index]! }]));
   const sum = (name: "expectedNanoUsd" | "expectedTokens" | "worstNanoUsd" | "worstTokens"): number => Object.values(tasks).reduce((total, task) => total + task[name], 0);
   return {
     waves: graph.waves.map((wave) => wave.map((task) => spec.tasks[task]!.id)),
@@ -167,6 +168,11 @@ function describeTask(routed: RoutedTask | null, pick: Taken, output: OutputToke
     worstNanoUsd: priceWorstCase(most.input, most.output, model.price),
     worstTokens: most.input + most.output,
   };
+}
+
+/** What is held for an agent that prices its own work. */
+function holdOf({ kind, cap }: TaskPlan, isPlanned: boolean): Partial<PlannedTask> {
+  return isPlanned && kind === "http" ? { worstNanoUsd: cap?.nanoUsd ?? 0, worstTokens: cap?.tokens ?? 0 } : {};
 }
 
 function whyOther({ forBudget }: Taken, chosen: RankedModel): string {

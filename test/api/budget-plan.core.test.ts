@@ -94,6 +94,15 @@ describe("the plan of a workflow with a budget in dollars", () => {
     expect(await fits(undefined, { maxTokens: tasks["a"]!.worstTokens - 1 })).toBe(false);
   });
 
+  test("counts an agent that prices its own work with its task's budget, which is held for it", async () => {
+    const { ask } = createApi();
+    await ask("PUT", "/v1/agents/remote", { kind: "http", url: "https://agents.example/run" });
+    const plan = async (maxUsd: number, own: object | undefined) => (await (await ask("POST", "/v1/workflows/plan", { tasks: [{ id: "a", agent: "remote", budget: own }, { id: "b", agent: "remote", budget: { maxTokens: 50 } }], budget: { maxUsd } })).json()) as Plan;
+    expect(await plan(0.25, { maxUsd: 0.25 })).toMatchObject({ fits: true, tasks: { a: { worstUsd: 0.25, expectedUsd: 0 }, b: { worstUsd: 0, worstTokens: 50 } }, totals: { worstUsd: 0.25, worstTokens: 50 } });
+    expect(await plan(0.25, { maxUsd: 0.250_000_001 })).toMatchObject({ fits: false });
+    expect(await plan(0, undefined)).toMatchObject({ fits: true, totals: { worstUsd: 0 } });
+  });
+
   test("counts what is expected at most of what a task is shown of its dependencies", async () => {
     const shown = await planOf({ tasks: [task("a"), task("b", ["a"]), task("c", ["a"], { context: { mode: "none" } }), task("d", ["a"], { context: { mode: "reduce", maxTokens: 100 } })] });
     const { b, c, d } = shown.tasks as Record<string, Plan["tasks"][string]>;
