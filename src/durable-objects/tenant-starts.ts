@@ -1,7 +1,7 @@
 import { RecentMap } from "../api/recent-map.ts";
 import type { StartsAnswer, StartsRequest, StartsTold, LeaseHolderPort } from "../api/tenant-port.ts";
 import { limitsTasks, type TenantLimits } from "../config/tenant-record.ts";
-import { listLacking, shareStarts, sumWanted, trimGrant, type StartDemand } from "../workflow/start-permits.ts";
+import { listLacking, nextStartAt, shareStarts, sumWanted, trimGrant, type WaitingStarts } from "../workflow/start-permits.ts";
 import type { Holder } from "../workflow/tenant-account.ts";
 import type { StoredGrant } from "./start-grant-store.ts";
 import type { TenantStore } from "./tenant-store.ts";
@@ -20,10 +20,11 @@ export interface TenantStartsDeps {
   workflow: (workflowId: string) => LeaseHolderPort;
 }
 
-interface Waiting {
+/** What is known of one that waits does not change until it is answered. */
+interface Waiting extends WaitingStarts<string> {
   holder: Holder;
-  revision: number;
-  demand: StartDemand;
+  /** As stored. */
+  grant: StoredGrant;
   answer: (answer: StartsAnswer) => void;
   timer: ReturnType<typeof setTimeout>;
 }
@@ -61,7 +62,7 @@ export class TenantStarts {
     return new Promise((resolve) => {
       const name = nameOf(holder);
       const timer = setTimeout(() => this.#answer(name), PATIENCE_MS);
-      this.#waiting.set(name, { holder, revision, demand, answer: resolve, timer });
+      this.#waiting.set(name, { key: name, wanted: lacking, servedAt: this.#servedAt.get(name) ?? 0, holder, grant, answer: resolve, timer });
       this.share();
       // What it has unused it can start now; the rest it asks for again.
       if (grant.upTo > demand.started) this.#answer(name);
@@ -107,14 +108,16 @@ export class TenantStarts {
     const { starts } = this.#store;
     const running = starts.countRunning();
     const isFull = limits.concurrentTasks !== null && running >= limits.concurrentTasks;
+    const known = starts.readBucket();
     // Mostly a question comes while nothing is free: then there is nothing to share, however many wait.
     if (isFull) return { served: [], nextAt: null, isFull };
-    const waiting = [...this.#waiting].map(([key, one]) => ({ key, wanted: listLacking(one.demand, this.#readGrant(one)), servedAt: this.#servedAt.get(key) ?? 0 }));
-    const { granted, served, bucket, nextAt } = shareStarts(waiting, running, limits, starts.readBucket(), now);
+    const emptyUntil = limits.tasksPerSecond === null ? null : nextStartAt(known, limits.tasksPerSecond, now);
+    if (emptyUntil !== null) return { served: [], nextAt: emptyUntil, isFull };
+    const { granted, served, bucket, nextAt } = shareStarts([...this.#waiting.values()], running, limits, known, now);
     for (const [name, count] of granted) {
       const one = this.#waiting.get(name)!;
-      const grant = this.#readGrant(one);
-      starts.write(one.holder, { ...grant, upTo: grant.upTo + count }, now);
+      one.grant = { ...one.grant, upTo: one.grant.upTo + count };
+      starts.write(one.holder, one.grant, now);
     }
     if (granted.size > 0) starts.writeBucket(bucket);
     return { served, nextAt, isFull };
@@ -141,11 +144,7 @@ export class TenantStarts {
     if (waiting === undefined) return;
     this.#waiting.delete(name);
     clearTimeout(waiting.timer);
-    waiting.answer(this.isLimited ? { kind: "granted", upTo: this.#readGrant(waiting).upTo } : { kind: "unlimited" });
-  }
-
-  #readGrant({ holder, demand, revision }: Waiting): StoredGrant {
-    return this.#store.starts.read(holder) ?? { upTo: demand.started, ended: demand.ended, revision };
+    waiting.answer(this.isLimited ? { kind: "granted", upTo: waiting.grant.upTo } : { kind: "unlimited" });
   }
 
   /** Places are lacking: those of workflows that vanished, or whose last word was lost, are free. */

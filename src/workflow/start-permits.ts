@@ -72,6 +72,12 @@ export function refillBucket(bucket: StartBucket | null, tasksPerSecond: number,
   return { left: Math.min(size, bucket.left + (Math.max(0, now - bucket.at) * tasksPerSecond) / 1_000), at: now };
 }
 
+/** When the bucket has the next start (Unix ms); null when it has one now. */
+export function nextStartAt(bucket: StartBucket | null, tasksPerSecond: number, now: number): number | null {
+  const { left } = refillBucket(bucket, tasksPerSecond, now);
+  return left + ROUNDING >= 1 ? null : now + Math.ceil(((1 - left) * 1_000) / tasksPerSecond);
+}
+
 /**
  * Shares out what the limits leave: the most urgent first; among equals one to each in turn, who was served longest ago first.
  * `nextAt`: when the bucket has the next start, if that is what is lacking. `served`: in what order they got their last one.
@@ -84,10 +90,12 @@ export function shareStarts<Key>(waiting: readonly WaitingStarts<Key>[], running
   const granted = new Map<Key, number>();
   const served = new Set<Key>();
   for (const rank of RANKS) {
-    let turn = waiting.filter(({ wanted }) => wanted[rank] > 0).sort((left, right) => left.servedAt - right.servedAt).map(({ key, wanted }) => ({ key, left: wanted[rank] }));
+    const inNeed = room > 0 ? waiting.filter(({ wanted }) => wanted[rank] > 0) : [];
+    let turn = takeLongestUnserved(inNeed, room).map(({ key, wanted }) => ({ key, left: wanted[rank] }));
     while (turn.length > 0 && room > 0) {
       // Whole rounds at once, as long as each can have as much.
-      const each = Math.max(1, Math.min(Math.floor(room / turn.length), ...turn.map(({ left }) => left)));
+      const least = turn.reduce((fewest, { left }) => Math.min(fewest, left), Infinity);
+      const each = Math.max(1, Math.min(Math.floor(room / turn.length), least));
       for (const one of turn) {
         const count = Math.min(each, one.left, room);
         if (count === 0) break;
@@ -102,9 +110,25 @@ export function shareStarts<Key>(waiting: readonly WaitingStarts<Key>[], running
   }
   const given = sumWanted([...granted.values()]);
   const next = filled === null ? null : { left: Math.max(0, filled.left - given), at: now };
-  const isLacking = sumWanted(waiting.map(({ wanted }) => sumWanted(wanted))) > given;
-  const isRateBound = next !== null && isLacking && free > given && next.left < 1;
-  return { granted, served: [...served], bucket: next, nextAt: isRateBound ? now + Math.ceil(((1 - next.left) * 1_000) / tasksPerSecond!) : null };
+  const isLacking = waiting.some(({ key, wanted }) => sumWanted(wanted) > (granted.get(key) ?? 0));
+  const isRateBound = isLacking && free > given;
+  return { granted, served: [...served], bucket: next, nextAt: isRateBound && tasksPerSecond !== null ? nextStartAt(next, tasksPerSecond, now) : null };
+}
+
+/** Up to this many are picked out of all; more are sorted. */
+const MAX_PICKED = 16;
+
+/** The first `count` in the order of who was served longest ago. Mostly there is room for one, and thousands wait. */
+function takeLongestUnserved<Key>(waiting: readonly WaitingStarts<Key>[], count: number): readonly WaitingStarts<Key>[] {
+  if (count > MAX_PICKED || count >= waiting.length) return waiting.toSorted((left, right) => left.servedAt - right.servedAt).slice(0, count);
+  const picked: WaitingStarts<Key>[] = [];
+  for (const one of waiting) {
+    if (picked.length === count && one.servedAt >= picked.at(-1)!.servedAt) continue;
+    const place = picked.findIndex(({ servedAt }) => servedAt > one.servedAt);
+    picked.splice(place === -1 ? picked.length : place, 0, one);
+    picked.length = Math.min(picked.length, count);
+  }
+  return picked;
 }
 
 /** Fractions of a start add up to a little less than one. */

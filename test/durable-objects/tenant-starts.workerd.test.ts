@@ -35,6 +35,19 @@ async function countRows(tenant: Tenant): Promise<number> {
   return runInDurableObject(tenant, (_object, { storage: { sql } }) => Number(sql.exec("SELECT count(*) AS count FROM start_grants").one()["count"]));
 }
 
+/** Counts the statements that the object gives to its database from now on. */
+async function countStatements(tenant: Tenant): Promise<() => number> {
+  let statements = 0;
+  await runInDurableObject(tenant, (_object, { storage: { sql } }) => {
+    const execute = sql.exec.bind(sql);
+    sql.exec = ((...parameters: Parameters<typeof execute>) => {
+      statements += 1;
+      return execute(...parameters);
+    }) as typeof sql.exec;
+  });
+  return () => statements;
+}
+
 describe("a tenant without limits of tasks", () => {
   test("lets everybody start, and tells workflows so with their entries in the index", async () => {
     const tenant = await openTenant({ requestsPerMinute: 5 });
@@ -113,6 +126,20 @@ describe("a limit of concurrent tasks", () => {
     await tenant.patchTenant({ limits: { concurrentTasks: null } });
     expect(await c).toEqual({ kind: "unlimited" });
     expect(await countRows(tenant)).toBe(0);
+  });
+
+  test("costs as little where a thousand wait as where ten do", async () => {
+    const statementsOfOne = async (waiting: number): Promise<number> => {
+      const tenant = await openTenant({ concurrentTasks: 1, tasksPerSecond: 1_000 });
+      await ask(tenant, "holder", { normal: 1 });
+      for (let index = 0; index < waiting; index += 1) void ask(tenant, `w${index}`, { normal: 1 });
+      await tenant.readTenant();
+      const count = await countStatements(tenant);
+      // Of the one place that becomes free, one of those that wait hears.
+      await ask(tenant, "holder", { started: 1, ended: 1 });
+      return count();
+    };
+    expect(await statementsOfOne(1_000)).toBe(await statementsOfOne(10));
   });
 
   test("is free of workflows that vanished, once they were silent for long, and of those that say that they ended", async () => {

@@ -111,6 +111,17 @@ describe("whatever is wanted", () => {
     );
   });
 
+  test("where not all get one, those do who were served longest ago", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(100), { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 40 }), (servedAt, concurrentTasks) => {
+        const list = servedAt.map((at, key) => ({ key, wanted: normal(1), servedAt: at }));
+        const { served } = shareStarts(list, 0, { concurrentTasks, tasksPerSecond: null }, null, 0);
+        const inOrder = list.toSorted((left, right) => left.servedAt - right.servedAt).map(({ key }) => key);
+        expect(served).toEqual(inOrder.slice(0, concurrentTasks));
+      }),
+    );
+  });
+
   /** Workflows that ask over a network that loses questions and answers, and forget at times what they were granted. */
   interface Holder {
     started: number;
