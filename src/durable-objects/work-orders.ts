@@ -62,14 +62,19 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, r
   };
 }
 
-/** The tokens that the task may use: its share of what is left, and what the settings allow above it. Null without a budget of tokens, and where none was split. */
-function allotTokens({ run, outlook }: OrderSource, task: number, settings: BudgetSettings): number | null {
-  const { cap, workflow } = run.ledger;
+/**
+ * The tokens that the task may use: its share of what is left, and what the settings allow above it. What calls under way hold is not left, so their tasks
+ * share in the rest no more. Null without a budget of tokens, and where none was split.
+ */
+export function allotTokens({ run, outlook }: Pick<OrderSource, "run" | "outlook">, task: number, settings: Pick<BudgetSettings, "minTaskTokens" | "maxTaskTokens" | "overageThreshold">): number | null {
+  const { cap, workflow, open } = run.ledger;
   if (cap.tokens === null || outlook === null) return null;
   const left = Math.max(0, cap.tokens - workflow.spent.tokens - workflow.reserved.tokens);
   const { weight } = outlook.tasks[task]!;
   if (weight === 0) return null;
-  return limitUse(allocate(left, weight, Math.max(weight, outlook.openWeight), settings), left, settings);
+  let openWeight = outlook.openWeight;
+  for (const holder of open.keys()) if (holder !== task && !outlook.isEnded[holder]) openWeight -= outlook.tasks[holder]!.weight;
+  return limitUse(allocate(left, weight, Math.max(weight, openWeight), settings), left, settings);
 }
 
 function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefinition, readOutputs: OrderDeps["readOutputs"]): { outputs: Record<string, Json> } | Failure {
