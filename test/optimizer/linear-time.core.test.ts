@@ -30,6 +30,8 @@ const HOSTILE: Record<string, (length: number) => string> = {
   "speakers only": (length) => "Ada: b\n".repeat(length / 7),
   "roles only": (length) => "user: {\nassistant: [\n".repeat(length / 21),
   "turns with an id each": (length) => Array.from({ length: length / 40 }, (_, n) => `user: order ORD${n}\nassistant: {"id":"QX${n}"}`).join("\n"),
+  "rows of values": (length) => `a,b,c\n${"1,2,3\n".repeat(length / 6)}`,
+  "a quote that opens rows": (length) => `a,b,c\n"${"1,2,3\n".repeat(length / 6)}`,
   "log lines of one template": (length) => Array.from({ length: length / 40 }, (_, n) => `2026-01-02 10:00:00 INFO accepted id=${n % 10_000}`).join("\n"),
   "files of a line": (length) => Array.from({ length: length / 32 }, (_, n) => `src/f${n % 10_000}.ts\nconst a = 1;\n`).join("\n"),
   "lines that are nearly paths": (length) => `const a = 1;\n${`${"a/.".repeat(70)}\n`.repeat(length / 211)}`,

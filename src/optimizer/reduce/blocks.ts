@@ -1,5 +1,7 @@
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
-import { splitSentences } from "./sentences.ts";
+import { findRecords } from "./record-lines.ts";
+import { MAX_SENTENCE_CHARS, splitSentences } from "./sentences.ts";
+import type { Unit } from "./document.ts";
 import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
 
 /** Lists of up to this many items are one thing and stay whole; of longer ones the items are chosen. */
@@ -165,6 +167,11 @@ function readParagraph(reader: BlockReader, index: number): number {
   let last = index;
   while (last + 1 < lines.length && (kinds[last + 1] === "text" || kinds[last + 1] === "indented")) last += 1;
   const first = lines[index] as Line;
+  const records = findRecords(sink.text, lines, index, last);
+  if (records !== undefined) {
+    pushRecords(reader, index, last, records.hasHeader);
+    return last + 1;
+  }
   const isWrapped = (lines[last] as Line).end - first.start < WRAPPED_LINE_CHARS * (last - index + 1);
   if (isWrapped) {
     if (reader.sectionPerParagraph) openSection(sink);
@@ -176,6 +183,24 @@ function readParagraph(reader: BlockReader, index: number): number {
     }
   }
   return last + 1;
+}
+
+/** A line per unit; of a table the first line, with the columns' names, comes with every other. */
+function pushRecords(reader: BlockReader, first: number, last: number, hasHeader: boolean): void {
+  const { sink, lines } = reader;
+  if (reader.sectionPerParagraph) openSection(sink);
+  let { label } = reader;
+  for (let at = first; at <= last; at += 1) {
+    const { start, end } = lines[at] as Line;
+    const from = skipSpace(sink.text, start, end);
+    const to = trimEnd(sink.text, from, end);
+    if (hasHeader && at === first) {
+      // Not pushed as a label, of which tabs would be tidied.
+      label = pushUnit(sink, from, to, "line", label);
+      (sink.units[label] as Unit).role = "label";
+    } else if (to - from <= MAX_SENTENCE_CHARS) pushUnit(sink, from, to, "line", label);
+    else for (const sentence of splitSentences(sink.text, from, to)) pushUnit(sink, sentence.start, sentence.end, "line", label);
+  }
 }
 
 function pushSentences(reader: BlockReader, from: number, to: number): void {

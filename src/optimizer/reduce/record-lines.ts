@@ -1,0 +1,56 @@
+import { skipSpace, type Line } from "./lines.ts";
+
+/** Fewer lines than this are not known to be more than a paragraph. */
+const MIN_RECORDS = 6;
+/** Lines looked at, from the first on. */
+const MAX_SAMPLED_RECORDS = 60;
+const RECORD_SHARE = 0.8;
+/** Of a line only so much is searched for separators. */
+const MAX_RECORD_HEAD_CHARS = 400;
+/** A heading over columns is no longer than this. */
+const MAX_HEADER_CHARS = 640;
+const SEPARATORS = [9, 59, 44];
+
+/**
+ * Whether the lines `first … last` each stand for themselves, as rows of values or entries do, and are no wrapped paragraph: most
+ * have the same number of separators, or begin neither with a small letter nor with another script's. `hasHeader`: the first
+ * names the columns of the others.
+ */
+export function findRecords(text: string, lines: readonly Line[], first: number, last: number): { hasHeader: boolean } | undefined {
+  const count = Math.min(last - first + 1, MAX_SAMPLED_RECORDS);
+  if (count < MIN_RECORDS) return undefined;
+  const sample = lines.slice(first, first + count);
+  const separator = SEPARATORS.find((code) => isSeparator(text, sample, code));
+  if (separator !== undefined) return { hasHeader: isHeader(text, sample[0] as Line) };
+  return sample.filter((line) => opensRecord(text, line)).length >= RECORD_SHARE * count ? { hasHeader: false } : undefined;
+}
+
+function isSeparator(text: string, sample: readonly Line[], code: number): boolean {
+  const [first, ...others] = sample.map((line) => countCode(text, line, code));
+  // Prose has commas too, but seldom the same few in line after line.
+  const least = code === 44 ? 2 : 1;
+  return first !== undefined && first >= least && others.filter((count) => count === first).length >= RECORD_SHARE * others.length;
+}
+
+function countCode(text: string, line: Line, code: number): number {
+  const end = Math.min(line.end, line.start + MAX_RECORD_HEAD_CHARS);
+  let count = 0;
+  let isQuoted = false;
+  for (let at = line.start; at < end; at += 1) {
+    const found = text.charCodeAt(at);
+    if (found === 34) isQuoted = !isQuoted;
+    else if (found === code && !isQuoted) count += 1;
+  }
+  return count;
+}
+
+/** Names of columns hold no digits but for a few ("q1"). */
+function isHeader(text: string, line: Line): boolean {
+  const head = text.slice(line.start, Math.min(line.end, line.start + MAX_HEADER_CHARS + 1));
+  return head.length <= MAX_HEADER_CHARS && /[A-Za-z]/.test(head) && !/(?:^|[,;\t])\s*"?[-+]?\d/.test(head);
+}
+
+function opensRecord(text: string, line: Line): boolean {
+  const code = text.charCodeAt(skipSpace(text, line.start, line.end));
+  return code < 128 && !(code >= 97 && code <= 122);
+}
