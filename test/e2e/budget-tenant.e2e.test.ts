@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
-import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { type FakeLlm, type LlmFault, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { createRandom } from "../simulation/random.ts";
 import { createWeftClient, eventually, type PostedSpec, type WeftClient } from "./weft-client.ts";
 import { billOf, highestExposure, markPrompt, matchLedger, nanoUsd, sumBills, sumLedger, taskOf, type Prices } from "./upstream-books.ts";
@@ -13,7 +13,7 @@ const GATEWAY_CALLS = 80;
 const OUTPUT_TOKENS = 400;
 const INPUT_TOKENS = 5;
 const SETTLE_MS = 30_000;
-const PRICES: Prices = { metered: { inputPerMillionUsd: 1.3333, outputPerMillionUsd: 7.7777 }, even: { inputPerMillionUsd: 0, outputPerMillionUsd: 10 } };
+const PRICES: Prices = { metered: { inputPerMillionUsd: 1.3333, outputPerMillionUsd: 7.7777 }, even: { inputPerMillionUsd: 0, outputPerMillionUsd: 10 }, broken: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 } };
 
 let llm: FakeLlm;
 let worker: LocalWorker;
@@ -30,6 +30,7 @@ beforeAll(async () => {
     if (call.prompt.includes("slowly")) await pause(3_000);
     return { text: "even", inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 0 };
   }, "even");
+  llm.answerWith((call) => ({ text: "broken off in the middle ".repeat(20), inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 0 }), "broken");
   worker = await startLocalWorker();
   operator = createWeftClient(worker);
   const answer = await operator.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
@@ -45,8 +46,8 @@ function tiersOf(baseUrl: string): TierDocument {
   const model = (id: string) => ({ id, provider: "compatible", tier: "weak" as const, price: PRICES[id]!, contextWindow: 100_000, maxOutputTokens: 4_096, capabilities: [] });
   return {
     providers: [{ id: "compatible", kind: "openai-compatible", baseUrl }, { id: "offline", kind: "offline" }],
-    models: [model("metered"), model("even"), { ...model("even"), id: "offline", provider: "offline", price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 } }],
-    tiers: { weak: ["metered", "even"], base: ["offline"], strong: ["offline"] },
+    models: [model("metered"), model("even"), model("broken"), { ...model("even"), id: "offline", provider: "offline", price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 } }],
+    tiers: { weak: ["metered", "even", "broken"], base: ["offline"], strong: ["offline"] },
   };
 }
 
@@ -55,6 +56,7 @@ interface Spend {
 }
 
 interface Tenant {
+  key: string;
   client: WeftClient;
   /** What the operator sees it spend. */
   spend: () => Promise<Spend["spend"]>;
@@ -65,7 +67,7 @@ async function makeTenant(id: string, maxUsd: number): Promise<Tenant> {
   const { body } = await operator.call<{ key: string }>("POST", `/v1/tenants/${id}/keys`, { body: {} });
   const client = createWeftClient({ origin: worker.origin, rootKey: body.key });
   await client.putAgent("writer", { kind: "llm", system: "Write.", maxOutputTokens: OUTPUT_TOKENS });
-  return { client, spend: async () => (await operator.call<Spend>("GET", `/v1/tenants/${id}`)).body.spend };
+  return { key: body.key, client, spend: async () => (await operator.call<Spend>("GET", `/v1/tenants/${id}`)).body.spend };
 }
 
 function specOf(name: string, count: number, fields: Partial<PostedSpec["tasks"][number]>, rest = ""): PostedSpec {
@@ -139,6 +141,39 @@ describe.concurrent("a tenant's budget", () => {
     expect(gateway.refused).toBeGreaterThan(0);
     // Hardly anything is left that could have bought an answer: of the last ones, each took what remained.
     expect(nanoUsd(maxUsd) - nanoUsd(usd)).toBeLessThan(nanoUsd(maxUsd) / 20);
+  });
+
+  test("is never below what the provider served of calls of the gateway that broke, were lost, or were left", async () => {
+    const tenant = await makeTenant("faulty", 1);
+    const faults: [string, LlmFault | undefined, boolean][] = [
+      ["dropped", { kind: "drop" }, false],
+      ["dropped-stream", { kind: "drop" }, true],
+      ["cut", { kind: "cut", afterDeltas: 1 }, false],
+      ["cut-stream", { kind: "cut", afterDeltas: 1 }, true],
+      ["stopped", { kind: "stop", afterDeltas: 1 }, true],
+      ["left", undefined, true],
+      ["whole", undefined, true],
+    ];
+    llm.faultWhen("broken", (call) => faults.find(([name]) => taskOf(call) === `faulty_${name}`)?.[1]);
+    await Promise.all(faults.map(async ([name, , stream]) => {
+      const leaving = new AbortController();
+      const body = JSON.stringify({ model: "broken", stream, max_tokens: OUTPUT_TOKENS, messages: [{ role: "user", content: markPrompt(`faulty_${name}`).prompt }] });
+      const answer = await fetch(`${worker.origin}/v1/chat/completions`, { method: "POST", headers: { authorization: `Bearer ${tenant.key}` }, body, signal: leaving.signal });
+      if (name !== "left") return answer.text().catch(() => "");
+      await answer.body!.getReader().read();
+      leaving.abort();
+    }));
+    await eventually(async () => {
+      expect(servedOf("faulty")).toHaveLength(faults.length);
+      expect((await tenant.spend()).reservedUsd).toBe(0);
+      expect(await tenant.client.tenantLedger()).toHaveLength(faults.length);
+    }, SETTLE_MS);
+    const ledger = await tenant.client.tenantLedger();
+    expect(ledger.filter(({ estimated }) => !estimated)).toHaveLength(1);
+    const costs = ledger.map(({ costUsd }) => nanoUsd(costUsd)).toSorted((left, right) => left - right);
+    const bills = servedOf("faulty").map((call) => billOf(call, PRICES)).toSorted((left, right) => left - right);
+    costs.forEach((cost, index) => expect(cost).toBeGreaterThanOrEqual(bills[index]!));
+    expect(nanoUsd((await tenant.spend()).usd)).toBe(costs.reduce((sum, cost) => sum + cost, 0));
   });
 
   test("that one workflow has leased and does not need goes to the next, while it runs and after", async () => {
