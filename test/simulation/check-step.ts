@@ -240,6 +240,13 @@ function checkTick(scenario: Scenario, before: Before, step: Step): void {
   });
 }
 
+/** When something of the run is due at the latest, by its own words rather than the core's: an alarm armed later would be too late. */
+export function firstDueAt(scenario: Scenario, { state, plan, tasks }: Run): number {
+  if (isFinalWorkflow(state.status)) return Infinity;
+  const startAt = state.status === "scheduled" ? plan.startAt! : Infinity;
+  return Math.min(state.deadlineAt ?? Infinity, startAt, ...tasks.map((task) => (isLiveTask(task.status) ? givenUpAt(task, scenario) : (task.retryAt ?? Infinity))));
+}
+
 /** A call that the object waits for lives as long as the object's memory: its lease only wakes the object, and is prolonged by that. */
 function isOwnCall(task: TaskState): boolean {
   return task.status === "running" && task.channel !== "queue";

@@ -9,7 +9,7 @@ import { BookChecks } from "./check-books.ts";
 import { checkLeases, checkStoredBooks } from "./check-calls.ts";
 import { BudgetStory } from "./budget-story.ts";
 import { checkIndex } from "./check-index.ts";
-import { checkStep, copyRun, type Before } from "./check-step.ts";
+import { checkStep, copyRun, firstDueAt, type Before } from "./check-step.ts";
 import { EventStory } from "./event-story.ts";
 import { isSameTask } from "./same-task.ts";
 import type { Scenario } from "./scenario.ts";
@@ -73,7 +73,8 @@ export class Oracle {
     this.#checkBooks(run, store);
     this.#checkAttempts(run);
     this.#checkStored(run, store);
-    const dueAt = nextWakeAt(run, this.#scenario.settings.timeoutGraceMs);
+    mustHold((run.state.startedAt ?? Infinity) >= (run.plan.startAt ?? -Infinity), "a workflow does not start before startAt", () => `${run.state.startedAt}, not ${run.plan.startAt}`);
+    const dueAt = Math.min(nextWakeAt(run, this.#scenario.settings.timeoutGraceMs), firstDueAt(this.#scenario, run));
     mustHold(store.armedAt <= dueAt, "the alarm is armed no later than the next thing is due", () => `armed ${store.armedAt}, due ${dueAt}`);
     run.tasks.forEach((task, id) => {
       if (task.status === "completed") this.#completed.add(id);
