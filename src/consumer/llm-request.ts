@@ -5,6 +5,7 @@ import type { LlmRequest } from "./work-order.ts";
 export function createLlmRequest(spec: TaskSpec, agentTaskType: string | null, workflowStrategy: LlmRequest["strategy"] | undefined, plannedModel: string | null = null): LlmRequest {
   return {
     taskType: spec.type ?? agentTaskType,
+    intent: spec.intent ?? null,
     tier: spec.tier ?? null,
     model: spec.model ?? null,
     plannedModel,

@@ -1,5 +1,6 @@
 import type { Strategy } from "../config/routing-settings.ts";
 import type { Failure, Json } from "../errors.ts";
+import type { Intent } from "../optimizer/intents/intent.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { EventData } from "../workflow/events.ts";
 
@@ -36,6 +37,8 @@ export interface WorkOrder extends AttemptRef {
 
 export interface LlmRequest {
   taskType: string | null;
+  /** What the task says that it is for: tells its type where its prompt does not. */
+  intent?: Intent | null;
   tier: "weak" | "base" | "strong" | null;
   model: string | null;
   /** What the plan of the whole workflow has for this task, where that is not what is best for the task alone. */

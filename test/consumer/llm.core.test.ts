@@ -185,6 +185,13 @@ describe("a call that succeeds", () => {
     expect(typed.outcome).toMatchObject({ route: { model: "small", reason: expect.stringContaining("file_scan") } });
   });
 
+  test("the task's intent tells its type where neither task, agent nor prompt do", async () => {
+    const typeOf = async (llm: Partial<LlmRequest>) => (await run(order({ llm: { tier: null, ...llm } }), [() => openAiStream({ deltas: ["x"] })])).outcome;
+    expect(await typeOf({ intent: "send" })).toMatchObject({ taskType: "simple_query" });
+    expect(await typeOf({ intent: "send", taskType: "file_scan" })).toMatchObject({ taskType: "file_scan" });
+    expect(await typeOf({})).toMatchObject({ taskType: "general" });
+  });
+
   test("Anthropic's usage with cache reads and writes is counted whole", async () => {
     const inputUsage = { input_tokens: 100, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 };
     const { outcome } = await run(order({ llm: { tier: "strong" } }), [() => anthropicStream({ deltas: ["hi"], inputUsage, outputTokens: 9 })]);

@@ -195,7 +195,7 @@ export function requestOf({ order, agent, built }: LlmTask, deps: Pick<LlmDeps, 
   const { llm } = order;
   const prompt = textsOf(built.prompt.at(-1)!)[0] ?? "";
   const wishes = llm?.model != null || llm?.tier != null ? llm : agent;
-  const taskType = findTaskType({ taskType: TaskType.safeParse(llm?.taskType).data ?? agent.taskType, prompt }, deps.settings.classification);
+  const taskType = findTaskType({ taskType: TaskType.safeParse(llm?.taskType).data ?? agent.taskType, prompt, intent: llm?.intent }, deps.settings.classification);
   return {
     taskType,
     prompt,
