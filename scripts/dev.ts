@@ -9,7 +9,10 @@ const { values } = parseArgs({ options: { port: { type: "string", default: "8787
 const varsPath = join(projectRoot, ".dev.vars");
 
 if (!existsSync(varsPath)) {
-  writeFileSync(varsPath, `ROOT_KEY=${randomRootKey()}\nALLOW_PRIVATE_ORIGINS=true\n`, { mode: 0o600, flag: "wx" });
+  // With every name of the example: from other names wrangler would conclude that the types of the bindings are out of date.
+  const example = readFileSync(join(projectRoot, ".dev.vars.example"), "utf8").replace(/^#.*writes a \.dev\.vars.*\n\n?/, "");
+  const vars = example.replace(/^ROOT_KEY=$/m, `ROOT_KEY=${randomRootKey()}`).replace(/^ALLOW_PRIVATE_ORIGINS=$/m, "ALLOW_PRIVATE_ORIGINS=true");
+  writeFileSync(varsPath, vars, { mode: 0o600, flag: "wx" });
   console.log("Wrote a new ROOT_KEY to .dev.vars.");
 }
 printUsage(`http://127.0.0.1:${values.port}`);
