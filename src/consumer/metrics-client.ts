@@ -82,12 +82,16 @@ export function createMetricsClient(deps: MetricsClientDeps): ModelHealth {
         return false;
       }
     },
-    async acquireRate(provider, { model, limits, tokens, maxWaitMs = MAX_ATTEMPT_TIMEOUT_MS }, signal) {
-      if (limits.requestsPerMinute === null && limits.tokensPerMinute === null) return true;
+    async acquireRate(provider, { maxWaitMs = MAX_ATTEMPT_TIMEOUT_MS, ...call }, signal) {
+      if (call.limits.requestsPerMinute === null && call.limits.tokensPerMinute === null) return true;
+      const until = deps.now() + maxWaitMs;
       try {
-        const { waitMs } = await deps.object(provider).leaseRate({ model, limits, tokens, maxWaitMs });
-        if (waitMs === null || signal.aborted) return false;
-        return waitMs === 0 || (await deps.sleep(waitMs, signal));
+        for (let isReturning = false; ; isReturning = true) {
+          const { waitMs, askAgainMs } = await deps.object(provider).leaseRate({ ...call, maxWaitMs: Math.max(0, until - deps.now()), isReturning });
+          if (signal.aborted) return false;
+          if (waitMs !== null) return waitMs === 0 || (await deps.sleep(waitMs, signal));
+          if (askAgainMs === null || !(await deps.sleep(askAgainMs, signal))) return false;
+        }
       } catch (error) {
         deps.onFault(error);
         return !signal.aborted;

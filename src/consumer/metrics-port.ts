@@ -1,21 +1,6 @@
 import type { CircuitReports } from "../router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
-import type { RateLimits } from "../router/token-bucket.ts";
-
-/** A call that wants to be sent. */
-export interface RateRequest {
-  model: string;
-  limits: RateLimits;
-  /** What the call may use: its input and its output cap. */
-  tokens: number;
-  /** Nothing is kept for a call that would have to wait longer. */
-  maxWaitMs: number;
-}
-
-/** When the call may be sent: its place is kept. Null when that is later than the call can wait. */
-export interface RateLease {
-  waitMs: number | null;
-}
+import type { RateLease, RateRequest } from "../router/tenant-lines.ts";
 
 /** What is asked of the object that measures one provider's models. */
 export interface MetricsPort {
@@ -23,6 +8,7 @@ export interface MetricsPort {
   observe(batch: CallObservation[]): Promise<CircuitReports>;
   /** Asks to be the one call that tries a model whose circuit is half-open; its observation settles the probe. True also when the circuit is closed by now. */
   acquireProbe(model: string): Promise<boolean>;
+  /** A place for a call within its model's limits, or when to ask again for one. */
   leaseRate(request: RateRequest): Promise<RateLease>;
   /** The metrics as they are now, and not as last replicated. */
   readSnapshot(): Promise<MetricsSnapshot>;
@@ -40,5 +26,5 @@ export interface ModelHealth {
    * Waits until a call fits in its model's limits. True at once for a model without limits, and when the object cannot be asked, since
    * the provider's own refusal is the law. False when it would have to wait longer than `maxWaitMs` (any attempt's time, when left out), or `signal` fired first.
    */
-  acquireRate(provider: string, request: Omit<RateRequest, "maxWaitMs"> & { maxWaitMs?: number }, signal: AbortSignal): Promise<boolean>;
+  acquireRate(provider: string, request: Omit<RateRequest, "maxWaitMs" | "isReturning"> & { maxWaitMs?: number }, signal: AbortSignal): Promise<boolean>;
 }

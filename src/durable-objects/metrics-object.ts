@@ -1,11 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
-import type { MetricsPort, RateLease, RateRequest } from "../consumer/metrics-port.ts";
+import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import { createMetricsDeps, type MetricsDeps } from "../deps.ts";
 import { foldEvidence, readEvidence, type EvidenceRow } from "../optimizer/evidence.ts";
 import { foldObservations, readCircuits, snapshotMetrics, takeProbe, type CircuitReports } from "../router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
-import { leaseModelRate } from "../router/token-bucket.ts";
+import { TenantLines, type RateLease, type RateRequest } from "../router/tenant-lines.ts";
 import { MetricsStore, type Measured } from "./metrics-store.ts";
 
 /** How long what was measured may be in memory only. A circuit that changes is saved at once. */
@@ -19,6 +19,7 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort, Ev
   #saved: Measured;
   /** The models as last replicated. */
   #published: Measured["metrics"] | null = null;
+  readonly #lines = new TenantLines();
   #isArmed = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -51,9 +52,9 @@ export class MetricsObject extends DurableObject<Env> implements MetricsPort, Ev
 
   async leaseRate(request: RateRequest): Promise<RateLease> {
     const { routing } = await this.#deps.settings();
-    const { byModel, waitMs } = leaseModelRate(this.#measured.buckets, request, { now: Date.now(), burstShare: routing.rateBurstShare });
-    if (waitMs !== null) this.#change({ buckets: byModel });
-    return { waitMs };
+    const { byModel, lease } = this.#lines.lease(this.#measured.buckets, request, { now: Date.now(), burstShare: routing.rateBurstShare });
+    if (lease.waitMs !== null) this.#change({ buckets: byModel });
+    return lease;
   }
 
   async readEvidence(since: number): Promise<EvidenceRow[]> {

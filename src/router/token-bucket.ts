@@ -63,6 +63,13 @@ export function leaseRate(
   return { buckets: { requests: requests?.bucket ?? null, tokens: tokens?.bucket ?? null }, waitMs };
 }
 
+/** For how long (ms) all that flows into the limits goes to one call. */
+export function msOfCall(limits: RateLimits, tokens: number, burstShare: number): number {
+  const { requestsPerMinute, tokensPerMinute } = limits;
+  const ofRequest = requestsPerMinute === null ? 0 : 1 / requestRule(requestsPerMinute, burstShare).perMs;
+  return Math.max(ofRequest, tokensPerMinute === null ? 0 : tokens / tokenRule(tokensPerMinute, burstShare).perMs);
+}
+
 /** Requests are whole: of two that are a minute apart, one belongs to the next minute. */
 function requestRule(perMinute: number, burstShare: number): BucketRule {
   const capacity = Math.max(1, Math.floor(perMinute * burstShare));

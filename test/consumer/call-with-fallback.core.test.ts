@@ -144,7 +144,7 @@ describe("a model with limits", () => {
     const asked: unknown[] = [];
     const health = { acquireRate: async (provider: string, request: unknown) => asked.push([provider, request]) > 0 };
     await walk([limited], { a: answered("A") }, { health });
-    expect(asked).toEqual([["p", { model: "a", limits: { requestsPerMinute: 60, tokensPerMinute: null }, tokens: 42 }]]);
+    expect(asked).toEqual([["p", { tenant: "t", model: "a", limits: { requestsPerMinute: 60, tokensPerMinute: null }, tokens: 42 }]]);
     await walk([candidate("b")], { b: answered("B") }, { health });
     expect(asked).toHaveLength(1);
   });

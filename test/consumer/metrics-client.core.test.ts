@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CIRCUITS_FRESH_MS, COURIER_TERM_MS, createMetricsClient, DELIVERY_GAP_MS, MAX_WAITING_OBSERVATIONS, type MetricsClientDeps } from "../../src/consumer/metrics-client.ts";
-import type { MetricsPort, RateLease } from "../../src/consumer/metrics-port.ts";
+import type { MetricsPort } from "../../src/consumer/metrics-port.ts";
 import type { CircuitReports } from "../../src/router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot, ModelMetrics } from "../../src/router/model-metrics.ts";
+import type { RateLease, RateRequest } from "../../src/router/tenant-lines.ts";
 
 const START = 1_800_000_000_000;
 const OPEN: CircuitReports = { m: { state: "open", openUntil: START + 60_000 } };
@@ -40,7 +41,7 @@ function createClient(changes: Partial<MetricsPort> = {}, keepAlive: MetricsClie
         return {};
       },
       acquireProbe: async () => true,
-      leaseRate: async () => ({ waitMs: 0 }),
+      leaseRate: async () => ({ waitMs: 0, askAgainMs: null }),
       readSnapshot: async () => createReplica(Date.now()),
       ...changes,
     }),
@@ -188,21 +189,31 @@ describe("a snapshot", () => {
 
 describe("a call within limits", () => {
   const limits = { requestsPerMinute: 10, tokensPerMinute: null };
-  const ask = (lease: () => Promise<RateLease>, signal = new AbortController().signal) => createClient({ leaseRate: lease }).client.acquireRate("p", { model: "m", limits, tokens: 5 }, signal);
+  const ask = (lease: () => Promise<RateLease>, signal = new AbortController().signal) => createClient({ leaseRate: lease }).client.acquireRate("p", { tenant: "t", model: "m", limits, tokens: 5 }, signal);
 
   test("waits as long as the object says", async () => {
     const answers: boolean[] = [];
-    void ask(async () => ({ waitMs: 700 })).then((answer) => answers.push(answer));
+    void ask(async () => ({ waitMs: 700, askAgainMs: null })).then((answer) => answers.push(answer));
     await vi.advanceTimersByTimeAsync(699);
     expect(answers).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(answers).toEqual([true]);
   });
 
+  test("asks again when it is told to, as one whose turn it is, for as long as it can wait", async () => {
+    const asked: RateRequest[] = [];
+    const leases: RateLease[] = [{ waitMs: null, askAgainMs: 4_000 }, { waitMs: null, askAgainMs: 500 }, { waitMs: 0, askAgainMs: null }];
+    const { client } = createClient({ leaseRate: async (request) => (asked.push(request), leases.shift()!) });
+    const answered = client.acquireRate("p", { tenant: "t", model: "m", limits, tokens: 5, maxWaitMs: 10_000 }, new AbortController().signal);
+    await vi.advanceTimersByTimeAsync(4_500);
+    expect(await answered).toBe(true);
+    expect(asked.map(({ tenant, maxWaitMs, isReturning }) => [tenant, maxWaitMs, isReturning])).toEqual([["t", 10_000, false], ["t", 6_000, true], ["t", 5_500, true]]);
+  });
+
   test("is given up when it cannot wait so long, or its time is over before", async () => {
-    expect(await ask(async () => ({ waitMs: null }))).toBe(false);
+    expect(await ask(async () => ({ waitMs: null, askAgainMs: null }))).toBe(false);
     const controller = new AbortController();
-    const waiting = ask(async () => ({ waitMs: 700 }), controller.signal);
+    const waiting = ask(async () => ({ waitMs: 700, askAgainMs: null }), controller.signal);
     await vi.advanceTimersByTimeAsync(10);
     controller.abort();
     expect(await waiting).toBe(false);
@@ -211,9 +222,9 @@ describe("a call within limits", () => {
   test("goes when there is no limit, without asking, and when the object cannot be asked", async () => {
     const leaseRate = vi.fn<MetricsPort["leaseRate"]>(() => Promise.reject(new Error("overloaded")));
     const { client } = createClient({ leaseRate });
-    expect(await client.acquireRate("p", { model: "m", limits: { requestsPerMinute: null, tokensPerMinute: null }, tokens: 5 }, new AbortController().signal)).toBe(true);
+    expect(await client.acquireRate("p", { tenant: "t", model: "m", limits: { requestsPerMinute: null, tokensPerMinute: null }, tokens: 5 }, new AbortController().signal)).toBe(true);
     expect(leaseRate).not.toHaveBeenCalled();
-    expect(await client.acquireRate("p", { model: "m", limits, tokens: 5 }, new AbortController().signal)).toBe(true);
+    expect(await client.acquireRate("p", { tenant: "t", model: "m", limits, tokens: 5 }, new AbortController().signal)).toBe(true);
   });
 
   test("does not probe when the object cannot be asked", async () => {

@@ -41,15 +41,15 @@ describe("measurements", () => {
 
   test("survive an eviction, with the limits that were taken", async () => {
     const { metrics } = openMetrics();
-    const call = { model: "m", limits: { requestsPerMinute: 1, tokensPerMinute: null }, tokens: 1, maxWaitMs: 0 };
+    const call = { tenant: "t", isReturning: false, model: "m", limits: { requestsPerMinute: 1, tokensPerMinute: null }, tokens: 1, maxWaitMs: 0 };
     await metrics.observe([seen(), seen({ model: "n", latencyMs: 3_000 })]);
-    expect(await metrics.leaseRate(call)).toEqual({ waitMs: 0 });
+    expect(await metrics.leaseRate(call)).toEqual({ waitMs: 0, askAgainMs: null });
     expect(await runDurableObjectAlarm(metrics)).toBe(true);
     const before = await metrics.readSnapshot();
     await evictDurableObject(metrics);
     const after = await metrics.readSnapshot();
     expect({ ...after, at: 0 }).toEqual({ ...before, at: 0 });
-    expect(await metrics.leaseRate(call)).toEqual({ waitMs: null });
+    expect(await metrics.leaseRate(call)).toEqual({ waitMs: null, askAgainMs: null });
   });
 
   test("are written once each, and only of models that were called", async () => {
@@ -138,7 +138,7 @@ describe("circuits", () => {
 describe("limits per minute", () => {
   test("are kept over callers that ask together", async () => {
     const { metrics } = openMetrics();
-    const leases = await Promise.all(Array.from({ length: 20 }, () => metrics.leaseRate({ model: "m", limits: { requestsPerMinute: 60, tokensPerMinute: null }, tokens: 1, maxWaitMs: 60_000 })));
+    const leases = await Promise.all(Array.from({ length: 20 }, (_, index) => metrics.leaseRate({ tenant: `t${index}`, isReturning: false, model: "m", limits: { requestsPerMinute: 60, tokensPerMinute: null }, tokens: 1, maxWaitMs: 60_000 })));
     const waits = leases.map(({ waitMs }) => waitMs!).sort((left, right) => left - right);
     expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(6);
     for (const [index, waitMs] of waits.entries()) if (index > 6) expect(waitMs - waits[index - 1]!).toBeGreaterThan(1_000);

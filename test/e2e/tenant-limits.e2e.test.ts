@@ -11,7 +11,7 @@ import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./
 /** What every call is billed for, whatever was sent: below any bound of its prompt. */
 const INPUT_TOKENS = 5;
 const PRICE = { inputPerMillionUsd: 2, outputPerMillionUsd: 10 };
-const PRICES: Prices = { model: PRICE, base: PRICE, strong: PRICE };
+const PRICES: Prices = { model: PRICE, base: PRICE, strong: PRICE, narrow: PRICE };
 
 let llm: FakeLlm;
 let agents: FakeAgents;
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 function tiersOf(baseUrl: string): TierDocument {
   const model = (id: string, tier: "weak" | "base" | "strong") => ({ id, provider: "compatible", tier, price: PRICES[id]!, contextWindow: 100_000, maxOutputTokens: 4_096, capabilities: [] });
-  return { providers: [{ id: "compatible", kind: "openai-compatible", baseUrl }], models: [model("model", "weak"), model("base", "base"), model("strong", "strong")], tiers: { weak: ["model"], base: ["base"], strong: ["strong"] } };
+  return { providers: [{ id: "compatible", kind: "openai-compatible", baseUrl }], models: [model("model", "weak"), model("base", "base"), model("strong", "strong"), { ...model("narrow", "strong"), limits: { requestsPerMinute: 300 } }], tiers: { weak: ["model"], base: ["base"], strong: ["strong"] } };
 }
 
 interface AnsweredTenant {
@@ -184,6 +184,21 @@ describe("one tenant's flood", () => {
     console.log(`start delay: p95 ${p95(alone)} ms alone, ${p95(flooded)} ms with ${Math.round(perSecond)} tasks a second of another tenant that has ${workflows.length} workflows with 3,600 tasks`);
     expect(p95(flooded)).toBeLessThanOrEqual(2 * p95(alone));
   });
+});
+
+test("calls that a model's limits hold up take turns by tenant: a flood of one is not stood behind by another", async () => {
+  const [crowd, single] = [await openTenant("crowd"), await openTenant("single")];
+  const chat = (client: { key: string }, name: string) =>
+    new OpenAI({ apiKey: client.key, baseURL: `${worker.origin}/v1`, maxRetries: 0 }).chat.completions.create({ model: "narrow", max_tokens: 10, messages: [{ role: "user", content: `<<${name}_1>>` }] });
+  const crowded = Array.from({ length: 70 }, () => chat(crowd, "crowd"));
+  // As many as go at one moment have gone: the others wait.
+  await eventually(() => expect(servedTo("crowd").length).toBeGreaterThanOrEqual(30));
+  await chat(single, "single");
+  const ahead = servedTo("crowd").length;
+  await Promise.all(crowded);
+  // Two seconds' worth of the flood have their places already; of the rest one goes for each of the other's.
+  expect(ahead).toBeLessThanOrEqual(30 + 10 + 5);
+  expect(servedTo("crowd")).toHaveLength(70);
 });
 
 test("a limit of requests a minute is a 429 that the official client understands", async () => {

@@ -124,7 +124,7 @@ async function admit<Answer>(candidate: CallCandidate, request: FallbackRequest<
   if (signal.aborted) return null;
   if (model.limits !== undefined) {
     const limits = { requestsPerMinute: model.limits.requestsPerMinute ?? null, tokensPerMinute: model.limits.tokensPerMinute ?? null };
-    const hasPlace = await health.acquireRate(provider.id, { model: model.id, limits, tokens: request.tokensOf(candidate), ...(waitUntil === undefined ? {} : { maxWaitMs: Math.max(0, waitUntil - now()) }) }, signal);
+    const hasPlace = await health.acquireRate(provider.id, { tenant: request.tenant, model: model.id, limits, tokens: request.tokensOf(candidate), ...(waitUntil === undefined ? {} : { maxWaitMs: Math.max(0, waitUntil - now()) }) }, signal);
     if (!hasPlace) return refuse("has no place within its limits for as long as the call can wait", RATE_RETRY_MS);
   }
   // Asked for last: a probe that is given and not made keeps everybody else from it for a while.
