@@ -34,6 +34,7 @@ const HOSTILE: Record<string, () => string> = {
   "different words": () => repeat((n) => `w${n.toString(36)}`, " "),
   "files of a line": () => repeat((n) => `src/f${n}.ts\nconst a${n} = ${n};`, "\n"),
   "one class of tiny methods": () => `export class A {\n${repeat((n) => `  m${n}() {\n    return ${n};\n  }\n`, "\n")}\n}\n`,
+  "rows of values": () => `id,name,price\n${repeat((n) => `${n},n${n * 7},${n % 100}`, "\n")}`,
   "short turns of two speakers": () => repeat((n) => `Ada: item ${n} is done\nBob: ok`, "\n"),
 };
 

@@ -1,5 +1,5 @@
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
-import { findRecords } from "./record-lines.ts";
+import { findRecords, firstRow } from "./record-lines.ts";
 import { MAX_SENTENCE_CHARS, splitSentences } from "./sentences.ts";
 import type { Unit } from "./document.ts";
 import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
@@ -191,14 +191,19 @@ function pushRecords(reader: BlockReader, first: number, last: number, hasHeader
   if (reader.sectionPerParagraph) openSection(sink);
   let { label } = reader;
   for (let at = first; at <= last; at += 1) {
-    const { start, end } = lines[at] as Line;
-    const from = skipSpace(sink.text, start, end);
-    const to = trimEnd(sink.text, from, end);
+    const line = lines[at] as Line;
+    let { start } = line;
     if (hasHeader && at === first) {
+      const header = firstRow(sink.text, line);
       // Not pushed as a label, of which tabs would be tidied.
-      label = pushUnit(sink, from, to, "line", label);
+      label = pushUnit(sink, skipSpace(sink.text, start, header.end), trimEnd(sink.text, start, header.end), "line", label);
       (sink.units[label] as Unit).role = "label";
-    } else if (to - from <= MAX_SENTENCE_CHARS) pushUnit(sink, from, to, "line", label);
+      start = header.end;
+    }
+    const from = skipSpace(sink.text, start, line.end);
+    const to = trimEnd(sink.text, from, line.end);
+    if (to === from) continue;
+    if (to - from <= MAX_SENTENCE_CHARS) pushUnit(sink, from, to, "line", label);
     else for (const sentence of splitSentences(sink.text, from, to)) pushUnit(sink, sentence.start, sentence.end, "line", label);
   }
 }

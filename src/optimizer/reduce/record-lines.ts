@@ -1,4 +1,4 @@
-import { skipSpace, type Line } from "./lines.ts";
+import { findBreak, skipSpace, type Line } from "./lines.ts";
 
 /** Fewer lines than this are not known to be more than a paragraph. */
 const MIN_RECORDS = 6;
@@ -19,10 +19,17 @@ const SEPARATORS = [9, 59, 44];
 export function findRecords(text: string, lines: readonly Line[], first: number, last: number): { hasHeader: boolean } | undefined {
   const count = Math.min(last - first + 1, MAX_SAMPLED_RECORDS);
   if (count < MIN_RECORDS) return undefined;
-  const sample = lines.slice(first, first + count);
+  // Of megabytes of rows several come as one line; the first of them tells.
+  const sample = lines.slice(first, first + count).map((line) => firstRow(text, line));
   const separator = SEPARATORS.find((code) => isSeparator(text, sample, code));
   if (separator !== undefined) return { hasHeader: isHeader(text, sample[0] as Line) };
   return sample.filter((line) => opensRecord(text, line)).length >= RECORD_SHARE * count ? { hasHeader: false } : undefined;
+}
+
+/** The line up to its first break. */
+export function firstRow(text: string, line: Line): Line {
+  const at = findBreak(text, line.start, line.end);
+  return at === -1 ? line : { ...line, end: at };
 }
 
 function isSeparator(text: string, sample: readonly Line[], code: number): boolean {

@@ -43,4 +43,11 @@ describe("lines that each stand for themselves", () => {
     const lines = new Set(text.split("\n"));
     for (const line of reduction.text.split("\n")) expect(lines.has(line) || /^\[… \d+ lines? omitted\]$/.test(line), line).toBe(true);
   });
+
+  it("keep the names of their columns also where there are so many that several go together", () => {
+    const rows = Array.from({ length: 120_000 }, (_, n) => `${n},lantern ${n},${n * 3}`);
+    const { text } = reduceContext(`id,name,price\n${rows.join("\n")}\n`, { query: "What is the price of lantern 77123?", maxTokens: 2_000 });
+    expect(text.startsWith("id,name,price\n")).toBe(true);
+    expect(text).toContain("\n77123,lantern 77123,231369\n");
+  });
 });
