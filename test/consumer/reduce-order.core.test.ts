@@ -81,6 +81,19 @@ describe("an order whose context is to be reduced", () => {
     expect(context!.reducedTokens).toBeLessThanOrEqual(1_000);
   });
 
+  test("of a thousand outputs those stay that the prompt asks for, and the others are counted", () => {
+    const dependencies = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`hall_${index}`, index === 700 ? FACT : `Hall ${index}: the crew cleaned the filters\nand wrote down "nothing" else of note.`]));
+    for (const target of [600, 2_000]) {
+      const { order: reduced, context } = reduce(order({}, { dependencies }), target);
+      const { "…": left, ...kept } = reduced.dependencies;
+      expect(kept["hall_700"]).toBe(FACT);
+      for (const [taskId, text] of Object.entries(kept)) expect(text).toBe(dependencies[taskId]);
+      expect(left).toBe(`[… ${1_000 - Object.keys(kept).length} results omitted]`);
+      expect(Object.keys(kept).length).toBeGreaterThan(10);
+      expect(context!.reducedTokens).toBeLessThanOrEqual(target + 16);
+    }
+  });
+
   test("an input of another shape stays as it is, and its context is reduced all the same", () => {
     for (const input of [{ messages: "none" }, { messages: [{ role: "user" }] }, { messages: [] }, null, 3, ["a"]]) {
       const { order: reduced, context } = reduce(order({}, { input }));

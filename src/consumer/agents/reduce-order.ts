@@ -3,6 +3,7 @@ import { reduceContext, type Reduction } from "../../optimizer/reduce-context.ts
 import { estimateTokens } from "../../optimizer/tokens.ts";
 import { avoidPair } from "../../optimizer/reduce/lines.ts";
 import type { ContextSize, LlmRequest, WorkOrder } from "../work-order.ts";
+import { chooseOutputs, type OutputText } from "./choose-outputs.ts";
 import { readInputTexts } from "./input-texts.ts";
 import type { ReductionCache } from "./reduction-cache.ts";
 
@@ -12,6 +13,11 @@ const INSTRUCTION_CHARS = 1_500;
 const MAX_QUERY_CHARS = 4_000;
 /** Smallest share of a target that one text gets: less is not worth its omission mark. */
 const MIN_SHARE_TOKENS = 32;
+
+/** Of outputs that are too many for that, each comes down to so much before those that say most are chosen. */
+const CHOSEN_SHARE_TOKENS = 128;
+/** Stands in the prompt for the outputs that were not chosen. */
+const OMITTED_TASKS = "…";
 
 /** Of the tokens that a task is allotted, most that are kept for its answer. */
 const MAX_OUTPUT_SHARE = 0.5;
@@ -40,16 +46,29 @@ export function reduceOrder(order: WorkOrder, options: ReduceOrderOptions): { or
   if (originalTokens <= target) return { order, context: { originalTokens, reducedTokens: originalTokens } };
 
   const query = queryOf(input.question);
-  const reduce = (text: string, own: number): Reduction => options.cache.reduce(text, query, Math.max(MIN_SHARE_TOKENS, Math.floor((target * own) / originalTokens)), reduceContext);
-  const reduced = texts.map(({ taskId, text }, index) => ({ taskId, reduction: reduce(text, tokens[index]!) }));
+  const isCrowded = texts.length * MIN_SHARE_TOKENS > target;
+  const reduce = (text: string, own: number, least = MIN_SHARE_TOKENS): Reduction => options.cache.reduce(text, query, Math.max(least, Math.floor((target * own) / originalTokens)), reduceContext);
+  const reduced = texts.map(({ taskId, text }, index) => ({ taskId, reduction: reduce(text, tokens[index]!, isCrowded ? CHOSEN_SHARE_TOKENS : MIN_SHARE_TOKENS) }));
   const written = parts.map(({ head, middle, tail }) => {
     if (middle === "") return { text: head + tail, reducedTokens: 0 };
     const { text, reducedTokens } = reduce(middle, estimateTokens(middle));
     return { text: `${head}${text}${tail}`, reducedTokens };
   });
-  const dependencies = Object.fromEntries(reduced.map(({ taskId, reduction }) => [taskId, reduction.steps.length === 0 ? order.dependencies[taskId]! : reduction.text]));
-  const reducedTokens = [...reduced.map(({ reduction }) => reduction), ...written].reduce((sum, part) => sum + part.reducedTokens, 0);
+  const inputTokens = written.reduce((sum, part) => sum + part.reducedTokens, 0);
+  const dependencies = isCrowded
+    ? chooseFrom(reduced.map(({ taskId, reduction }) => ({ taskId, text: reduction.text })), query, Math.max(MIN_SHARE_TOKENS, target - inputTokens), options.cache)
+    : Object.fromEntries(reduced.map(({ taskId, reduction }) => [taskId, reduction.steps.length === 0 ? order.dependencies[taskId]! : reduction.text]));
+  const sent = isCrowded ? Object.values(dependencies).map((output) => estimateTokens(textOf(output))) : reduced.map(({ reduction }) => reduction.reducedTokens);
+  const reducedTokens = sent.reduce((sum, count) => sum + count, inputTokens);
   return { order: { ...order, input: input.write(written.map(({ text }) => text)), dependencies }, context: { originalTokens, reducedTokens } };
+}
+
+/** The outputs that say most about the query, under their tasks' names, and how many others there were. */
+function chooseFrom(outputs: readonly OutputText[], query: string, maxTokens: number, cache: ReductionCache): WorkOrder["dependencies"] {
+  const told = outputs.filter(({ text }) => text !== "");
+  const chosen = chooseOutputs(told, query, maxTokens, cache);
+  const left = told.length - chosen.length;
+  return { ...Object.fromEntries(chosen.map(({ taskId, text }) => [taskId, text])), ...(left === 0 ? {} : { [OMITTED_TASKS]: `[… ${left} results omitted]` }) };
 }
 
 /** The order with its context brought down to less than was planned, because the budget leaves no more; null where nothing can be reduced. */
