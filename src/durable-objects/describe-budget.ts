@@ -1,4 +1,4 @@
-import type { BudgetView } from "../api/workflow-port.ts";
+import type { BudgetView, WorkflowSummary } from "../api/workflow-port.ts";
 import { forecast } from "../optimizer/forecast.ts";
 import type { Outlook } from "../workflow/outlook.ts";
 import type { Run } from "../workflow/run.ts";
@@ -22,5 +22,21 @@ export function describeBudget({ ledger }: Run, outlook: Outlook | null): Budget
     remainingTokens: tokens === null ? null : Math.max(0, tokens - spent.tokens - reserved.tokens),
     forecastUsd: expected === null ? null : expected.nanoUsd / NANO,
     forecastTokens: expected?.tokens ?? null,
+  };
+}
+
+/** The same where no more is known than what was spent. */
+export function describeSpending({ costUsd, inputTokens, outputTokens }: WorkflowSummary["usage"]): BudgetView {
+  return {
+    maxUsd: null,
+    spentUsd: costUsd,
+    reservedUsd: 0,
+    remainingUsd: null,
+    maxTokens: null,
+    spentTokens: inputTokens + outputTokens,
+    reservedTokens: 0,
+    remainingTokens: null,
+    forecastUsd: null,
+    forecastTokens: null,
   };
 }

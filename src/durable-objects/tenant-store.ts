@@ -1,5 +1,6 @@
 import type { IndexEntry, RegisteredAgent, SettingsVersion } from "../api/tenant-port.ts";
 import type { WorkflowSummary } from "../api/workflow-port.ts";
+import { describeSpending } from "./describe-budget.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
 import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
@@ -134,7 +135,7 @@ export class TenantStore {
   /** Newest first. Filters are led by an index: of the metadata when there are any, else of the name, the status or the time. */
   readWorkflows(query: WorkflowQuery): WorkflowSummary[] {
     const { sql, parameters } = buildListQuery(query);
-    return this.#sql.exec(sql, ...parameters).toArray().map((row) => JSON.parse(String(row["summary"])) as WorkflowSummary);
+    return this.#sql.exec(sql, ...parameters).toArray().map((row) => readEntry(String(row["summary"])));
   }
 
   /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
@@ -242,4 +243,11 @@ export function buildListQuery({ status, name, metadata, limit, after }: Workflo
 
 function isoTime(time: SqlStorageValue | undefined): string {
   return new Date(Number(time)).toISOString();
+}
+
+/** An entry from before budgets were part of it shows what was spent. */
+function readEntry(json: string): WorkflowSummary {
+  const entry = JSON.parse(json) as Omit<WorkflowSummary, "budget"> & Partial<Pick<WorkflowSummary, "budget">>;
+  const { budget = describeSpending(entry.usage), ...rest } = entry;
+  return { ...rest, budget };
 }

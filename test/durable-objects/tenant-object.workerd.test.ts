@@ -158,6 +158,14 @@ describe("settings", () => {
 });
 
 describe("the index", () => {
+  test("shows what was spent where an entry is from before budgets were part of it", async () => {
+    const tenant = openTenant();
+    const { summary, version } = createEntry("wf_old", { usage: { inputTokens: 3, outputTokens: 4, costUsd: 0.5, baselineUsd: 1, savedPercent: 50 } });
+    const { budget: _, ...old } = summary;
+    await tenant.indexWorkflow({ summary: old as WorkflowSummary, version });
+    expect(await tenant.listWorkflows(ALL)).toMatchObject({ items: [{ id: "wf_old", budget: { ...NO_BUDGET, spentUsd: 0.5, spentTokens: 7 } }] });
+  });
+
   test("lists newest first, in pages that neither repeat nor leave out, also within one millisecond", async () => {
     const tenant = openTenant();
     for (let index = 0; index < 25; index += 1) await tenant.indexWorkflow(createEntry(`w${String(index).padStart(2, "0")}`, { createdAt: at(Math.floor(index / 10)) }));
