@@ -25,6 +25,8 @@ export const MAX_BODY_DEPTH = 100;
 interface ReadBody {
   json: unknown;
   text: string;
+  /** Members of all objects in the text, those whose name stands there twice among them: of these the last alone is in `json`. */
+  members: number;
   bytes: Uint8Array;
 }
 
@@ -128,12 +130,12 @@ function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** The platform's parser does not recurse, so the depth can be judged after it, as the order of checks has it. */
-function parseJson(bytes: Uint8Array): { json: unknown; text: string } {
-  const { values, depth } = scanJson(bytes);
+function parseJson(bytes: Uint8Array): Omit<ReadBody, "bytes"> {
+  const { values, members, depth } = scanJson(bytes);
   if (values > MAX_BODY_VALUES) refuse("body_too_large", `Send at most ${MAX_BODY_VALUES} values: a list of so many things is several requests.`);
   const decoded = decodeJson(bytes);
   if (depth > MAX_BODY_DEPTH) refuseFaults([{ path: "", message: `is nested deeper than ${MAX_BODY_DEPTH} levels` }]);
-  return decoded;
+  return { ...decoded, members };
 }
 
 function decodeJson(bytes: Uint8Array): { json: unknown; text: string } {
@@ -148,25 +150,28 @@ function decodeJson(bytes: Uint8Array): { json: unknown; text: string } {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
-/** Counts what stands outside strings: values by the commas between them and the brackets around, and the deepest nesting. Means nothing for bytes that are no JSON. */
-function scanJson(bytes: Uint8Array): { values: number; depth: number } {
+/** Counts what stands outside strings: values by the commas between them and the brackets around, members by their colons, and the deepest nesting. Means nothing for bytes that are no JSON. */
+function scanJson(bytes: Uint8Array): { values: number; members: number; depth: number } {
   let values = 1;
+  let members = 0;
   let depth = 0;
   let deepest = 0;
   for (let at = 0; at < bytes.byteLength; at += 1) {
     const byte = bytes[at]!;
     if (byte === QUOTE) at = endOfString(bytes, at);
     else if (byte === COMMA) values += 1;
+    else if (byte === COLON) members += 1;
     else if (OPENING.has(byte)) {
       values += 1;
       depth += 1;
       if (depth > deepest) deepest = depth;
     } else if (CLOSING.has(byte)) depth -= 1;
   }
-  return { values, depth: deepest };
+  return { values, members, depth: deepest };
 }
 
 /** What is looked at byte by byte: in longer strings the platform's own search finds the end, which for short ones costs more than it saves. */

@@ -62,7 +62,7 @@ function boundPart(part: { type: string; [key: string]: unknown }): number {
 
 /** Answers that are asked for, each up to the cap. */
 export function countChoices({ n }: ChatBody): number {
-  return typeof n === "number" && Number.isInteger(n) && n > 1 ? n : 1;
+  return n ?? 1;
 }
 
 /** Tokens of a predicted output: those that the answer does not take over are billed as output too. */

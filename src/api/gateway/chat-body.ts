@@ -30,6 +30,8 @@ export const ChatBody = z.looseObject({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
+  // Each choice is billed: what a lenient provider could take for a number must be one here too.
+  n: count.nullish(),
   tools: z.array(z.looseObject({ type: z.string() })).max(MAX_TOOLS).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
@@ -64,7 +66,7 @@ const SELDOM_READ = ["stream_options", "tools", "response_format"];
 export function isPlainChat(json: unknown): json is ChatBody {
   if (!isObject(json) || typeof json["model"] !== "string" || json["model"] === "" || SELDOM_READ.some((name) => json[name] != null)) return false;
   if (json["stream"] != null && typeof json["stream"] !== "boolean") return false;
-  if (["max_tokens", "max_completion_tokens"].some((name) => json[name] != null && !(Number.isSafeInteger(json[name]) && (json[name] as number) >= 1))) return false;
+  if (["max_tokens", "max_completion_tokens", "n"].some((name) => json[name] != null && !(Number.isSafeInteger(json[name]) && (json[name] as number) >= 1))) return false;
   const { messages } = json;
   return Array.isArray(messages) && messages.length > 0 && messages.length <= MAX_MESSAGES && messages.every((message) => isObject(message) && typeof message["role"] === "string" && typeof message["content"] === "string");
 }

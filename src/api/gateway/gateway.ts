@@ -49,12 +49,20 @@ export const GATEWAY_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 /** OpenAI knows no 422: a body of the wrong shape is a 400. */
-async function readChatJson(context: ApiContext): Promise<{ value: unknown; text: string } | Response> {
+async function readChatJson(context: ApiContext): Promise<{ value: unknown; text: string | null } | Response> {
   try {
-    const { json, text } = await readJson(context, MAX_CHAT_BODY_BYTES);
-    return { value: json, text };
+    const { json, text, members } = await readJson(context, MAX_CHAT_BODY_BYTES);
+    // Of a name that stands twice the last was judged and priced, and a provider may read the first: it gets what was judged.
+    return { value: json, text: countMembers(json) === members ? text : null };
   } catch (error) {
     if (error instanceof RequestRefused && error.problem.problem === "invalid") return answerError(refuseRequest(error.problem.detail));
     throw error;
   }
+}
+
+/** Of all objects in a value whose depth is bounded. */
+function countMembers(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const nested = Object.values(value).reduce<number>((sum, one) => sum + countMembers(one), 0);
+  return Array.isArray(value) ? nested : nested + Object.keys(value).length;
 }

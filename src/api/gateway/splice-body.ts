@@ -8,7 +8,7 @@ const CLOSING_BRACKET = 0x5d;
 
 /**
  * The text of a JSON object with other values for some of its members; those that it lacks come last. Everything else stays as it came, to
- * the letter: numbers that JavaScript cannot hold, keys that stand there twice, and images that would take long to write anew.
+ * the letter: numbers that JavaScript cannot hold, and images that would take long to write anew. A name that stands there twice is replaced twice.
  * `text` must be JSON, and an object.
  */
 export function spliceBody(text: string, members: Readonly<Record<string, unknown>>): string {

@@ -20,10 +20,28 @@ describe("a request for a provider of OpenAI's format", () => {
     expect(calls[0]!.body).toEqual({ model: "upstream-one", messages: [{ role: "user", content: "Hi there" }], ...extra });
   });
 
-  test("keeps everything else to the letter: numbers too large for JavaScript, spaces, keys that stand twice", async () => {
+  test("keeps everything else to the letter: numbers too large for JavaScript, spaces", async () => {
     const { ask, calls } = createChatWorld(() => completion("Hello"));
-    await ask("POST", "/v1/chat/completions", '{ "seed": 9007199254740993, "model" : "one", "top_p": 1.0, "x": 1, "x": 2,\n"messages":[{"role":"user","content":"\\u0041"}]}');
-    expect(calls[0]!.text).toBe('{ "seed": 9007199254740993, "model" : "upstream-one", "top_p": 1.0, "x": 1, "x": 2,\n"messages":[{"role":"user","content":"\\u0041"}]}');
+    await ask("POST", "/v1/chat/completions", '{ "seed": 9007199254740993, "model" : "one", "top_p": 1.0, "x": ":",\n"messages":[{"role":"user","content":"\\u0041"}]}');
+    expect(calls[0]!.text).toBe('{ "seed": 9007199254740993, "model" : "upstream-one", "top_p": 1.0, "x": ":",\n"messages":[{"role":"user","content":"\\u0041"}]}');
+  });
+
+  test.each([
+    ["cap", '"max_tokens":900,"max_tokens":10,"messages":[{"role":"user","content":"Hi"}]'],
+    ["cap, written otherwise", '"max\\u005ftokens":900,"max_tokens":10,"messages":[{"role":"user","content":"Hi"}]'],
+    ["list of messages", '"messages":[{"role":"user","content":"a long story"}],"max_tokens":10,"messages":[{"role":"user","content":"Hi"}]'],
+    ["text of a message", '"messages":[{"role":"user","content":"a long story","content":"Hi"}],"max_tokens":10'],
+  ])("holds a %s once, as it was judged and priced: of two a provider might read the other", async (_name, members) => {
+    const { ask, calls } = createChatWorld(() => completion("Hello"));
+    expect((await ask("POST", "/v1/chat/completions", `{"model":"one",${members}}`)).status).toBe(200);
+    expect(calls[0]!.text).toBe(JSON.stringify(calls[0]!.body));
+    expect(calls[0]!.body).toEqual({ model: "upstream-one", max_tokens: 10, messages: [{ role: "user", content: "Hi" }] });
+  });
+
+  test.each(["2", 1.5, 0, true])("whose number of choices is %j is refused: a lenient provider might take it for more than one", async (n) => {
+    const { chat, calls } = createChatWorld(() => completion("Hello"));
+    const response = await chat({ model: "one", n });
+    expect([response.status, (await errorOf(response)).param, calls.length]).toEqual([400, "n", 0]);
   });
 
   test.each([
