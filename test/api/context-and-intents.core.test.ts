@@ -51,6 +51,18 @@ describe("POST /v1/context/split", () => {
     expect(Math.max(...chunks.map(({ tokens }) => tokens))).toBeLessThanOrEqual(100);
   });
 
+  test.each([
+    ["halves of surrogate pairs", "\ud83d a \ude00\ud83d ".repeat(200)],
+    ["line ends of three kinds", "one\r\ntwo\rthree\n\n\r\n".repeat(100)],
+    ["marks, zeros and separators that nobody sees", "\ufeffa\u0000b\u2028c\u200d\u00ad ".repeat(100)],
+  ])("loses nothing of %s on the way", async (_what, text) => {
+    const { ask } = createTestApi();
+    const response = await ask("POST", "/v1/context/split", { text, maxTokens: 50, overlapTokens: 10 });
+    const { chunks } = (await response.json()) as { chunks: { text: string }[] };
+    expect(chunks.length).toBeGreaterThan(5);
+    expect(chunks.map((chunk) => chunk.text).join("")).toBe(text);
+  });
+
   test("refuses an overlap of more than half a chunk", async () => {
     const { ask } = createTestApi();
     const response = await ask("POST", "/v1/context/split", { text: TEXT, maxTokens: 100, overlapTokens: 51 });
