@@ -10,7 +10,7 @@ export const MAX_BATCH_STEPS = 20;
 /** Questions under way at once: one below the six connections that an invocation may have open. */
 export const MAX_CONCURRENT_BATCHES = 5;
 
-/** Under this confidence a step goes to the model: the patterns are wrong there about one time in seven. */
+/** Under this confidence a step goes to the model: the patterns are wrong there about one time in four (docs/quality.md). */
 export const DEFAULT_INTENT_THRESHOLD = 0.6;
 
 export interface IntentStep {
