@@ -25,7 +25,18 @@ export function takeReserves(step: Step, requests: readonly ReserveRequest[]): v
       step.replies.push({ ref: refOf(request), answer: { kind: "gone" } });
       continue;
     }
+    dropEarlier(step, request);
     run.waiting.requests.set(nameCall(request), { ref: refOf(request), need: { nanoUsd: request.nanoUsd, tokens: request.tokens }, answeredFor: null, mayGrow: false });
+  }
+}
+
+/** A request that came once more after its refusal waits for nobody; granted, it would keep from the attempt what the attempt waits for now. */
+function dropEarlier(step: Step, request: CallRef): void {
+  const { requests } = step.run.waiting;
+  for (const [name, { ref }] of requests) {
+    if (ref.task !== request.task || ref.attempt !== request.attempt || ref.call >= request.call) continue;
+    requests.delete(name);
+    step.replies.push({ ref, answer: { kind: "gone" } });
   }
 }
 

@@ -43,6 +43,7 @@ export const BUDGET_MUTANTS: readonly Mutant[] = [
     ],
   },
   mutant("holds for a call that is over", "reserve.ts", " || isPast(run, request)) {", ") {"),
+  mutant("lets an attempt wait for what it asked for before", "reserve.ts", "    dropEarlier(step, request);\n", ""),
   mutant("never answers whose attempt is over", "reserve.ts", ` : ({ kind: "gone" } as const);`, " : null;"),
   mutant("grants without holding", "reserve.ts", "    hold(step, waiting.ref, waiting.need);\n    return", "    return"),
   mutant("grants the least urgent first", "reserve.ts", "run.plan.tasks[left.ref.task]!.rank - run.plan.tasks[right.ref.task]!.rank", "run.plan.tasks[right.ref.task]!.rank - run.plan.tasks[left.ref.task]!.rank"),

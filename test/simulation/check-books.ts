@@ -87,7 +87,8 @@ export class BookChecks {
       if (answer.kind === "granted") mustHold(need !== undefined && held?.nanoUsd === need.nanoUsd && held.tokens === need.tokens, "what is granted is held", () => `${name}: ${JSON.stringify([need, held])}`);
       if (step.entries.some((entry) => entry.kind === "reserve" && nameCall(entry) === name)) this.#checkLease(step, ref);
       if (answer.kind === "refused") this.#checkRefusal(step, name, ref.task, need!, answer.room);
-      if (answer.kind === "gone") mustHold(!isLiveAttempt(run, ref) || isPast(run, ref), "only an attempt that is over, or has gone on, is told so", () => name);
+      const hasGoneOn = isPast(run, ref) || (input.type === "reserve" && input.requests.some((request) => request.task === ref.task && request.attempt === ref.attempt && request.call > ref.call));
+      if (answer.kind === "gone") mustHold(!isLiveAttempt(run, ref) || hasGoneOn, "only an attempt that is over, or has gone on, is told so", () => name);
       if (answer.kind !== "granted") this.#answers.delete(name);
     }
   }
@@ -135,6 +136,7 @@ export class BookChecks {
     const { run } = step;
     for (const waiting of run.waiting.requests.values()) {
       mustHold(isLiveAttempt(run, waiting.ref), "only living attempts wait for an answer", () => nameCall(waiting.ref));
+      mustHold(!isPast(run, waiting.ref), "an attempt waits for what it asked for last alone", () => nameCall(waiting.ref));
       this.#checkWaits(step, waiting);
     }
     if (isFinalWorkflow(run.state.status) || run.state.isFailing) return;
@@ -195,7 +197,7 @@ function checkBlocked(input: RunInput, { run, entries }: Step): void {
       const entry = entries.find((one) => one.kind === "settle" && one.task === task && one.attempt === attempt && one.call === bill.call);
       const isOver = bill.isOverCap === true && entry !== undefined && bill.nanoUsd > 0 - entry.reserved.nanoUsd && entry.reserved.nanoUsd < 0;
       const { cap, taskCaps, days } = run.ledger;
-      const isCapped = cap.nanoUsd !== null || cap.tokens !== null || taskCaps.has(task) || [...days.values()].some(({ leasedNanoUsd }) => leasedNanoUsd !== null);
+      const isCapped = cap.nanoUsd !== null || cap.tokens !== null || taskCaps.has(task) || [...days.values()].some(({ leasedNanoUsd }) => (leasedNanoUsd ?? 0) > 0);
       mustHold(!isOver || !isCapped || isBlocked(run, task), "nothing more is reserved once a cap was ignored", () => JSON.stringify(bill));
     }
   }

@@ -128,6 +128,17 @@ describe("a reserve", () => {
     expect(run.books.reserved.nanoUsd).toBe(30);
   });
 
+  test("that came once more after its refusal, and waits, is dropped when the attempt asks for what is next", () => {
+    const run = sideBySide(["a", "b"], { nanoUsd: 100, tokens: null });
+    run.reserve("b", { nanoUsd: 90 });
+    expect(run.reserve("a", { nanoUsd: 80 })).toBe("waits");
+    expect(run.reserve("a", { nanoUsd: 60 }, { call: 1 })).toBe("waits");
+    expect(run.answer("a")).toEqual(GONE);
+    run.bill("b", []);
+    expect(run.answer("a", { call: 1 })).toEqual(GRANTED);
+    expect(run.books.reserved.nanoUsd).toBe(60);
+  });
+
   test("of an attempt that is over still enters the bills that it brings", () => {
     const run = sideBySide(["a"], { nanoUsd: 100, tokens: null });
     run.reserve("a", { nanoUsd: 60 });
