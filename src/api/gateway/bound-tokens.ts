@@ -10,8 +10,13 @@ const MESSAGE_TOKENS = 8;
  * forty-eight thousand at a low price: these are known by the margin that is learnt.
  */
 const IMAGE_TOKENS = 6_000;
-/** Parameters beside the messages that a model reads. */
-const READ_PARAMETERS = ["tools", "functions", "response_format"];
+/** For which providers put words of their own into the prompt. */
+const SCHEMA_PARAMETERS: ReadonlySet<string> = new Set(["tools", "functions", "response_format"]);
+/** Parameters that no model reads, or that are counted elsewhere. Any other may be put into the prompt: `tools`, or one that only some servers know, such as `documents`. */
+const UNREAD_PARAMETERS: ReadonlySet<string> = new Set([
+  ...["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "stop", "logit_bias", "prediction", "modalities"],
+  ...["user", "metadata", "safety_identifier", "service_tier", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "verbosity", "tool_choice", "function_call"],
+]);
 
 /** What a request's bound is made of, once its texts have been measured: families count them differently. */
 export interface MeasuredChat {
@@ -24,10 +29,11 @@ export interface MeasuredChat {
 /** Linear in the body. */
 export function measureChat(body: ChatBody): MeasuredChat {
   const measured: MeasuredChat = { textTokens: 0, hasSchemas: false, otherTokens: MESSAGE_TOKENS };
-  for (const name of READ_PARAMETERS) {
-    if (body[name] == null) continue;
-    measured.hasSchemas = true;
-    measured.textTokens += upperBoundTokens(JSON.stringify(body[name]));
+  for (const [name, value] of Object.entries(body)) {
+    // Numbers and switches are settings.
+    if (UNREAD_PARAMETERS.has(name) || value == null || (typeof value !== "object" && typeof value !== "string")) continue;
+    measured.hasSchemas ||= SCHEMA_PARAMETERS.has(name);
+    measured.textTokens += upperBoundTokens(JSON.stringify(value));
   }
   for (const message of body.messages) {
     const { content, ...rest } = message;
@@ -48,7 +54,8 @@ export function boundInputTokens(measured: MeasuredChat, kind: ProviderKind): nu
 function boundPart(part: { type: string; [key: string]: unknown }): number {
   switch (part.type) {
     case "text":
-      return 0;
+      // What is no text was not counted as one.
+      return typeof part["text"] === "string" ? 0 : upperBoundTokens(JSON.stringify(part));
     case "refusal":
       return upperBoundTokens(JSON.stringify(part));
     case "image_url":

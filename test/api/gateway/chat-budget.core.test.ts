@@ -326,9 +326,16 @@ describe("the bound of a request's input", () => {
     ["a schema for the answer", { response_format: { type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } } }],
     ["another message", { messages: [text, text] }],
     ["calls of tools", { messages: [{ ...text, tool_calls: [{ id: "1", type: "function", function: { name: "find", arguments: "{}" } }] }] }],
+    ["a parameter that only some servers know, and may put into the prompt", { documents: [{ title: "x", text: "A long story." }] }],
+    ["what stands in the place of a text", { messages: [{ role: "user", content: [{ type: "text", text: "Hi there" }, { type: "text", text: ["A long story."] }] }] }],
     ["an image", { messages: [{ role: "user", content: [{ type: "text", text: "Hi there" }, { type: "image_url", image_url: { url: "https://x.example/y.png" } }] }] }],
   ])("counts %s", (_, changes) => {
     expect(boundInputTokens(measureChat({ ...BODY, ...changes }), "openai-compatible")).toBeGreaterThan(INPUT_TOKENS);
+  });
+
+  test("leaves out what no model reads", () => {
+    const settings = { temperature: 0.5, seed: 7, stop: ["x"], logit_bias: { "50256": -100 }, user: "somebody", metadata: { a: "b" }, stream_options: { include_usage: true } };
+    expect(boundInputTokens(measureChat({ ...BODY, ...settings }), "openai-compatible")).toBe(INPUT_TOKENS);
   });
 
   test("is the window of the model where a file is only named", async () => {
