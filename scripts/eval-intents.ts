@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { INTENTS, type Intent } from "../src/optimizer/intents/intent.ts";
+import { LAST_STEPS } from "../test/optimizer/intents/last-steps.ts";
 import { LATER_NAMES } from "../test/optimizer/intents/later-names.ts";
 import { TRADE_STEPS } from "../test/optimizer/intents/steps-of-many-trades.ts";
 import { VARIED_STEPS, type VariedStep } from "../test/optimizer/intents/varied-steps.ts";
@@ -103,6 +104,8 @@ function printTradeSteps(): void {
       console.log(`many trades, ${second ? "second" : "first"} half, ${`${kind}s`.padEnd(9)} strict ${share(strict, steps.length)}  lenient ${share(lenient, steps.length)}`);
     }
   }
+  const last = LAST_STEPS.filter((step) => [step.intent, ...step.alsoOk].includes(classifyByPatterns(step.text).intent)).length;
+  console.log(`written when the rules were done    lenient ${share(last, LAST_STEPS.length)}`);
   printCalibration(TRADE_STEPS.filter((step) => step.second));
 }
 

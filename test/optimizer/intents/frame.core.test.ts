@@ -3,6 +3,7 @@ import { classifyByPatterns } from "../../../src/optimizer/intents/classify-by-p
 import { findPassive, readFrame } from "../../../src/optimizer/intents/frame.ts";
 import { type Intent, INTENTS } from "../../../src/optimizer/intents/intent.ts";
 import { readClauses } from "../../../src/optimizer/intents/reading.ts";
+import { LAST_STEPS } from "./last-steps.ts";
 import { LATER_NAMES } from "./later-names.ts";
 import { TRADE_STEPS } from "./steps-of-many-trades.ts";
 import { VARIED_STEPS } from "./varied-steps.ts";
@@ -105,6 +106,11 @@ describe("steps written before the patterns saw them", () => {
     const steps = TRADE_STEPS.filter((step) => step.kind === kind && step.second);
     const right = steps.filter((step) => step.intent === classifyByPatterns(step.text).intent).length;
     expect(right / steps.length).toBeGreaterThanOrEqual(least);
+  });
+
+  it("are read right where they were written when the rules were done", () => {
+    const right = LAST_STEPS.filter((step) => [step.intent, ...step.alsoOk].includes(classifyByPatterns(step.text).intent)).length;
+    expect(right / LAST_STEPS.length).toBeGreaterThanOrEqual(0.89);
   });
 
   it("are 500, each once, half of them kept for a second check", () => {
