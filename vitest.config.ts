@@ -1,6 +1,12 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/**
+ * They hold one time against another of the same machine (how long a restart takes, what a neighbour costs), or put a thousand
+ * calls at once on it: nothing else runs beside them.
+ */
+const ALONE = ["gateway-load", "kill", "neighbours"].map((name) => `test/e2e/${name}.e2e.test.ts`);
+
 export default defineConfig({
   test: {
     // The worker logs a line for each event; show them only for a test that failed.
@@ -12,8 +18,12 @@ export default defineConfig({
           name: "core",
           environment: "node",
           include: ["test/**/*.core.test.ts"],
+          // Pure functions and what is handed to them: files share nothing that one could spoil for another, and each module is loaded once.
+          isolate: false,
           // Property tests compute for seconds, and longer where other work takes the machine's time.
           testTimeout: 60_000,
+          // Projects with a bound of their own on files at once run one after the other, in this order.
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -27,8 +37,11 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/**/*.workerd.test.ts"],
+          // They wait for alarms and evictions more than they compute.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -36,10 +49,23 @@ export default defineConfig({
           name: "e2e",
           environment: "node",
           include: ["test/e2e/**/*.e2e.test.ts"],
-          // Each file owns a local runtime of several processes; two at a time starve each other on two cores.
+          exclude: ALONE,
+          // Each file has a local runtime of its own, and mostly waits: for leases, retries, and what a slow agent does.
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "e2e-alone",
+          environment: "node",
+          include: ALONE,
           fileParallelism: false,
           testTimeout: 120_000,
-          hookTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

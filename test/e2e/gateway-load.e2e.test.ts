@@ -5,9 +5,10 @@ import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
 import { type MoodyProvider, startMoodyProvider } from "../fixtures/moody-provider.ts";
 
 const CLIENTS = 1_000;
-/** The share of sick providers is looked at from here on. */
-const LEARNING_MS = 5_000;
-const LOAD_MS = 12_000;
+/** Calls after both circuits have opened, of which next to none may reach the sick providers. */
+const CALLS_AFTERWARDS = 3_000;
+/** A provider that hangs is known after this. A healthy one must begin its answer earlier, also with a thousand calls in one queue before it. */
+const FIRST_TOKEN_MS = 6_000;
 
 let worker: LocalWorker;
 let limited: MoodyProvider;
@@ -16,7 +17,7 @@ let healthy: MoodyProvider;
 
 beforeAll(async () => {
   [limited, hanging, healthy] = await Promise.all([startMoodyProvider("limited"), startMoodyProvider("hanging"), startMoodyProvider("healthy")]);
-  worker = await startLocalMiniflare({ vars: { LOG_LEVEL: "warn", SETTINGS: JSON.stringify({ routing: { circuitFirstTokenMs: 2_000 } }) } });
+  worker = await startLocalMiniflare({ vars: { LOG_LEVEL: "warn", SETTINGS: JSON.stringify({ routing: { circuitFirstTokenMs: FIRST_TOKEN_MS, circuitMaxCooldownMs: 4_000 } }) } });
   const answer = await ask("PUT", "/v1/tiers", tiersOf());
   expect(answer.status, answer.text).toBe(200);
 });
@@ -54,7 +55,6 @@ async function readCircuits(): Promise<Record<string, string>> {
 }
 
 test("a thousand calls at once over three providers, one that refuses every second call and one that hangs: every call is answered, circuits open and close", async () => {
-  const startedAt = Date.now();
   const statuses = new Map<number, number>();
   let asked = 0;
   const call = async (model: string): Promise<number> => {
@@ -65,20 +65,29 @@ test("a thousand calls at once over three providers, one that refuses every seco
     await Promise.all(Array.from({ length: 20 }, () => call(model)));
     return (await readCircuits())[id] === "closed";
   };
-  await Promise.all(
-    Array.from({ length: CLIENTS }, async () => {
-      while (Date.now() - startedAt < LOAD_MS) {
-        const status = await call("tier:weak");
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      }
-    }),
-  );
+  const hasOpened = async (): Promise<boolean> => {
+    const circuits = await readCircuits();
+    return [circuits["limited"], circuits["hanging"]].every((state) => state === "open" || state === "half-open");
+  };
+
+  const startedAt = Date.now();
+  let openedAt = Infinity;
+  let left = CALLS_AFTERWARDS;
+  const load = Array.from({ length: CLIENTS }, async () => {
+    while (left > 0) {
+      if (openedAt < Infinity) left -= 1;
+      const status = await call("tier:weak");
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  });
+  await expect.poll(hasOpened, { timeout: 60_000, interval: 100 }).toBe(true).finally(() => (openedAt = Date.now()));
+  await Promise.all(load);
   expect(Object.fromEntries(statuses)).toEqual({ 200: asked });
 
-  const late = (provider: MoodyProvider): number => provider.calls.filter((at) => at - startedAt > LEARNING_MS).length;
+  const late = (provider: MoodyProvider): number => provider.calls.filter((at) => at > openedAt).length;
   const total = late(limited) + late(hanging) + late(healthy);
   const shares = { limited: late(limited) / total, hanging: late(hanging) / total };
-  console.log(`${asked} calls in ${Date.now() - startedAt} ms; reached the provider that refuses: ${limited.calls.length}, that hangs: ${hanging.calls.length}, that is healthy: ${healthy.calls.length}; shares after ${LEARNING_MS} ms: ${JSON.stringify(shares)}`);
+  console.log(`${asked} calls in ${Date.now() - startedAt} ms; reached the provider that refuses: ${limited.calls.length}, that hangs: ${hanging.calls.length}, that is healthy: ${healthy.calls.length}; shares once their circuits had opened, after ${openedAt - startedAt} ms: ${JSON.stringify(shares)}`);
   expect(shares.limited).toBeLessThan(0.05);
   expect(shares.hanging).toBeLessThan(0.05);
   expect(await readCircuits()).toMatchObject({ limited: expect.stringMatching(/open/), hanging: expect.stringMatching(/open/), healthy: "closed" });

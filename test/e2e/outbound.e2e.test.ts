@@ -31,13 +31,18 @@ beforeAll(async () => {
   await operator.putAgent("near", { kind: "http", url: `${agents.origin}/echo` });
   expect((await operator.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) })).status).toBe(200);
   expect((await operator.run({ tasks: [{ id: "a", agent: "near" }, TASK].map((task, index) => ({ ...task, id: `t${index}` })) })).status).toBe("completed");
-  // Scheduled, so that it runs under the second server: with a webhook that was allowed when it was posted.
-  await operator.create({ id: "later", startAt: new Date(Date.now() + 20_000).toISOString(), webhook: { url: `${agents.origin}/echo` }, onFailure: "continue", tasks: [{ id: "http", agent: "near" }, { ...TASK, id: "llm", model: "weak" }] });
+  await operator.putAgent("gate", { kind: "http", url: `${agents.origin}/status/202`, mode: "callback" });
+  // Waits for a callback that the second server takes: everything after it runs there, with a webhook that was allowed when it was posted.
+  const tasks = [{ id: "gate", agent: "gate" }, { id: "http", agent: "near", dependsOn: ["gate"] }, { ...TASK, id: "llm", model: "weak", dependsOn: ["gate"] }];
+  await operator.create({ id: "later", webhook: { url: `${agents.origin}/echo` }, onFailure: "continue", tasks });
+  await eventually(async () => expect((await operator.get("later")).tasks!["gate"]!.status).toBe("waiting"));
+  const { callback } = JSON.parse(agents.calls.find(({ taskId }) => taskId === "gate")!.text) as { callback: { token: string } };
   await open.stop();
   agents.reset();
   llm.reset();
   worker = await startLocalWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "", CORS_ORIGINS: "https://app.example.com" }, logLevel: "log" });
   client = createWeftClient(worker);
+  expect((await client.call("POST", `/v1/callbacks/${callback.token}`, { key: null, body: { output: null } })).status).toBe(202);
 }, 120_000);
 
 afterAll(async () => {

@@ -137,55 +137,6 @@ describe("limits of tasks", () => {
   });
 });
 
-describe("one tenant's flood", () => {
-  /** Milliseconds from the request that makes a workflow to the call of its task's agent. */
-  async function measureStarts(client: WeftClient, count: number): Promise<number[]> {
-    const delays: number[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const sentAt = Date.now();
-      const { id } = await client.create({ tasks: [{ id: "a", agent: "quick" }] });
-      await eventually(() => expect(agents.calls.findLast(({ workflowId }) => workflowId === id)).toBeDefined());
-      delays.push(agents.calls.findLast(({ workflowId }) => workflowId === id)!.at - sentAt);
-      await pause(20);
-    }
-    return delays;
-  }
-
-  const p95 = (delays: readonly number[]): number => delays.toSorted((left, right) => left - right)[Math.ceil(delays.length * 0.95) - 1]!;
-  const endAll = async (client: WeftClient, ids: readonly string[]): Promise<void> => {
-    await Promise.all(ids.map((id) => client.call("POST", `/v1/workflows/${id}/cancel`, { body: {} })));
-  };
-  let rounds = 0;
-
-  // A delay is some milliseconds of a machine on which others work too, and theirs come in bursts that can fall on one side only. It is measured
-  // alone before and after the flood, and a round of three that no burst falls into will do: a flood that delayed others would delay them in each.
-  test("under its limits leaves another's start delay within twice what it is alone, be it of wide workflows or of many", { retry: 2 }, async () => {
-    const name = `round${(rounds += 1)}`;
-    const flood = await openTenant(`flood-${name}`, { limits: { concurrentTasks: 20, tasksPerSecond: 40 } });
-    const calm = await openTenant(`calm-${name}`);
-    await putHttpAgents(flood, agents.origin, { quick: "/slow?ms=100" });
-    await putHttpAgents(calm, agents.origin, { quick: "/echo" });
-    await measureStarts(calm, 20);
-    const alone = await measureStarts(calm, 60);
-
-    const create = (tasks: number) => flood.create({ maxConcurrency: 100, tasks: Array.from({ length: tasks }, (_, task) => ({ id: `t${task}`, agent: "quick" })) });
-    const workflows = await Promise.all(Array.from({ length: 20 }, () => create(150)));
-    for (let made = 0; made < 200; made += 10) workflows.push(...(await Promise.all(Array.from({ length: 10 }, () => create(3)))));
-    const before = agents.calls.length;
-    const beganAt = Date.now();
-    const flooded = await measureStarts(calm, 120);
-    const perSecond = (1_000 * (agents.calls.length - before - flooded.length)) / (Date.now() - beganAt);
-    // The flood goes on all the while, as fast as it may.
-    expect((await flood.get(workflows[0]!.id, "?tasks=none")).status).toBe("running");
-    expect(perSecond).toBeGreaterThan(25);
-
-    await endAll(flood, workflows.map(({ id }) => id));
-    alone.push(...(await measureStarts(calm, 60)));
-    console.log(`start delay: p95 ${p95(alone)} ms alone, ${p95(flooded)} ms with ${Math.round(perSecond)} tasks a second of another tenant that has ${workflows.length} workflows with 3,600 tasks`);
-    expect(p95(flooded)).toBeLessThanOrEqual(2 * p95(alone));
-  });
-});
-
 test("calls that a model's limits hold up take turns by tenant: a flood of one is not stood behind by another", async () => {
   const [crowd, single] = [await openTenant("crowd"), await openTenant("single")];
   const chat = (client: { key: string }, name: string) =>
@@ -203,10 +154,17 @@ test("calls that a model's limits hold up take turns by tenant: a flood of one i
 
 test("a limit of requests a minute is a 429 that the official client understands", async () => {
   const tenant = await openTenant("talkative", { limits: { requestsPerMinute: 3 } });
-  if (60_000 - (Date.now() % 60_000) < 10_000) await pause(11_000);
   const openai = new OpenAI({ apiKey: tenant.key, baseURL: `${worker.origin}/v1`, maxRetries: 0 });
-  for (let index = 0; index < 3; index += 1) await openai.models.list();
-  await expect(openai.models.list()).rejects.toBeInstanceOf(RateLimitError);
-  const refused = await tenant.call("GET", "/v1/agents");
-  expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([429, true]);
+  // Every route counts.
+  expect((await tenant.call("GET", "/v1/agents")).status).toBe(200);
+  let refusal: unknown;
+  let asked = 1;
+  // A minute by the clock may end on the way, and the next one lets three more through; not a second one.
+  while (refusal === undefined && asked < 7) {
+    await openai.models.list().catch((error: unknown) => (refusal = error));
+    asked += 1;
+  }
+  expect(asked).toBeGreaterThan(3);
+  expect(refusal).toBeInstanceOf(RateLimitError);
+  expect(Number((refusal as RateLimitError).headers.get("retry-after"))).toBeGreaterThan(0);
 });
