@@ -250,10 +250,12 @@ const OWN_CHOICES = new Set([
   "MAX_OUTPUT_SHARE", "MAX_ANSWER_TOKENS", "MAX_HISTORY", "MAX_RETRY_MS", "MAX_LOSS_DELAY_MS", "MAX_BYTES_PER_CHARACTER",
   "MAX_BYTES_OF_ATOM", "MAX_EDITS", "MAX_OPTIONAL_MARKS", "MAX_WHENS_PER_STEP", "MAX_CLAIM_LEASE_MS", "MAX_SUGGESTIONS",
   "MAX_NAMED_IN_CYCLE", "MAX_RENDERED_CHARACTERS", "MAX_PICKED",
+  "MAX_EVENTS_PER_ROW", "MAX_EXECUTOR_CALLS", "MAX_EXPIRED", "MAX_INLINE_PER_STEP", "MAX_KEPT_SPEC_CHARS", "MAX_LOOKED_AFTER", "MAX_OUTPUTS_ANSWER_BYTES", "MAX_OWN_CALLS",
+  "MAX_PARAMETER_CHARS", "MAX_PARSED_BYTES", "MAX_PLANNED_AGAIN", "MAX_PROGRESS_DELAY_MS", "MAX_RECOVERED", "MAX_REMOVING", "MAX_SEND_MESSAGES", "MAX_SERVED",
 ]);
 
-test("every limit of a request, an agent or an expression is named in a test, this one or another", () => {
-  const sources = ["api", "config", "consumer", "workflow"].flatMap((folder) => filesIn(join("src", folder)));
+test("every limit of a request, an agent, an expression or what is stored is named in a test, this one or another", () => {
+  const sources = ["api", "config", "consumer", "durable-objects", "workflow"].flatMap((folder) => filesIn(join("src", folder)));
   const tests = filesIn("test").map((path) => readFileSync(path, "utf8").split("const OWN_CHOICES")[0]).join("\n");
   const unnamed = sources.flatMap((path) => {
     const names = [...readFileSync(path, "utf8").matchAll(/^(?:export )?const (MAX_[A-Z0-9_]+)\b/gm)].map(([, name = ""]) => name);

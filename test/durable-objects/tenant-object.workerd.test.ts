@@ -7,9 +7,11 @@ import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
 import type { SettingsEdit } from "../../src/config/edit-settings.ts";
 import { Settings } from "../../src/config/settings.ts";
 import { NO_LIMITS } from "../../src/config/tenant-record.ts";
+import { MAX_DECISIONS, OptimizationStore } from "../../src/durable-objects/optimization-store.ts";
 import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
 import { buildListQuery, MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS, type WorkflowQuery } from "../../src/durable-objects/tenant-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
+import type { OptimizationDecision } from "../../src/optimizer/reoptimize.ts";
 import type { AgentDefinition } from "../../src/workflow/agent.ts";
 import { NO_BUDGET } from "./no-budget.ts";
 
@@ -113,6 +115,19 @@ describe("tiers documents", () => {
     const kept = await runInDurableObject(tenant, (_object, state) => state.storage.sql.exec("SELECT count(*) AS count FROM tiers").one()["count"]);
     expect(kept).toBe(MAX_TIERS_VERSIONS);
   });
+});
+
+test(`decisions of the re-optimizer: the last ${MAX_DECISIONS} are kept`, async () => {
+  const kept = await runInDurableObject(openTenant(), (_object, { storage: { sql } }) => {
+    const numbers = JSON.stringify(Array.from({ length: MAX_DECISIONS }, (_, index) => index + 1));
+    sql.exec("INSERT INTO optimizations SELECT value, 0, '{}' FROM json_each(?)", numbers);
+    const store = new OptimizationStore(sql);
+    const before = store.list(MAX_DECISIONS + 1, null).length;
+    store.add({ at: 1 } as OptimizationDecision);
+    const after = store.list(MAX_DECISIONS + 1, null);
+    return [before, after.length, after[0]!.id, after.at(-1)!.id];
+  });
+  expect(kept).toEqual([MAX_DECISIONS, MAX_DECISIONS, MAX_DECISIONS + 1, 2]);
 });
 
 describe("settings", () => {
