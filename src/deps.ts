@@ -29,7 +29,7 @@ import type { WorkflowEvent } from "./workflow/events.ts";
 
 /** How long an object waits for settings before it goes on with those that it knows. */
 const MAX_SETTINGS_WAIT_MS = 1_000;
-/** Runner objects that hold queued attempts' calls: enough to spread them, few enough to share. */
+/** Runner objects that hold the calls of a tenant's queued attempts: enough to spread them, few enough to share. */
 const RUNNERS = 32;
 
 /** What a workflow's object can do beside computing. */
@@ -226,7 +226,7 @@ export function createConsumerDeps(env: Env): ConsumerDeps {
   const { log } = openPlatform(env);
   return {
     workflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId),
-    runner: (workflowId) => env.RUNNER.getByName(`runner-${hashName(workflowId) % RUNNERS}`) as unknown as RunnerPort,
+    runner: (tenant, workflowId) => env.RUNNER.getByName(`${tenant}:runner-${hashName(workflowId) % RUNNERS}`) as unknown as RunnerPort,
     log,
   };
 }

@@ -10,7 +10,8 @@ export interface ConsumedMessage {
 
 export interface ConsumerDeps {
   workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "claim" | "deadLetter">;
-  runner: (workflowId: string) => RunnerPort;
+  /** Of one tenant: what fills its memory is no other tenant's loss. */
+  runner: (tenant: string, workflowId: string) => RunnerPort;
   log: (entry: { event: "queue.malformed" | "queue.failed"; workflowId?: string; message: string }) => void;
 }
 
@@ -31,7 +32,7 @@ export async function consumeBatch(messages: readonly ConsumedMessage[], deps: C
     for (let refs = group.refs; refs.length > 0; ) {
       const orders = await deps.workflow(group.tenant, group.workflowId).claim(refs);
       if (orders.length === 0) return;
-      await deps.runner(group.workflowId).start(orders);
+      await deps.runner(group.tenant, group.workflowId).start(orders);
       const granted = new Set(orders.map(({ task, attempt }) => `${task}.${attempt}`));
       refs = refs.filter(({ task, attempt }) => !granted.has(`${task}.${attempt}`));
     }

@@ -32,9 +32,9 @@ function createDeps(verbs: { claim?: (name: string, refs: AttemptRef[]) => Promi
         await verbs.deadLetter?.(workflowId);
       },
     }),
-    runner: (workflowId: string) => ({
+    runner: (tenant: string, workflowId: string) => ({
       start: async (orders: WorkOrder[]) => {
-        started.push([workflowId, orders.map(({ task }) => task)]);
+        started.push([`${tenant}:${workflowId}`, orders.map(({ task }) => task)]);
         await verbs.start?.();
       },
     }),
@@ -44,12 +44,12 @@ function createDeps(verbs: { claim?: (name: string, refs: AttemptRef[]) => Promi
 }
 
 describe("a batch", () => {
-  test("is claimed by one call per workflow, and what was granted is handed to its runner", async () => {
+  test("is claimed by one call per workflow, and what was granted is handed to a runner of its tenant", async () => {
     const { deps, claims, started } = createDeps({ claim: async (_name, refs) => refs.map(({ task }) => createOrder(task)) });
     const messages = [body(0), body(5, { workflowId: "wf_2" }), body(1), body(2, { tenant: "acme" })].map(messageOf);
     await consumeBatch(messages, deps);
     expect(claims).toEqual([["default:wf_1", [0, 1]], ["default:wf_2", [5]], ["acme:wf_1", [2]]]);
-    expect(started).toEqual([["wf_1", [0, 1]], ["wf_2", [5]], ["wf_1", [2]]]);
+    expect(started).toEqual([["default:wf_1", [0, 1]], ["default:wf_2", [5]], ["acme:wf_1", [2]]]);
     expect(messages.map((message) => message.settled())).toEqual(["acked", "acked", "acked", "acked"]);
   });
 
@@ -57,7 +57,7 @@ describe("a batch", () => {
     const { deps, claims, started } = createDeps({ claim: async (_name, refs) => refs.slice(0, 2).map(({ task }) => createOrder(task)) });
     await consumeBatch([0, 1, 2].map((task) => messageOf(body(task))), deps);
     expect(claims).toEqual([["default:wf_1", [0, 1, 2]], ["default:wf_1", [2]]]);
-    expect(started).toEqual([["wf_1", [0, 1]], ["wf_1", [2]]]);
+    expect(started).toEqual([["default:wf_1", [0, 1]], ["default:wf_1", [2]]]);
   });
 
   test("of attempts that are over already starts no runner", async () => {
@@ -87,7 +87,7 @@ describe("a batch", () => {
     const messages = [body(0), body(1), body(2, { workflowId: "wf_2" })].map(messageOf);
     await consumeBatch(messages, deps);
     expect(messages.map((message) => message.settled())).toEqual(["retried", "retried", "acked"]);
-    expect(started).toEqual([["wf_2", [2]]]);
+    expect(started).toEqual([["default:wf_2", [2]]]);
     expect(log.mock.calls).toEqual([[{ event: "queue.failed", workflowId: "wf_1", message: "Error: reset" }]]);
   });
 
