@@ -145,9 +145,11 @@ function fault({ provider, model }: CallCandidate, what: string): CallFault {
   return { failure: { code: "provider_unavailable", message: `${provider.id} (${model.id}) ${what}`, retryable: true }, retryAfterMs: null, isHealthFailure: true };
 }
 
-/** The line of a whole answer. */
-function recordWhole(usage: unknown, seenTokens: number, { inputTokens, baseline }: ChatCall, { model }: CallCandidate, { now }: ChatDeps): CallRecord {
-  return recordUsage({ usage, estimated: { inputTokens, outputTokens: seenTokens }, model, baseline, at: now() });
+/** The line of a whole answer. An estimate is never above what was held. */
+function recordWhole(usage: unknown, seenTokens: number, { inputTokens, baseline, heldFor }: ChatCall, candidate: CallCandidate, { now }: ChatDeps): CallRecord {
+  const { inputTokens: mostInput = Infinity, outputTokens: mostOutput = Infinity } = heldFor(candidate) ?? {};
+  const estimated = { inputTokens: Math.min(inputTokens, mostInput), outputTokens: Math.min(seenTokens, mostOutput) };
+  return recordUsage({ usage, estimated, model: candidate.model, baseline, at: now() });
 }
 
 /** The line of an answer that did not come, or not to its end: what was held for it; where nothing was, what is likely. */
@@ -179,6 +181,7 @@ function parseCompletion(text: string): ReadCompletion | null {
   if (choices.length === 0 && body["error"] == null) return null;
   const messages = choices.flatMap(({ message }) => (isRecord(message) ? [message] : []));
   const isEmpty = choices.every(({ finish_reason: reason }) => reason === "stop" || reason == null) && !messages.some(hasContent);
-  const outputTokens = messages.reduce((sum, { content }) => sum + (typeof content === "string" ? measureTokens(content) : 0), 0);
+  // Calls of tools and what was thought aloud are output too.
+  const outputTokens = messages.reduce((sum, { content, ...rest }) => sum + (typeof content === "string" ? measureTokens(content) : 0) + (hasContent(rest) ? measureTokens(JSON.stringify(rest)) : 0), 0);
   return { usage: body["usage"], error: body["error"], isEmpty, outputTokens: Math.ceil(outputTokens) };
 }

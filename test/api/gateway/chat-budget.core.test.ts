@@ -280,6 +280,16 @@ describe("an answer that does not come to its end", () => {
     expect(book.sumDays(TODAY, TODAY)).toEqual({ heldNanoUsd: 0, spentNanoUsd: 0 });
   });
 
+  test.each([false, true])("costs no more than was reserved where it was whole and nobody counted it (stream: %s)", async (isStream) => {
+    const text = "word ".repeat(500);
+    const { chat, asked, book, settle } = createBudgetWorld(() => (isStream ? stream([chunk({ content: text }), chunk({}, "stop"), DONE]) : completion(text, { usage: undefined })), 1e9);
+    await (await chat({ model: "one", max_tokens: 50, stream: isStream })).text();
+    await settle();
+    const { spentNanoUsd } = book.sumDays(TODAY, TODAY);
+    expect(spentNanoUsd).toBeGreaterThan(50 * OUTPUT);
+    expect(spentNanoUsd).toBeLessThanOrEqual(asked[0]!.neededNanoUsd);
+  });
+
   test("costs what was counted where it was whole but no stream", async () => {
     const { chat, book, settle } = createBudgetWorld(() => completion("Hello"), 1e9);
     await (await chat({ model: "one", max_tokens: 50, stream: true })).text();

@@ -80,6 +80,15 @@ describe("a request for a provider of OpenAI's format", () => {
   });
 });
 
+test("a call of a tool that nobody counted is estimated by its arguments", async () => {
+  const toolCalls = [{ id: "1", type: "function", function: { name: "find", arguments: JSON.stringify({ text: "word ".repeat(100) }) } }];
+  const { chat, entered, settled } = createChatWorld(() => completion(null, { usage: undefined, choices: [{ index: 0, message: { role: "assistant", content: null, tool_calls: toolCalls }, finish_reason: "tool_calls" }] }));
+  await chat({ model: "one" });
+  await settled();
+  expect(entered[0]!.calls[0]).toMatchObject({ estimated: true });
+  expect(entered[0]!.calls[0]!.outputTokens).toBeGreaterThan(90);
+});
+
 describe("a streamed answer", () => {
   const pieces = [chunk({ role: "assistant", content: "" }), chunk({ content: "Hel" }), chunk({ content: "lo" }), chunk({}, "stop"), USAGE_CHUNK, DONE];
 
