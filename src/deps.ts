@@ -6,6 +6,7 @@ import type { TenantLifePort } from "./api/directory-port.ts";
 import type { KeyReplica } from "./api/key-port.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
+import type { SettingsCache } from "./config/settings-cache.ts";
 import type { Settings } from "./config/settings.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
@@ -36,6 +37,7 @@ const RUNNERS = 32;
 export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   /** Reads the operator's settings again where they are no longer fresh; `settings` gives them as read last. */
   refreshSettings: () => Promise<void>;
+  areSettingsFresh: () => boolean;
   attempts: AttemptDeps;
   fetch: AttemptDeps["fetch"];
   allowPrivate: boolean;
@@ -139,11 +141,8 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
     get settings() {
       return settings.peek();
     },
-    refreshSettings: async () => {
-      const isRead = new AbortController();
-      const reading = settings.read(OPERATOR_TENANT).finally(() => isRead.abort());
-      await Promise.race([reading, waitFor(MAX_SETTINGS_WAIT_MS, isRead.signal)]);
-    },
+    refreshSettings: () => readInTime(settings),
+    areSettingsFresh: settings.isFresh,
     executor: () => (exports as { Executor: ExecutorPort }).Executor,
     workflow: (tenant, workflowId) => openWorkflow(env, tenant, workflowId),
     tenant: (tenant) => openTenant(env, tenant),
@@ -161,6 +160,13 @@ export function createObjectDeps(env: Env, exports: unknown): ObjectDeps {
     },
     log,
   };
+}
+
+async function readInTime(settings: SettingsCache): Promise<void> {
+  if (settings.isFresh()) return;
+  const isRead = new AbortController();
+  const reading = settings.read(OPERATOR_TENANT).finally(() => isRead.abort());
+  await Promise.race([reading, waitFor(MAX_SETTINGS_WAIT_MS, isRead.signal)]);
 }
 
 /** What an attempt needs, wherever it runs. */

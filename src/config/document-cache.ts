@@ -20,6 +20,8 @@ export interface DocumentCacheDeps<Document> {
 
 export interface DocumentCache<Document> {
   read(): Promise<StoredDocument<Document>>;
+  /** What `read` would give without reading anything; null when it would have to read. */
+  peek(): StoredDocument<Document> | null;
   /** Takes a newer document at once, and replicates it. */
   publish(stored: StoredDocument<Document>): Promise<void>;
 }
@@ -32,10 +34,13 @@ export function createDocumentCache<Document>(deps: DocumentCacheDeps<Document>)
     else copy.readAt = deps.now();
     return copy.stored;
   };
+  const peek = (): StoredDocument<Document> | null => (copy !== null && deps.now() - copy.readAt < FRESH_MS ? copy.stored : null);
   return {
+    peek,
     async read() {
       const known = copy;
-      if (known !== null && deps.now() - known.readAt < FRESH_MS) return known.stored;
+      const fresh = peek();
+      if (fresh !== null) return fresh;
       const staleSince = known?.readAt ?? 0;
       // Those who come while it is read again take the former copy instead of reading it too.
       if (known !== null) known.readAt = deps.now();

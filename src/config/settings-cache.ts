@@ -19,6 +19,8 @@ export interface SettingsCache {
   read(tenant: string): Promise<Settings>;
   /** The operator's settings as this isolate read them last; the base before the first read. */
   peek(): Settings;
+  /** Whether `peek` gives the operator's settings as fresh as `read` would. */
+  isFresh: () => boolean;
   /** Takes a layer that was just stored: here at once, elsewhere through its replica. */
   publish(tenant: string, stored: StoredDocument<SettingsLayer>): Promise<void>;
 }
@@ -58,6 +60,10 @@ export function createSettingsCache({ base, operator, openLayer }: SettingsCache
       return tenant === operator ? below : lay(below, tenant);
     },
     peek: () => operatorSettings,
+    isFresh: () => {
+      const stored = layerOf(operator).peek();
+      return stored !== null && laid.get(stored.document)?.settings === operatorSettings;
+    },
     publish: (tenant, stored) => layerOf(tenant).publish(stored),
   };
 }

@@ -21,7 +21,8 @@ export interface OutboundOptions {
   maxBytes: number;
   /** Over all redirects and the body. At most 2^31 - 1. */
   timeoutMs: number;
-  signal: AbortSignal;
+  /** Gives the request up; null: nothing does but the time. */
+  signal: AbortSignal | null;
   /** Whether an answer's body is wanted; otherwise it is cancelled at once instead of awaited. Default: always. */
   needsBody?: (status: number) => boolean;
 }
@@ -61,15 +62,15 @@ export async function fetchOutbound(url: string, request: OutboundRequest, optio
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const timer = setTimeout(abort, options.timeoutMs);
-  options.signal.addEventListener("abort", abort, { once: true });
-  if (options.signal.aborted) abort();
+  options.signal?.addEventListener("abort", abort, { once: true });
+  if (options.signal?.aborted === true) abort();
   try {
     return await sendChecked(url, request, options, controller.signal);
   } catch (error) {
     return controller.signal.aborted ? { kind: "timed_out" } : { kind: "broken", reason: describeError(error) };
   } finally {
     clearTimeout(timer);
-    options.signal.removeEventListener("abort", abort);
+    options.signal?.removeEventListener("abort", abort);
   }
 }
 

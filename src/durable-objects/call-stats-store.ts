@@ -4,12 +4,15 @@ import { addSums, mergeCells, type CallSums, type StatsCell } from "../optimizer
 /** A workflow's own sums of its calls, as the tenant is told them. The SQL of the table `call_stats` of a workflow object. */
 export class CallStatsStore {
   readonly #sql: SqlStorage;
+  /** Whether there is nothing that the tenant was not told, as far as this memory knows for sure. */
+  #isAllSent = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
   add(cells: readonly StatsCell[]): void {
+    this.#isAllSent = false;
     for (const { hour, tier, taskType, sums } of mergeCells(cells)) {
       const [row] = this.#sql.exec("SELECT revision, sums FROM call_stats WHERE hour = ? AND tier = ? AND task_type = ?", hour, tier, taskType).toArray();
       if (row !== undefined) addSums(sums, JSON.parse(String(row["sums"])) as CallSums);
@@ -24,7 +27,9 @@ export class CallStatsStore {
 
   /** What the tenant was not told yet. */
   readUnsent(): WorkflowCell[] {
+    if (this.#isAllSent) return [];
     const rows = this.#sql.exec("SELECT hour, tier, task_type, revision, sums FROM call_stats WHERE sent_revision < revision ORDER BY hour").toArray();
+    this.#isAllSent = rows.length === 0;
     return rows.map((row) => ({
       hour: Number(row["hour"]),
       tier: String(row["tier"]),

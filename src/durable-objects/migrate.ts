@@ -2,8 +2,7 @@
  * Brings an object's SQLite schema up to date. Migrations are append-only: the n-th entry is version n and never changes once
  * deployed. Must run inside a transaction.
  */
-export function migrate(sql: SqlStorage, migrations: readonly string[]): void {
-  const current = readVersion(sql);
+export function migrate(sql: SqlStorage, migrations: readonly string[], current = readVersion(sql)): void {
   if (current === migrations.length) return;
   const isNew = current === 0;
   // In one call: a new object makes all of its tables before it can do anything else.

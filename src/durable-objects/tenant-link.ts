@@ -174,9 +174,9 @@ export class TenantLink {
     if (isLimited !== session.run.state.isLimited && !session.isFinal) this.#object.apply({ type: "limits", isLimited });
   }
 
-  /** How an ended workflow went, until the tenant knows: finding it out looks at every task. */
+  /** How an ended workflow went, until the tenant knows: finding it out looks at every task. Of calls of models alone there is something to learn. */
   #untoldEnding(session: WorkflowSession): { ending?: WorkflowEnding } {
-    return session.isFinal && this.#endingToldAt !== session.lastSeq ? { ending: describeEnding(session) } : {};
+    return session.isFinal && session.hasModelTasks && this.#endingToldAt !== session.lastSeq ? { ending: describeEnding(session) } : {};
   }
 
   /** Puts the workflow back into an index that was told to forget it. */

@@ -4,6 +4,8 @@ import { NO_ALLOWANCE, type Allowance, type TenantRecord, type TenantState } fro
 export class TenantRecordStore {
   readonly #sql: SqlStorage;
   readonly #tenant: string;
+  /** The row as it was read last: it is asked for with every entry of the index, and seldom written. */
+  #known: { record: TenantRecord | null } | null = null;
 
   /** `tenant`: the object's name. */
   constructor(sql: SqlStorage, tenant: string) {
@@ -17,6 +19,16 @@ export class TenantRecordStore {
   }
 
   find(): TenantRecord | null {
+    this.#known ??= { record: this.#read() };
+    return this.#known.record;
+  }
+
+  /** To be called where the table may have changed otherwise: it was removed, or a transaction was rolled back. */
+  forget(): void {
+    this.#known = null;
+  }
+
+  #read(): TenantRecord | null {
     const [row] = this.#sql.exec("SELECT id, created_at, state, changed_at, allowance FROM tenant").toArray();
     if (row === undefined) return null;
     return {
@@ -29,6 +41,7 @@ export class TenantRecordStore {
   }
 
   write({ id, createdAt, state, changedAt, budget, limits }: TenantRecord): void {
+    this.forget();
     this.#sql.exec("INSERT OR REPLACE INTO tenant VALUES (1, ?, ?, ?, ?, ?)", id, createdAt, state, changedAt, JSON.stringify({ budget, limits }));
   }
 }

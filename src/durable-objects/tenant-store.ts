@@ -63,11 +63,17 @@ export class TenantStore {
   }
 
   migrate(): void {
+    this.record.forget();
     this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
   }
 
   transaction<Result>(work: () => Result): Result {
-    return this.#storage.transactionSync(work);
+    try {
+      return this.#storage.transactionSync(work);
+    } catch (error) {
+      this.record.forget();
+      throw error;
+    }
   }
 
   readAgents(): RegisteredAgent[] {
@@ -142,16 +148,20 @@ export class TenantStore {
   putWorkflow({ summary, version, cells, spend, ending }: IndexEntry, now: number): void {
     const { id, name, status, metadata } = summary;
     const createdAt = Date.parse(summary.createdAt);
-    const [removed] = this.#sql.exec("SELECT created_at FROM removed_workflows WHERE id = ?", id).toArray();
-    if (removed !== undefined && createdAt <= Number(removed["created_at"])) return;
+    const known = this.#sql
+      .exec(
+        `SELECT r.created_at AS removed, w.created_at, w.version, w.summary
+         FROM (SELECT ? AS id) AS asked LEFT JOIN removed_workflows r ON r.id = asked.id LEFT JOIN workflows w ON w.id = asked.id`, id,
+      )
+      .one();
+    if (known["removed"] !== null && createdAt <= Number(known["removed"])) return;
     // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
     if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
     if (spend !== undefined) this.account.takeSpend({ id, createdAt }, spend, now);
     if (ending !== undefined) this.history.takeEnding({ id, createdAt }, ending, now);
-    const [known] = this.#sql.exec("SELECT created_at, version, summary FROM workflows WHERE id = ?", id).toArray();
-    const knownCreatedAt = known === undefined ? -1 : Number(known["created_at"]);
-    if (known !== undefined && (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version))) return;
-    if (known !== undefined && knownCreatedAt < createdAt) this.#deleteMetadata(JSON.parse(String(known["summary"])) as WorkflowSummary);
+    const knownCreatedAt = known["created_at"] === null ? -1 : Number(known["created_at"]);
+    if (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version)) return;
+    if (known["summary"] !== null && knownCreatedAt < createdAt) this.#deleteMetadata(JSON.parse(String(known["summary"])) as WorkflowSummary);
     if (knownCreatedAt !== createdAt) {
       for (const [key, value] of Object.entries(metadata)) this.#sql.exec("INSERT OR IGNORE INTO workflow_metadata VALUES (?, ?, ?, ?)", key, value, createdAt, id);
     }

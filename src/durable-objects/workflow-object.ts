@@ -41,7 +41,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     super(ctx, env);
     this.#store = new WorkflowStore(ctx.storage);
     this.#deps = createObjectDeps(env, ctx.exports);
-    void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
+    if (!this.#deps.areSettingsFresh()) void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
     this.#feed = new LiveFeed({
       readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.readEvents(after, limit)),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),

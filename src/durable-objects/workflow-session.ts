@@ -201,6 +201,11 @@ export class WorkflowSession {
     });
   }
 
+  /** Whether tasks call models, so that their calls can be learnt from. */
+  get hasModelTasks(): boolean {
+    return Object.values(this.agents).some(({ kind }) => kind === "llm");
+  }
+
   /** Whether anything was spent or leased that the tenant's budget has to know of. */
   get hasSpend(): boolean {
     return this.run.ledger.days.size > 0;

@@ -105,8 +105,9 @@ export class WorkflowStore {
   }
 
   migrate(): void {
+    this.#version ??= readVersion(this.#sql);
     if (this.#version === WORKFLOW_MIGRATIONS.length) return;
-    migrate(this.#sql, WORKFLOW_MIGRATIONS);
+    migrate(this.#sql, WORKFLOW_MIGRATIONS, this.#version);
     this.#version = WORKFLOW_MIGRATIONS.length;
   }
 

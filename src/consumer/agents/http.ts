@@ -21,7 +21,8 @@ export interface HttpAgentDeps {
   allowPrivate: boolean;
   secret: (name: string) => string | undefined;
   now: () => number;
-  signal: AbortSignal;
+  /** Gives the call up; null: nothing does but its deadline. */
+  signal: AbortSignal | null;
 }
 
 /** Calls the HTTP agent of a work order once. Never rejects for what the agent does; what can be retried is decided here. */
@@ -35,6 +36,7 @@ export async function runHttpAttempt(order: WorkOrder, deps: HttpAgentDeps): Pro
   const signature = signAttempt(order, agent, body, deps);
   if (typeof signature === "string") return fail("agent_rejected", signature);
   const headers = { "content-type": "application/json", ...lowerCaseNames(agent.headers), ...signature, "idempotency-key": order.idempotencyKey, "x-attempt": String(order.attempt) };
+  // A callback may be awaited for days, the call that announces it may not.
   const timeoutMs = Math.min(order.deadlineAt - deps.now(), MAX_ATTEMPT_TIMEOUT_MS);
   if (timeoutMs <= 0) return describeTimeout(order);
   const answer = await fetchOutbound(agent.url, { method: "POST", headers, body }, {

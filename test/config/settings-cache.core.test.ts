@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { createDocumentCache, type StoredDocument } from "../../src/config/document-cache.ts";
+import { createSettingsCache } from "../../src/config/settings-cache.ts";
+import type { SettingsLayer } from "../../src/config/settings-layers.ts";
+import { readSettings } from "../../src/config/settings.ts";
+
+function openCache() {
+  const clock = { now: 1_000_000 };
+  let stored: StoredDocument<SettingsLayer> = { version: 0, document: {} };
+  const cache = createSettingsCache({
+    base: readSettings(undefined),
+    operator: "default",
+    openLayer: () => createDocumentCache<SettingsLayer>({ now: () => clock.now, readReplica: async () => stored, readOrigin: async () => stored, writeReplica: async (newest) => void (stored = newest) }),
+  });
+  return { clock, cache };
+}
+
+test("settings are fresh once they were read, and until a read would ask for them again", async () => {
+  const { clock, cache } = openCache();
+  expect(cache.isFresh()).toBe(false);
+  await cache.read("default");
+  expect(cache.isFresh()).toBe(true);
+  clock.now += 10_000;
+  expect(cache.isFresh()).toBe(false);
+});
+
+test("settings that were stored here are not taken for those that were read before", async () => {
+  const { cache } = openCache();
+  await cache.read("default");
+  await cache.publish("default", { version: 1, document: { dispatch: { leaseMs: 12_345 } } });
+  expect(cache.isFresh()).toBe(false);
+  await cache.read("default");
+  expect(cache.isFresh()).toBe(true);
+  expect(cache.peek().dispatch.leaseMs).toBe(12_345);
+});
