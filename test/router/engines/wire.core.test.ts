@@ -106,6 +106,23 @@ describe("openai", () => {
 describe("anthropic", () => {
   const provider: ProviderEntry = { id: "a", kind: "anthropic", secretName: "KEY" };
 
+  test.each([
+    [50, undefined],
+    [1_365, undefined],
+    [1_366, 1_024],
+    [4_000, 3_000],
+  ])("what a model thinks counts to the output cap of %i, with %s tokens for it", async (maxOutputTokens, thinkingTokens) => {
+    for (const upstreamModel of ["claude-sonnet-4-5", "claude-of-tomorrow"]) {
+      const upstream = fakeFetch(() => anthropicStream({ deltas: ["x"] }));
+      const model = await loadEngine(provider, { secrets: (name) => KEYS[name], fetch: upstream.fetch })({ ...MODEL, upstreamModel });
+      const { stream } = await model.doStream({ ...OPTIONS, reasoning: "high", maxOutputTokens });
+      await stream.cancel();
+      const { max_tokens: cap, thinking } = upstream.calls[0]!.body as { max_tokens: number; thinking?: { budget_tokens?: number } };
+      expect(cap).toBeLessThanOrEqual(maxOutputTokens);
+      if (upstreamModel === "claude-sonnet-4-5") expect(thinking?.budget_tokens).toBe(thinkingTokens);
+    }
+  });
+
   test("streams, sends the output cap and the key, and reads cache reads and writes", async () => {
     const inputUsage = { input_tokens: 100, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 };
     const upstream = fakeFetch(() => anthropicStream({ deltas: ["Hel", "lo"], inputUsage, outputTokens: 9 }));
