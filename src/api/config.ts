@@ -78,8 +78,8 @@ export const CONFIG_ENDPOINTS: readonly Endpoint[] = [
     method: "POST",
     path: "/v1/config/rollback",
     tag: "Configuration",
-    summary: "Make the tenant's own settings again what they were as of a version, as a new version; 0: none of its own",
-    access: "config:write",
+    summary: "Make the settings of the tenant that the root key acts for again what they were as of a version, as a new version; 0: none of its own",
+    access: "root",
     body: { schema: RollbackBody },
     answers: { 200: { description: "The settings that hold now", schema: Settings }, 404: { description: "The version is not kept" } },
     handle: async (context, api) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ENDPOINTS } from "../../src/api/create-api.ts";
 import { describeApi, type OpenApi, type Operation } from "../../src/api/openapi.ts";
 import type { Scope } from "../../src/api/scopes.ts";
-import { findBreaches, listRoutes, makeCredentials, type Ask, type Examples } from "../fixtures/route-table.ts";
+import { findBreaches, listRoutes, makeCredentials, type Ask, type Examples, type RouteCase } from "../fixtures/route-table.ts";
 import { createTestApi, ROOT_KEY } from "./fake-ports.ts";
 
 const EXAMPLES: Examples = {
@@ -33,6 +33,26 @@ test("every route × {no key, wrong key, missing scope, other tenant} is {401, 4
   expect(routes.length).toBe(ENDPOINTS.length);
   expect(routes.filter(({ isOfTenant }) => isOfTenant).length).toBeGreaterThan(10);
   expect(await findBreaches(routes, credentials, askWith)).toEqual([]);
+});
+
+/** Which scope opens what (contract), said apart from the endpoints; the first that fits holds. */
+const ACCESS: readonly (readonly [RegExp, RouteCase["access"]])[] = [
+  [/^GET \/(healthz|docs|openapi\.json)$|^POST \/v1\/callbacks\/\{token\}$/, "public"],
+  [/^\w+ \/v1\/tenants\b/, "root"],
+  [/^PUT \/v1\/tiers$|^POST \/v1\/(optimizations\/run|config\/rollback)$/, "root"],
+  [/^GET \/v1\/(config|tiers|metrics|stats|optimizations)\b/, "config:read"],
+  [/^PATCH \/v1\/config$/, "config:write"],
+  [/^(PUT|DELETE) \/v1\/(agents|templates)\//, "agents:write"],
+  [/^(GET|POST) \/v1\/(chat|models|route|context|intents)\b/, "gateway"],
+  // It makes nothing but another way of reading.
+  [/^POST \/v1\/workflows\/\{id\}\/stream-token$/, "workflows:read"],
+  [/^GET \/v1\/(workflows|jobs|agents|templates|schedules|ledger)\b/, "workflows:read"],
+  [/^(POST|PUT|DELETE) \/v1\/(workflows|jobs|schedules)\b/, "workflows:write"],
+];
+
+test("every route needs the scope that the contract names for it", () => {
+  const routes = listRoutes(describeApi(ENDPOINTS), EXAMPLES).map(({ name, access }) => [name, access]);
+  expect(routes).toEqual(routes.map(([name = ""]) => [name, ACCESS.find(([pattern]) => pattern.test(name))?.[1]]));
 });
 
 describe("a new route cannot be forgotten", () => {
