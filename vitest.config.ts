@@ -7,6 +7,9 @@ import { defineConfig } from "vitest/config";
  */
 const ALONE = ["gateway-load", "kill", "neighbours"].map((name) => `test/e2e/${name}.e2e.test.ts`);
 
+/** For `expect.poll`. What is waited for comes in milliseconds, but a machine with other work to do may take very long over that. */
+const PATIENT = { poll: { timeout: 30_000 } };
+
 export default defineConfig({
   test: {
     // The worker logs a line for each event; show them only for a test that failed.
@@ -36,6 +39,7 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          expect: PATIENT,
           include: ["test/**/*.workerd.test.ts"],
           // They wait for alarms and evictions more than they compute.
           maxWorkers: 2,
@@ -47,6 +51,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          expect: PATIENT,
           environment: "node",
           include: ["test/e2e/**/*.e2e.test.ts"],
           exclude: ALONE,
@@ -60,6 +65,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e-alone",
+          expect: PATIENT,
           environment: "node",
           include: ALONE,
           fileParallelism: false,

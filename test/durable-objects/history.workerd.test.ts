@@ -102,7 +102,7 @@ describe("a workflow that ends", () => {
     const done = (await ask("GET", `/v1/workflows/${String(id)}?wait=15000`)) as { status: string; tasks: Record<string, { usage: { inputTokens: number; outputTokens: number } }> };
     expect(done.status).toBe("completed");
     const key = { agent: "scout", taskType: "log_summary" };
-    await vi.waitFor(async () => expect(await tenant.readHistory([key])).toHaveLength(1), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect(await tenant.readHistory([key])).toHaveLength(1), { timeout: 30_000, interval: 50 });
     const [cell, ...others] = await tenant.readHistory([key, { agent: "planner", taskType: "planning" }]);
     expect(others).toEqual([]);
     const used = ["a", "b"].reduce((sum, task) => sum + done.tasks[task]!.usage.inputTokens + done.tasks[task]!.usage.outputTokens, 0);

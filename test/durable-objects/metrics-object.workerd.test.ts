@@ -26,7 +26,7 @@ const readReplica = (provider: string) => env.CONFIG.get<MetricsSnapshot>(`metri
 
 /** Waits for what alarms do by themselves. */
 async function waitUntilTrue(isTrue: () => Promise<boolean>): Promise<void> {
-  await vi.waitFor(async () => expect(await isTrue()).toBe(true), { timeout: 10_000, interval: 100 });
+  await vi.waitFor(async () => expect(await isTrue()).toBe(true), { timeout: 30_000, interval: 100 });
 }
 
 describe("measurements", () => {

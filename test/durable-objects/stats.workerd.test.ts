@@ -128,7 +128,7 @@ describe("the statistics of a service that ran workflows", () => {
     for (const id of ids) expect(await ask("GET", `/v1/workflows/${id}?wait=15000`)).toMatchObject({ status: "completed" });
     const ledgers = await readLedgers(ids);
     const read = async () => (await ask("GET", "/v1/stats")) as unknown as Stats & { tierDistribution: object };
-    await vi.waitFor(async () => expect((await read()).calls).toBe(ledgers.calls), { timeout: 10_000, interval: 100 });
+    await vi.waitFor(async () => expect((await read()).calls).toBe(ledgers.calls), { timeout: 30_000, interval: 100 });
     const stats = await read();
     expect(stats).toMatchObject({ routes: 2, tierDistribution: { weak: 2, base: 0, strong: 0 }, calls: ledgers.calls });
     expect([Math.round(stats.costUsd * 1e9), stats.tokens.inputTokens]).toEqual([ledgers.nano, ledgers.inputTokens]);
@@ -166,7 +166,7 @@ describe("the statistics of a service that ran workflows", () => {
       } while (cursor !== null);
       expect(lines.filter(({ workflowId }) => workflowId === id)).toMatchObject([{ taskId: "a", attempt: 1, model: "offline" }]);
       expect(lines.filter(({ workflowId }) => workflowId === null).length).toBeGreaterThan(0);
-    });
+    }, 30_000);
     const { items } = (await ask("GET", "/v1/ledger?since=2999-01-01T00:00:00Z")) as unknown as { items: unknown[] };
     expect(items).toEqual([]);
   });
@@ -182,6 +182,6 @@ test("what the tenant's tasks of a type missed raises their complexity, also in 
     const response = await exports.default.fetch("https://weft.test/v1/route", { method: "POST", headers, body: JSON.stringify({ type }) });
     return ((await response.json()) as { complexity: { factors: { failures: number } } }).complexity.factors.failures;
   };
-  await expect.poll(() => failuresOf("refactoring"), { timeout: 5_000 }).toBeCloseTo(20 / 24, 2);
+  await expect.poll(() => failuresOf("refactoring"), { timeout: 30_000 }).toBeCloseTo(20 / 24, 2);
   expect(await failuresOf("planning")).toBe(0);
 });

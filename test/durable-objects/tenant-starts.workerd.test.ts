@@ -90,12 +90,12 @@ describe("a limit of concurrent tasks", () => {
     await tenant.readTenant();
     await ask(tenant, "holder", { started: 1, ended: 1 });
     for (const next of ["urgent", "a", "b"]) {
-      await vi.waitFor(() => expect(order.at(-1)).toBe(next));
+      await vi.waitFor(() => expect(order.at(-1)).toBe(next), 30_000);
       // Whoever got a start has done with it, and wants more.
       if (next === "urgent") await ask(tenant, next, { started: 1, ended: 1 });
       else wait(next, [0, 0, 4, 0], 1);
     }
-    await vi.waitFor(() => expect(order).toEqual(["urgent", "a", "b", "a"]));
+    await vi.waitFor(() => expect(order).toEqual(["urgent", "a", "b", "a"]), 30_000);
   });
 
   test("takes back what was granted and is not wanted any more", async () => {
@@ -218,10 +218,10 @@ describe("workflows of a tenant with limits", () => {
     const gate = createGate();
     const workflows = await Promise.all([run("a", 4, http(gate.url)), run("b", 4, http(gate.url))]);
     for (let done = 1; done <= 8; done += 1) {
-      await vi.waitFor(() => expect(gate.called).toBeGreaterThanOrEqual(done), 5_000);
+      await vi.waitFor(() => expect(gate.called).toBeGreaterThanOrEqual(done), 30_000);
       gate.let = done;
     }
-    for (const workflow of workflows) expect((await view(workflow, 5_000)).status).toBe("completed");
+    for (const workflow of workflows) expect((await view(workflow, 30_000)).status).toBe("completed");
     expect(gate.most).toBe(3);
   });
 
@@ -229,7 +229,7 @@ describe("workflows of a tenant with limits", () => {
     const { run } = await openLimited({ tasksPerSecond: 10 });
     const startedAt = performance.now();
     const workflow = await run("a", 14, transform("1"));
-    expect((await view(workflow, 10_000)).status).toBe("completed");
+    expect((await view(workflow, 30_000)).status).toBe("completed");
     expect(performance.now() - startedAt).toBeGreaterThan(250);
   });
 
@@ -237,14 +237,14 @@ describe("workflows of a tenant with limits", () => {
     const { run, tenant } = await openLimited({ concurrentTasks: 1 });
     const gate = createGate();
     const first = await run("a", 1, http(gate.url));
-    await vi.waitFor(() => expect(gate.running).toBe(1), 5_000);
+    await vi.waitFor(() => expect(gate.running).toBe(1), 30_000);
     const second = await kill(await run("b", 1, transform("1")));
     expect((await view(second)).status).toBe("running");
     gate.let = 1;
-    expect((await view(first, 5_000)).status).toBe("completed");
+    expect((await view(first, 30_000)).status).toBe("completed");
     await runInDurableObject(second, (object) => (object as unknown as { alarm: () => Promise<void> }).alarm());
-    expect((await view(second, 5_000)).status).toBe("completed");
-    await vi.waitFor(async () => expect(await countRows(tenant)).toBe(0), 5_000);
+    expect((await view(second, 30_000)).status).toBe("completed");
+    await vi.waitFor(async () => expect(await countRows(tenant)).toBe(0), 30_000);
   });
 
   test("hear of limits that were set after they began, and of limits that were removed", async () => {
@@ -253,40 +253,40 @@ describe("workflows of a tenant with limits", () => {
     await tenant.patchTenant({ limits: { concurrentTasks: 1 } });
     // Nobody told it when it was made: it hears of it with its first entry in the index.
     const workflow = await run("a", 3, http(gate.url), { isLimited: false, spec: { maxConcurrency: 1 } });
-    await vi.waitFor(() => expect(gate.called).toBe(1), 5_000);
-    await vi.waitFor(async () => expect(await runInDurableObject(workflow, (_object, { storage: { sql } }) => sql.exec("SELECT json FROM documents WHERE name = 'state'").one()["json"])).toContain('"isLimited":true'), 5_000);
+    await vi.waitFor(() => expect(gate.called).toBe(1), 30_000);
+    await vi.waitFor(async () => expect(await runInDurableObject(workflow, (_object, { storage: { sql } }) => sql.exec("SELECT json FROM documents WHERE name = 'state'").one()["json"])).toContain('"isLimited":true'), 30_000);
     gate.let = 1;
-    await vi.waitFor(() => expect(gate.called).toBe(2), 5_000);
+    await vi.waitFor(() => expect(gate.called).toBe(2), 30_000);
     expect(await countRows(tenant)).toBe(1);
     await tenant.patchTenant({ limits: { concurrentTasks: null } });
     gate.let = 2;
-    await vi.waitFor(() => expect(gate.called).toBe(3), 15_000);
+    await vi.waitFor(() => expect(gate.called).toBe(3), 30_000);
     gate.let = 3;
-    expect((await view(workflow, 5_000)).status).toBe("completed");
+    expect((await view(workflow, 30_000)).status).toBe("completed");
   });
 
   test("give back what they do not start: a cancelled one leaves its places to others", async () => {
     const { run } = await openLimited({ concurrentTasks: 2 });
     const gate = createGate();
     const cancelled = await run("a", 5, http(gate.url));
-    await vi.waitFor(() => expect(gate.running).toBe(2), 5_000);
+    await vi.waitFor(() => expect(gate.running).toBe(2), 30_000);
     const other = await run("b", 2, transform("1"));
     await cancelled.command("cancel");
-    expect((await view(other, 5_000)).status).toBe("completed");
+    expect((await view(other, 30_000)).status).toBe("completed");
   });
 
   test("a pause gives back what was not started, and the end of a pause asks for it again", async () => {
     const { run } = await openLimited({ concurrentTasks: 1 });
     const gate = createGate();
     const paused = await run("a", 2, http(gate.url));
-    await vi.waitFor(() => expect(gate.running).toBe(1), 5_000);
+    await vi.waitFor(() => expect(gate.running).toBe(1), 30_000);
     await paused.command("pause");
     gate.let = 1;
     const other = await run("b", 1, transform("1"));
-    expect((await view(other, 5_000)).status).toBe("completed");
+    expect((await view(other, 30_000)).status).toBe("completed");
     await paused.command("resume");
-    await vi.waitFor(() => expect(gate.called).toBe(2), 5_000);
+    await vi.waitFor(() => expect(gate.called).toBe(2), 30_000);
     gate.let = 2;
-    expect((await view(paused, 5_000)).status).toBe("completed");
+    expect((await view(paused, 30_000)).status).toBe("completed");
   });
 });

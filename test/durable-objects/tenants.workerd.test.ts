@@ -262,7 +262,7 @@ describe("removing a tenant", () => {
     await runAlarms(tenant, 1);
     const late = openWorkflow(`${id}:late`);
     await start(late, [{ id: "a", agent: "slow" }], { tenant: id, agents: { slow: http(listen(never)) } });
-    await vi.waitFor(async () => expect(await tenant.listWorkflows(ALL)).toMatchObject({ items: [{ id: "late" }] }));
+    await vi.waitFor(async () => expect(await tenant.listWorkflows(ALL)).toMatchObject({ items: [{ id: "late" }] }), 30_000);
     pass(REMOVAL_GRACE_MS);
     await runAlarms(tenant, 1);
     expect(await late.exists()).toBe(false);
@@ -278,7 +278,7 @@ describe("removing a tenant", () => {
     const stray = openWorkflow(`${id}:stray`);
     const told = () => start(stray, [{ id: "a", agent: "slow" }], { tenant: id, agents: { slow: http(listen(never)) } });
     await told();
-    await vi.waitFor(async () => expect(await stray.exists()).toBe(false));
+    await vi.waitFor(async () => expect(await stray.exists()).toBe(false), 30_000);
     await tenant.addGatewayCalls([{ id: "late", at: Date.now(), tier: "weak", taskType: null, calls: [], failureCode: null, fallbacks: 0 }]);
     expect(Object.keys(await readRows(tenant))).toEqual(["tenant"]);
 
@@ -351,7 +351,7 @@ test("the sweep wakes silent workflows of every tenant", async () => {
   for (const id of made) {
     const workflow = openWorkflow(`${id}:silent`);
     await start(workflow, [{ id: "a", agent: "slow" }], { tenant: id, agents: { slow: http(listen(never)) } });
-    await vi.waitFor(async () => expect(await openTenant(id).listWorkflows(ALL)).toMatchObject({ items: [{ id: "silent" }] }));
+    await vi.waitFor(async () => expect(await openTenant(id).listWorkflows(ALL)).toMatchObject({ items: [{ id: "silent" }] }), 30_000);
   }
   const woken: string[] = [];
   const deps = createSweepDeps(env);

@@ -118,7 +118,7 @@ test("to a receiver that hangs hold up neither tasks nor the alarm, which is not
   const agents = { quick: http(listen(() => answer("done"))), one: transform("1") };
   const tasks = [...transforms(4), ...Array.from({ length: 6 }, (_, index) => ({ id: `h${index}`, agent: "quick", dependsOn: index === 0 ? ["t0"] : [`h${index - 1}`] }))];
   await start(workflow, tasks, { agents, spec: spec(["task.completed"]) });
-  expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { h5: { output: "done" } } });
+  expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { h5: { output: "done" } } });
   expect(story.ids).toHaveLength(MAX_DELIVERIES);
   for (let round = 0; round < 3; round += 1) {
     await runDurableObjectAlarm(workflow);

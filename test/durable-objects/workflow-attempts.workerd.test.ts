@@ -391,7 +391,7 @@ describe("callbacks", () => {
       return new Response(null, { status: 202 });
     });
     await start(workflow, [{ id: "a", agent: "web" }], { agents: { web: http(url, "callback") } });
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { a: { output: "early" } } });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { a: { output: "early" } } });
     expect(await story(workflow, "a")).toEqual(["queued 1", "started 1", "completed 1"]);
   });
 });
@@ -405,7 +405,7 @@ describe("after the object's memory is gone", () => {
     await expect.poll(() => callsOf("a", workflow).length).toBe(1);
     isHanging = false;
     workflow = await kill(workflow);
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { a: { attempt: 2, output: 2 } } });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { a: { attempt: 2, output: 2 } } });
     expect(callsOf("a", workflow).map(({ headers }) => headers.get("idempotency-key"))).toEqual([`${idOf(workflow)}.a`, `${idOf(workflow)}.a`]);
     await expectWholeLog(workflow);
   });
@@ -419,7 +419,7 @@ describe("after the object's memory is gone", () => {
     await expect.poll(async () => (await view(workflow)).tasks["t0"]!.status).toBe("completed");
     isHanging = false;
     workflow = await kill(workflow);
-    const { status, tasks: shown } = await view(workflow, 5_000);
+    const { status, tasks: shown } = await view(workflow, 30_000);
     expect(status).toBe("completed");
     expect(tasks.map(({ id }) => shown[id]!.output)).toEqual(tasks.map((_task, index) => (index === 0 ? 1 : 2)));
     await expectWholeLog(workflow);
@@ -437,7 +437,7 @@ describe("after the object's memory is gone", () => {
     pass(checkMs);
     await runDurableObjectAlarm(workflow);
     await expect.poll(() => callsOf("a", workflow).length).toBe(2);
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed" });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed" });
   });
 
   test("claimed attempts of the queue get a lease in which their runner can renew them", async () => {
@@ -516,7 +516,7 @@ describe("a step that cannot be saved", () => {
     await mendOutputs(workflow);
     pass(checkMs);
     await runDurableObjectAlarm(workflow);
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { b: { attempt: 2, output: "made" } } });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { b: { attempt: 2, output: "made" } } });
     await expectWholeLog(workflow);
   });
 });
@@ -624,7 +624,7 @@ describe("the queue's consumer", () => {
     await start(workflow, [{ id: "a", agent: "llm", input: { prompt: "Say what matters: tests state guarantees." } }], { agents: { llm, web: http(url) } });
     const result = await consume("weft-tasks-normal", sentMessages(workflow));
     expect(result).toMatchObject({ explicitAcks: ["0"], retryMessages: [] });
-    const { status, tasks } = await view(workflow, 10_000);
+    const { status, tasks } = await view(workflow, 30_000);
     expect(status).toBe("completed");
     expect(tasks["a"]).toMatchObject({ attempt: 1, output: expect.any(String), route: { provider: "offline" } });
     expect((await ledger(workflow)).map(({ late }) => late)).toEqual([false]);
@@ -637,7 +637,7 @@ describe("the queue's consumer", () => {
     const result = await consume("weft-tasks-normal", [null, "x", {}, { ...message, task: -1 }, { ...message, extra: 1 }, { ...message, rank: 4 }, message]);
     expect(result.explicitAcks).toHaveLength(7);
     expect(result.retryMessages).toEqual([]);
-    expect(await view(workflow, 10_000)).toMatchObject({ status: "completed" });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed" });
   });
 
   test("asks for the messages of an object that fails again, and acknowledges the others", async () => {
@@ -649,7 +649,7 @@ describe("the queue's consumer", () => {
     const result = await consume("weft-tasks-normal", [messageOf(broken, FIRST), messageOf(well, FIRST)]);
     expect(result.explicitAcks).toEqual(["1"]);
     expect(result.retryMessages).toMatchObject([{ msgId: "0" }]);
-    expect(await view(well, 10_000)).toMatchObject({ status: "completed" });
+    expect(await view(well, 30_000)).toMatchObject({ status: "completed" });
   });
 
   test("acknowledges messages of workflows and attempts that are over", async () => {

@@ -86,7 +86,7 @@ describe("a creation", () => {
     const url = listen(({ body }) => answer({ seen: body.dependencies }, { inputTokens: 7, outputTokens: 3, costUsd: 0.000_001 }));
     const workflow = openWorkflow();
     await start(workflow, [{ id: "a", agent: "one" }, { id: "b", agent: "web", dependsOn: ["a"], input: { n: "${tasks.a.output}" } }], { agents: { one: transform("1"), web: http(url) } });
-    const { status, tasks, usage } = await view(workflow, 5_000);
+    const { status, tasks, usage } = await view(workflow, 30_000);
     expect(status).toBe("completed");
     expect(tasks["b"]).toMatchObject({ output: { seen: { a: 1 } }, usage: { inputTokens: 7, outputTokens: 3, costUsd: 0.000_001 } });
     expect(usage).toMatchObject({ inputTokens: 7, outputTokens: 3, costUsd: 0.000_001 });
@@ -103,7 +103,7 @@ describe("a creation", () => {
     const workflow = openWorkflow();
     const tasks = Array.from({ length: 23 }, (_, index) => ({ id: `t${index}`, agent: "web" }));
     await start(workflow, tasks, { agents: { web: http(url) }, spec: { maxConcurrency: 100 } });
-    const done = await view(workflow, 5_000);
+    const done = await view(workflow, 30_000);
     expect(done.status).toBe("completed");
     for (const { id } of tasks) {
       expect(done.tasks[id]!.output).toBe(id);
@@ -352,12 +352,12 @@ describe("a manual retry", () => {
     const url = listen(() => (isDown ? new Response("no", { status: 400 }) : answer("up")));
     const workflow = openWorkflow();
     await start(workflow, [{ id: "a", agent: "web" }, { id: "b", agent: "one", dependsOn: ["a"] }], { agents: { web: http(url), one: transform("1") } });
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "failed", error: { code: "agent_rejected", taskId: "a" }, tasks: { b: { status: "skipped", error: { code: "not_started" } } } });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "failed", error: { code: "agent_rejected", taskId: "a" }, tasks: { b: { status: "skipped", error: { code: "not_started" } } } });
     expect(await workflow.retryTask("b")).toMatchObject({ problem: "conflict" });
     expect(await workflow.retryTask("x")).toMatchObject({ problem: "not_found" });
     isDown = false;
     expect(await workflow.retryTask("a")).toEqual({ status: "running" });
-    expect(await view(workflow, 5_000)).toMatchObject({ status: "completed", tasks: { a: { attempt: 2, output: "up" }, b: { status: "completed" } } });
+    expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { a: { attempt: 2, output: "up" }, b: { status: "completed" } } });
     expect(callsOf("a", workflow).map(({ headers }) => headers.get("idempotency-key"))).toEqual([`${idOf(workflow)}.a`, `${idOf(workflow)}.a.r1`]);
     expect(await story(workflow, null)).toEqual(["created", "planned", "started", "failed", "resumed", "completed"]);
   });

@@ -90,7 +90,7 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
   await expect.poll(async () => {
     await Promise.all(ids.map(async (id) => before.set(id, await client.events(id))));
     return ids.filter((id) => typesOf(before.get(id)!).includes("task.completed")).length;
-  }, { timeout: 20_000, interval: 50 }).toBe(WORKFLOWS);
+  }, { timeout: 60_000, interval: 50 }).toBe(WORKFLOWS);
   const acknowledged: string[] = [];
   const some = Promise.withResolvers<void>();
   const createOne = async () => {

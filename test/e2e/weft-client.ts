@@ -8,7 +8,7 @@ import type { WorkflowSpec } from "../../src/workflow/spec.ts";
 import { readServerSentEvents, type ServerSentEvent } from "../../scripts/server-sent-events.ts";
 
 /** How long `finish` waits: far longer than any workflow of these tests takes on a slow machine. */
-const FINISH_WAIT_MS = 30_000;
+const FINISH_WAIT_MS = 60_000;
 
 export type PostedSpec = z.input<typeof WorkflowSpec>;
 
@@ -126,7 +126,7 @@ export async function putHttpAgents(client: WeftClient, origin: string, paths: R
 }
 
 /** Looks again until an assertion holds. Unlike `expect.poll` it can be used in tests that run side by side. */
-export function eventually(assertion: () => void | Promise<void>, timeoutMs = 15_000): Promise<void> {
+export function eventually(assertion: () => void | Promise<void>, timeoutMs = 60_000): Promise<void> {
   return vi.waitFor(assertion, { timeout: timeoutMs, interval: 25 });
 }
 
