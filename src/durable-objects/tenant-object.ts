@@ -18,6 +18,7 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
 import { TenantDirectory } from "./tenant-directory.ts";
+import { TenantIndex } from "./tenant-index.ts";
 import { TenantKeys } from "./tenant-keys.ts";
 import { TenantLeases } from "./tenant-leases.ts";
 import { TenantStarts } from "./tenant-starts.ts";
@@ -30,9 +31,6 @@ export const MAX_AGENTS = 1_000;
 export const MAX_AGENT_CHARACTERS = 8_388_608;
 
 const DAY_MS = 86_400_000;
-/** How long index entries gather. */
-const GATHER_MS = 4;
-
 /** When the alarm comes again after it failed, and when what it could not do at once is tried again. */
 const RETRY_MS = 10_000;
 
@@ -45,9 +43,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #starts: TenantStarts;
   readonly #directory: TenantDirectory;
   readonly #removal: TenantRemoval;
-  #entries: IndexEntry[] = [];
-  #gathering: Promise<void> | null = null;
-  #storedAt = 0;
+  readonly #index: TenantIndex;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -57,6 +53,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#deps = createTenantDeps(env, name);
     this.#leases = new TenantLeases(this.#store, this.#deps);
     this.#starts = new TenantStarts(this.#store, this.#deps);
+    this.#index = new TenantIndex(this.#store, this.#starts, this.#deps.now);
     this.#keys = new TenantKeys(this.#store, { ...this.#deps, tryLater: () => void this.#armBy(this.#deps.now() + RETRY_MS) });
     this.#directory = new TenantDirectory(this.#store, this.#deps);
     this.#removal = new TenantRemoval(this.#store, this.#deps, () => this.#empty());
@@ -122,7 +119,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   override async alarm(): Promise<void> {
     try {
       await this.#keys.finishRevocations();
-      this.#storeEntries();
+      this.#index.flush();
       const nextAt = await this.#removal.step();
       if (nextAt !== null) await this.#armBy(nextAt);
     } catch (error) {
@@ -137,7 +134,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async #empty(): Promise<void> {
-    this.#entries = [];
+    this.#index.drop();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#store.migrate();
@@ -194,28 +191,24 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   async listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem> {
     const after = readCursor(query.cursor);
     if (after === undefined) return NO_CURSOR;
-    this.#storeEntries();
+    this.#index.flush();
     const { status, name, metadata, limit } = query;
     const found = this.#store.readWorkflows({ status, name, metadata, limit: limit + 1, after });
     const { rows, nextCursor } = cutPage(found.map((summary) => ({ summary, id: summary.id, createdAt: Date.parse(summary.createdAt) })), limit);
     return { items: rows.map(({ summary }) => summary), nextCursor };
   }
 
-  /** Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. Settles once the entry is stored. */
   async indexWorkflow(entry: IndexEntry): Promise<{ isLimited: boolean }> {
     if (this.#removal.isForeign(entry)) {
       await this.#deps.purgeWorkflow(this.#store.tenant, entry.summary.id);
       return { isLimited: false };
     }
-    this.#entries.push(entry);
-    // One that comes alone is stored at once: somebody may wait for it.
-    if (this.#gathering === null && Date.now() - this.#storedAt >= GATHER_MS) this.#storeEntries();
-    else await (this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.#storeEntries()));
+    await this.#index.take(entry);
     return { isLimited: this.#starts.isLimited };
   }
 
   async removeWorkflow(workflowId: string): Promise<void> {
-    this.#storeEntries();
+    this.#index.flush();
     this.#store.transaction(() => this.#store.removeWorkflow(workflowId, Date.now()));
   }
 
@@ -224,19 +217,8 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async listStale(before: number, limit: number): Promise<string[]> {
-    this.#storeEntries();
+    this.#index.flush();
     return this.#store.transaction(() => this.#store.takeStale(before, limit, Date.now()));
-  }
-
-  /** Stores what has gathered. Reads do it first, so that they see every entry that arrived before them. */
-  #storeEntries(): void {
-    this.#gathering = null;
-    this.#storedAt = Date.now();
-    const entries = this.#entries;
-    this.#entries = [];
-    if (entries.length === 0) return;
-    this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, Date.now())));
-    for (const { summary, starts } of entries) if (starts !== undefined) this.#starts.tell({ id: summary.id, createdAt: Date.parse(summary.createdAt) }, starts);
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {
@@ -265,12 +247,12 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async readHistory(keys: HistoryKey[]): Promise<HistoryCell[]> {
-    this.#storeEntries();
+    this.#index.flush();
     return this.#store.history.readHistory(keys);
   }
 
   async readForecastAccuracy(since: number): Promise<ForecastAccuracy> {
-    this.#storeEntries();
+    this.#index.flush();
     return this.#store.history.readAccuracy(since);
   }
 

@@ -1,3 +1,7 @@
+import type { WorkflowEvent } from "../workflow/events.ts";
+
+const DEFAULT_EVENTS: readonly string[] = ["workflow.completed", "workflow.failed", "workflow.cancelled"];
+
 export interface WebhookRow {
   id: number;
   type: string;
@@ -15,8 +19,16 @@ export class WebhookStore {
     this.#sql = sql;
   }
 
+  /** Adds a webhook for each of a step's events that is wanted; without a list the ends of workflows are. */
+  addWanted(wanted: readonly string[] | undefined, { firstSeq, events }: { firstSeq: number; events: readonly WorkflowEvent[] }, status: string): void {
+    const types = wanted ?? DEFAULT_EVENTS;
+    events.forEach((event, index) => {
+      if (types.includes(event.type)) this.#add(firstSeq + index, event.type, Date.parse(event.at), status);
+    });
+  }
+
   /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
-  add(seq: number, type: string, at: number, status: string): void {
+  #add(seq: number, type: string, at: number, status: string): void {
     this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
   }
 

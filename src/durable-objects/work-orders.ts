@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_CHARACTERS, measureOrder } from "../consumer/run-orders.ts";
 import sha256 from "fast-sha256";
 import { createLlmRequest } from "../consumer/llm-request.ts";
 import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
@@ -87,6 +88,20 @@ function readDependencies(session: OrderSource, spec: TaskSpec, agent: AgentDefi
   }
   const outputs = readOutputs(tasks.map(({ task }) => task));
   return { outputs: Object.fromEntries(tasks.map(({ id }, index) => [id, outputs[index]!] as const)) };
+}
+
+/** Builds orders into `built` as far as they fit one answer, the first in any case, and gives their attempts. One whose input cannot be made takes no room. */
+export function grantOrders(refs: readonly AttemptRef[], build: (ref: AttemptRef) => WorkOrder | Failure, built: Map<number, WorkOrder | Failure>): AttemptRef[] {
+  let room = MAX_MESSAGE_CHARACTERS;
+  const granted: AttemptRef[] = [];
+  for (const ref of refs) {
+    const order = build(ref);
+    room -= "code" in order ? 0 : measureOrder(order);
+    if (granted.length > 0 && room < 0) break;
+    granted.push(ref);
+    built.set(ref.task, order);
+  }
+  return granted;
 }
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */

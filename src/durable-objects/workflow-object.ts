@@ -13,6 +13,7 @@ import { isFinalWorkflow, type WorkflowStatus } from "../workflow/run.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import { CALLBACK_OVER, findCallback, readCallback } from "./callback-report.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
+import { EndWaiters } from "./end-waiters.ts";
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { ReserveDesk } from "./reserve-desk.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
@@ -32,7 +33,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   readonly #sessionDeps: ObjectDeps & SessionDeps;
   readonly #feed: LiveFeed;
   readonly #outbox: WorkflowOutbox;
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new EndWaiters();
   readonly #desk = new ReserveDesk((calls) => this.#applyAlone(() => this.#commit((session) => session.reserve(calls))));
   #session: WorkflowSession | null = null;
   #creating: Promise<unknown> = Promise.resolve();
@@ -57,7 +58,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       plan: (made, reason) => this.#applyAlone(() => this.#commit((session) => session.applyPlan(made, reason))),
       lose: (refs) => this.#applyAlone(() => this.#apply({ type: "lose", refs: this.#keepOwn(refs) })),
       runInline: (refs) => this.#applyAlone(() => this.#commit((session) => session.runInline(refs))),
-      ended: () => this.#waiters.forEach((wake) => wake()),
+      ended: () => this.#waiters.wake(),
     });
   }
 
@@ -79,7 +80,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
 
   async read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem> {
     if (this.#load() === null) return notFound();
-    if (options.waitMs > 0 && !this.#load()!.isFinal) await this.#waitForEnd(options.waitMs);
+    if (options.waitMs > 0 && !this.#load()!.isFinal) await this.#waiters.wait(options.waitMs);
     const session = this.#load();
     return session === null ? notFound() : viewWorkflow(session, options.withTasks);
   }
@@ -161,7 +162,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.abandon();
     await this.#store.clear();
     this.#feed.close("the workflow was deleted");
-    this.#waiters.forEach((wake) => wake());
+    this.#waiters.wake();
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
@@ -346,18 +347,6 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.send(session, applied);
     this.#desk.answer(applied.replies);
     if (applied.events.length > 0) void this.#feed.announce();
-  }
-
-  #waitForEnd(waitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#waiters.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      this.#waiters.add(end);
-    });
   }
 
   /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile. */

@@ -1,4 +1,3 @@
-import { MAX_MESSAGE_CHARACTERS, measureOrder } from "../consumer/run-orders.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Failure } from "../errors.ts";
@@ -16,7 +15,7 @@ import { transition, type AttemptReport, type RunInput } from "../workflow/trans
 import { describeAttempt, describeRoute, listAttemptEvents } from "./attempt-story.ts";
 import type { PlannedTask, WorkflowPlan } from "../consumer/plan-workflow.ts";
 import { findPlanReason, type PlanReason } from "./plan-reason.ts";
-import { buildOrder } from "./work-orders.ts";
+import { buildOrder, grantOrders } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";
 import { readParts, type WorkflowParts } from "./workflow-parts.ts";
@@ -117,7 +116,7 @@ export class WorkflowSession {
   claim(refs: readonly AttemptRef[], orders: WorkOrder[]): Applied {
     const built = new Map<number, WorkOrder | Failure>();
     return this.#change(
-      ({ pending, evaluation }) => pending.push({ type: "claim", refs: this.#buildOrders(refs, built, evaluation) }),
+      ({ pending, evaluation }) => pending.push({ type: "claim", refs: grantOrders(refs.filter((ref) => this.isLive(ref) && this.run.tasks[ref.task]!.status === "queued"), (ref) => this.createOrder(ref, evaluation), built) }),
       (accepted) => accepted.flatMap((ref) => {
         const order = built.get(ref.task)!;
         if ("code" in order) return [{ ...ref, result: { status: "failed", failure: order, retryAfterMs: null } as const }];
@@ -125,20 +124,6 @@ export class WorkflowSession {
         return [];
       }),
     );
-  }
-
-  #buildOrders(refs: readonly AttemptRef[], built: Map<number, WorkOrder | Failure>, evaluation: WorkflowEvaluation): AttemptRef[] {
-    let room = MAX_MESSAGE_CHARACTERS;
-    const granted: AttemptRef[] = [];
-    for (const ref of refs) {
-      if (!this.isLive(ref) || this.run.tasks[ref.task]!.status !== "queued") continue;
-      const order = this.createOrder(ref, evaluation);
-      room -= "code" in order ? 0 : measureOrder(order);
-      if (granted.length > 0 && room < 0) break;
-      granted.push(ref);
-      built.set(ref.task, order);
-    }
-    return granted;
   }
 
   /** Gives claimed attempts the time in which a living runner renews them: renewals are not stored. */
@@ -271,11 +256,7 @@ export class WorkflowSession {
     this.store.appendEvents(applied.firstSeq, applied.events);
     this.#lastSeq += applied.events.length;
     const { webhook } = this.identity.spec;
-    if (webhook === undefined) return;
-    const wanted = new Set<string>(webhook.events ?? ["workflow.completed", "workflow.failed", "workflow.cancelled"]);
-    applied.events.forEach((event, index) => {
-      if (wanted.has(event.type)) this.store.webhooks.add(applied.firstSeq + index, event.type, Date.parse(event.at), this.run.state.status);
-    });
+    if (webhook !== undefined) this.store.webhooks.addWanted(webhook.events, applied, this.run.state.status);
   }
 
   /** Turns a dispatch into an order, a queue reference or, for what ends at once, a report. */
