@@ -21,7 +21,7 @@ export async function startLocalMiniflare(options: Omit<LocalWorkerOptions, "log
   const group = startProcessGroup(
     process.execPath,
     [join(import.meta.dirname, "miniflare-host.ts"), join(scratch, "bundle"), options.persistTo ?? join(scratch, "state"), String(port), varsFile],
-    { cwd: projectRoot, env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false" } },
+    { cwd: projectRoot, env: { ...process.env, TMPDIR: scratch, CLOUDFLARE_CF_FETCH_ENABLED: "false" } },
   );
   return await whenReady(group, { scratch, port, rootKey: vars["ROOT_KEY"] ?? "" });
 }

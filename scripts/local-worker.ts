@@ -69,7 +69,7 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
       ...["--persist-to", options.persistTo ?? join(scratch, "state"), "--env-file", varsFile],
       ...[`--log-level=${options.logLevel ?? "error"}`, "--show-interactive-dev-session=false"],
     ],
-    { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv, WRANGLER_LOG_PATH: join(scratch, "logs"), WRANGLER_REGISTRY_PATH: join(scratch, "registry") } },
+    { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv, TMPDIR: scratch, WRANGLER_LOG_PATH: join(scratch, "logs"), WRANGLER_REGISTRY_PATH: join(scratch, "registry") } },
   );
   return await whenReady(group, { scratch, port, rootKey: vars["ROOT_KEY"] ?? "" });
 }

@@ -23,7 +23,9 @@ interface Outcome {
   skipped: number;
 }
 
-const reports = mkdtempSync(join(tmpdir(), "weft-test-"));
+/** For reports, and as TMPDIR of all parts: also what the killed processes of a test leave behind goes with it. */
+const scratch = mkdtempSync(join(tmpdir(), "weft-test-"));
+process.once("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
 const bin = (path: string): string => join(projectRoot, "node_modules", path);
 
 const staticParts: Part[] = [
@@ -40,14 +42,13 @@ let failed = 0;
 const startedAt = performance.now();
 await Promise.all([runInOrder([testProject("core")]), runInOrder([...staticParts, testProject("workerd")]), runInOrder([testProject("e2e")])]);
 await runInOrder([testProject("e2e-alone")]);
-rmSync(reports, { recursive: true, force: true });
 
 console.log(`\nall parts: ${seconds(startedAt)}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
 function testProject(name: string): Part {
-  const report = join(reports, `${name}.json`);
+  const report = join(scratch, `${name}.json`);
   return { name: `${name} tests`, args: [bin("vitest/vitest.mjs"), "run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], report };
 }
 
@@ -70,7 +71,7 @@ async function run(part: Part): Promise<void> {
 
 function runNode(args: string[]): Promise<{ exitCode: number | null; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, args, { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv, TMPDIR: scratch }, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
