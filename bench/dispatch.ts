@@ -7,15 +7,15 @@ import { DIAMOND, specOf } from "./shapes.ts";
 import { startHost } from "./start-host.ts";
 import { createWeftClient, type WeftClient } from "./weft-client.ts";
 
-const READY_SIZES = [1, 4, 16, 100, 400];
+const READY_SIZES = [1, 4, 16, 100, 150];
 const ROUNDS = 9;
 const CROWD = 100;
 const CROWD_ROUNDS = 5;
 
-/** Each way alone, so that the widths at which one passes the other can be read off. Calls of the object itself end at four, by the platform. */
+/** Each way alone, so that the widths at which one passes the other can be read off. By the platform, calls of the object itself end at four and direct ones at 150. */
 const ways = [
-  { name: "object", settings: { objectMax: 4, directMax: 1_000 }, widest: 4 },
-  { name: "direct", settings: { objectMax: 0, directMax: 1_000 }, widest: Infinity },
+  { name: "object", settings: { objectMax: 4, directMax: 150 }, widest: 4 },
+  { name: "direct", settings: { objectMax: 0, directMax: 150 }, widest: 150 },
   { name: "queue", settings: { objectMax: 0, directMax: 0 }, widest: Infinity },
 ];
 

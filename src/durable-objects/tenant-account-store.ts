@@ -47,15 +47,23 @@ export class TenantAccountStore {
   /** Enters calls of the gateway at their cost, in the place of what was reserved for them. Each id once. */
   settleCalls(calls: readonly { id: string; day: number; costNanoUsd: number }[], now: number): void {
     const book = this.open(now);
+    const reserved = this.#listReservedDays(calls.map(({ id }) => id));
     const unreserved = new Map<number, number>();
     for (const { id, day, costNanoUsd } of calls) {
-      const holder: Holder = { id, createdAt: 0 };
-      const [reservedDay, ...others] = this.#listDays(holder);
+      const [reservedDay, ...others] = reserved.get(id) ?? [];
       if (reservedDay === undefined) unreserved.set(day, (unreserved.get(day) ?? 0) + costNanoUsd);
-      else settleShare(book, holder, reservedDay, costNanoUsd);
-      for (const other of others) settleShare(book, holder, other, 0);
+      else settleShare(book, { id, createdAt: 0 }, reservedDay, costNanoUsd);
+      for (const other of others) settleShare(book, { id, createdAt: 0 }, other, 0);
     }
     for (const [day, costNanoUsd] of unreserved) book.addToDay(day, { heldNanoUsd: costNanoUsd, spentNanoUsd: costNanoUsd });
+  }
+
+  /** Days on which something was reserved for calls of the gateway, by their ids. */
+  #listReservedDays(ids: readonly string[]): Map<string, number[]> {
+    const days = new Map<string, number[]>();
+    const rows = this.#sql.exec("SELECT holder, day FROM budget_entries WHERE created_at = 0 AND holder IN (SELECT value FROM json_each(?)) ORDER BY holder, day", JSON.stringify(ids));
+    for (const row of rows) days.set(String(row["holder"]), [...(days.get(String(row["holder"])) ?? []), Number(row["day"])]);
+    return days;
   }
 
   #listDays({ id, createdAt }: Holder): number[] {

@@ -4,6 +4,7 @@ import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { TaskType } from "../../workflow/agent.ts";
+import { ANSWER_HEADERS } from "../answer-headers.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { asSentence, callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
@@ -49,7 +50,7 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
     head,
     heldFor: (candidate) => budget?.heldFor(candidate) ?? null,
     left: watchdog.left,
-    onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
+    onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { ...ANSWER_HEADERS, "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
     onChunk: watchdog.touch,
   };
   const result = callWithFallback<ChatAnswer>(
@@ -105,7 +106,7 @@ function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResul
   if (clientSignal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   if (fault === null && last !== null && answer !== null && "text" in answer) {
     const costNanoUsd = calls.reduce((sum, call) => sum + call.costNanoUsd, 0);
-    return new Response(answer.text, { headers: { "content-type": "application/json", ...describeRoute(last, failedModels), "x-cost-usd": formatUsd(costNanoUsd) } });
+    return new Response(answer.text, { headers: { ...ANSWER_HEADERS, "content-type": "application/json", ...describeRoute(last, failedModels), "x-cost-usd": formatUsd(costNanoUsd) } });
   }
   if (fault === null) throw new Error("a call ended without an answer and without a fault");
   const refusal = answer !== null && "refusal" in answer ? answer.refusal : null;
