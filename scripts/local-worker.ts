@@ -69,9 +69,14 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
       ...["--persist-to", options.persistTo ?? join(scratch, "state"), "--env-file", varsFile],
       ...[`--log-level=${options.logLevel ?? "error"}`, "--show-interactive-dev-session=false"],
     ],
-    { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv, TMPDIR: scratch, WRANGLER_LOG_PATH: join(scratch, "logs"), WRANGLER_REGISTRY_PATH: join(scratch, "registry") } },
+    { cwd: projectRoot, env: { ...process.env, ...quietWranglerEnv, ...wranglerFolders(scratch) } },
   );
   return await whenReady(group, { scratch, port, rootKey: vars["ROOT_KEY"] ?? "" });
+}
+
+/** Everything that wrangler would write outside the project, below `scratch`: the home folder may be read-only. */
+function wranglerFolders(scratch: string): Record<string, string> {
+  return { TMPDIR: scratch, XDG_CONFIG_HOME: join(scratch, "config"), WRANGLER_LOG_PATH: join(scratch, "logs"), WRANGLER_REGISTRY_PATH: join(scratch, "registry") };
 }
 
 /** The variables of a local worker: a random root key, private origins allowed, then the caller's. */

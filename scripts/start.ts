@@ -39,7 +39,8 @@ async function runExample({ origin, rootKey }: LocalWorker): Promise<WorkflowVie
   const workflow = await client.getWorkflow(created.id);
   if (workflow.status === "completed") console.log(`\n${shorten(await readResult(client, workflow))}`);
   console.log(`\n${formatTaskTable(workflow)}`);
-  if (workflow.status !== "completed") printFailures(workflow);
+  if (workflow.status === "completed") printNextSteps();
+  else printFailures(workflow);
   return workflow;
 }
 
@@ -62,6 +63,12 @@ function shorten(text: string): string {
   if (text.length <= MAX_RESULT_CHARS) return text;
   const end = text.lastIndexOf("\n", MAX_RESULT_CHARS);
   return `${text.slice(0, end > 0 ? end : MAX_RESULT_CHARS)}\n… (${text.length.toLocaleString("en")} characters in all)`;
+}
+
+function printNextSteps(): void {
+  console.log(`
+\`offline\` is the engine that Weft carries: it extracts and arranges text, needs no key and costs nothing.
+To go on: \`npm run dev\` starts a server that stays up, and uses the models of each provider whose key is in .dev.vars.`);
 }
 
 function printFailures(workflow: WorkflowView): void {
