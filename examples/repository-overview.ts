@@ -49,7 +49,7 @@ export function describeRepositoryOverview(repositoryRoot: string) {
         phase: "plan",
         type: "planning",
         dependsOn: scouts.map((scout) => scout.id),
-        input: { prompt: "Plan a one-page overview of this repository from the scouts' findings: name its sections and what each must say." },
+        input: { prompt: "Plan a one-page overview of this repository from the scouts' findings. Name its sections and what each must say." },
       },
       {
         id: "build",

@@ -74,11 +74,16 @@ function extractLines(instruction: string, sources: Source[], perSource: number)
   const lines: string[] = [];
   for (const source of sources) {
     const asked = extractAsked(instruction, source.text);
-    const findings = asked ?? findingsOf(source, instruction).slice(0, perSource);
+    const findings = asked ?? firstFindings(findingsOf(source, instruction), perSource);
     if (source.name !== null) lines.push(...(lines.length > 0 ? [""] : []), `### ${source.name}`, "");
     lines.push(...(findings.length > 0 ? findings.map((finding) => `- ${finding}`) : ["- nothing found"]));
   }
   return lines;
+}
+
+/** A title says what the findings are of, so it does not count as one. */
+function firstFindings(findings: string[], count: number): string[] {
+  return findings.slice(0, findings[0]?.startsWith("Title: ") === true ? count + 1 : count);
 }
 
 /** Whole lines while they fit, then how many are left out. A single line that is too long stays, for the model to cut. */

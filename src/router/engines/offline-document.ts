@@ -60,7 +60,7 @@ function joinByFolder(themes: Theme[]): Theme[] {
   for (const { name, findings } of themes) {
     const isPath = /^[\w@.-]+(\/[\w@.-]+)+$/.test(name);
     const folder = isPath ? name.slice(0, name.lastIndexOf("/")) : name;
-    joined.set(folder, [...(joined.get(folder) ?? []), ...findings.map((finding) => (isPath ? `${name}: ${finding}` : finding))]);
+    joined.set(folder, [...(joined.get(folder) ?? []), ...findings.map((finding) => (isPath && !finding.startsWith(`${name}/`) ? `${name}: ${finding}` : finding))]);
   }
   return [...joined].map(([name, findings]) => ({ name, findings }));
 }
@@ -98,9 +98,12 @@ function bulletLines(findings: string[], count: number): string[] {
   return rest > 0 ? [...shown, `- and ${rest} more`] : shown;
 }
 
+/** The files that a finding was joined under, and the declaration that it is about. */
+const LEADING_PATHS = /^(?:[\w@.-]+(?:\/[\w@.-]+)+: ){0,3}(?:`\w{1,80}`: )?/;
+
 /** A finding as a sentence of its own; lists of names, headings and what was cut off make none. */
 function statementOf(finding: string): string[] {
-  const text = stripMarks(finding).replace(/^(?:Purpose|Title): /, "");
+  const text = stripMarks(finding.replace(LEADING_PATHS, "")).replace(/^(?:Purpose|Title): /, "");
   if (/^(?:Types|Functions|Classes|Uses|Sections|Limits and constants|Open): /.test(text) || text.endsWith("…")) return [];
   return [text.replace(/[^.!?]$/, "$&.")];
 }

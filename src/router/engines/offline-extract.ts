@@ -1,6 +1,6 @@
 import type { Source } from "./offline-request.ts";
 import { pickSentences } from "./offline-summary.ts";
-import { bulletOf, cutText, headingOf, linesOf, stripMarks } from "./offline-text.ts";
+import { bulletOf, cutText, headingOf, linesOf, linesOutsideCode, stripMarks } from "./offline-text.ts";
 
 /** Kinds of things an instruction can ask for by name, and how they are found in a line. */
 const ENTITIES: { asked: RegExp; found: RegExp }[] = [
@@ -120,14 +120,16 @@ function commentAt(lines: string[], start: number): string | null {
 }
 
 function proseFindings(text: string, query: string): string[] {
-  const lines = linesOf(text);
+  const lines = linesOutsideCode(text);
   const headings = lines.flatMap((line) => headingOf(line) ?? []);
   const findings: string[] = [];
   const [title] = headings;
   const sections = headings.filter((heading) => heading !== title).map((heading) => heading.text);
+  const [first, ...others] = pickSentences(text, 5, query);
   if (title !== undefined) findings.push(`Title: ${title.text}`);
+  if (first !== undefined) findings.push(first);
   if (sections.length > 0) findings.push(`Sections: ${sections.slice(0, MAX_NAMES).join(" · ")}${sections.length > MAX_NAMES ? ` and ${sections.length - MAX_NAMES} more` : ""}`);
-  findings.push(...pickSentences(text, 5, query));
+  findings.push(...others);
   if (findings.length === 0) findings.push(...lines.flatMap((line) => bulletOf(line) ?? (line === "" ? [] : [stripMarks(line)])).slice(0, 8));
   return findings;
 }

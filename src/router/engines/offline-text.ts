@@ -16,6 +16,20 @@ export function linesOf(text: string): string[] {
   return text.split("\n").map((line) => line.slice(0, MAX_LINE_CHARACTERS).trimEnd());
 }
 
+/** Lines outside fenced code: what looks like a heading or a bullet in an example is none of the text's own. */
+export function linesOutsideCode(text: string): string[] {
+  let inCode = false;
+  return linesOf(text).filter((line) => {
+    const isFence = isFenceLine(line);
+    if (isFence) inCode = !inCode;
+    return !isFence && !inCode;
+  });
+}
+
+function isFenceLine(line: string): boolean {
+  return /^\s*(```|~~~)/.test(line);
+}
+
 /** Words that carry meaning, lower-cased. */
 export function keyWordsOf(text: string): string[] {
   const words = text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
@@ -56,7 +70,10 @@ export function sentencesOf(text: string): string[] {
   return sentences;
 }
 
-/** Wrapped lines joined to paragraphs; each bullet its own block. */
+/** A line that begins with a label, as entries of change logs and notes do: `fix(parser): no leak`. */
+const LABELLED_LINE = /^[A-Za-z][\w-]{0,30}(?:\([^)]{1,40}\))?!?:\s+\S/;
+
+/** Wrapped lines joined to paragraphs; each bullet and each labelled line begins a block. */
 function proseBlocksOf(text: string): string[] {
   const blocks: string[] = [];
   let paragraph: string[] = [];
@@ -66,14 +83,17 @@ function proseBlocksOf(text: string): string[] {
     paragraph = [];
   };
   for (const line of linesOf(text)) {
-    const fence = /^\s*(```|~~~)/.test(line);
+    const fence = isFenceLine(line);
     if (fence) inCode = !inCode;
     const bullet = bulletOf(line);
     if (fence || inCode || line === "" || headingOf(line) !== null || /^\s*(\||={3,}|-{3,})/.test(line)) end();
     else if (bullet !== null) {
       end();
       paragraph.push(bullet);
-    } else paragraph.push(line.trim());
+    } else {
+      if (LABELLED_LINE.test(line)) end();
+      paragraph.push(line.trim());
+    }
   }
   end();
   return blocks;

@@ -86,6 +86,17 @@ describe("text work", () => {
     expect((await ask(prompt)).text).toBe(label);
   });
 
+  test("entries of a change log stay entries", async () => {
+    const { text } = await ask("List the changes in: fix: leak in parser\nfeat: dark mode", { agent: "scout" });
+    expect(text.split("\n")).toEqual(["- fix: leak in parser", "- feat: dark mode"]);
+  });
+
+  test("headings of an example in fenced code are no sections of the document", async () => {
+    const { text } = await ask("List what matters:\n\n=== a.md ===\n# Guide\n\nHow the guide is to be read by everybody.\n\n## Use\n\n```\n# Output\n```\n", { agent: "scout" });
+    expect(text).toContain("- Sections: Use");
+    expect(text).not.toContain("Output");
+  });
+
   test("a source that is given as JSON is read file by file", async () => {
     const files = { "a.md": "# Alpha\n\nAlpha holds the ledger of all calls.\n", "b.md": "# Beta\n\nBeta routes tasks to models.\n" };
     const { text } = await ask(`List what matters in: ${JSON.stringify(files)}`);
