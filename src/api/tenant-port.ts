@@ -41,6 +41,8 @@ export interface StartsTold {
 
 export interface StartsRequest extends StartsTold {
   holder: Holder;
+  /** How long the answer may wait for a start. */
+  patienceMs: number;
 }
 
 export type StartsAnswer =

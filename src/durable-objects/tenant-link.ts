@@ -130,11 +130,11 @@ export class TenantLink {
   }
 
   /** Asks the tenant whether attempts may start. The answer may take a while; the core counts on the one to its newest question only. */
-  async askForStarts(session: WorkflowSession, { number, demand }: StartsQuestion): Promise<void> {
+  async askForStarts(session: WorkflowSession, { number, demand, patienceMs }: StartsQuestion): Promise<void> {
     const { identity, run } = session;
     let reply: StartsReply = { kind: "failed" };
     try {
-      reply = await this.#deps.tenant(identity.tenant).leaseStarts({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, revision: this.#nextStartsRevision(), demand });
+      reply = await this.#deps.tenant(identity.tenant).leaseStarts({ holder: { id: identity.workflowId, createdAt: run.state.createdAt }, revision: this.#nextStartsRevision(), demand, patienceMs });
     } catch (error) {
       this.#deps.log({ event: "lease.failed", workflowId: identity.workflowId, message: String(error) });
     }

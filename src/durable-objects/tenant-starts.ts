@@ -1,13 +1,12 @@
 import { RecentMap } from "../api/recent-map.ts";
 import type { StartsAnswer, StartsRequest, StartsTold, LeaseHolderPort } from "../api/tenant-port.ts";
 import { limitsTasks, type TenantLimits } from "../config/tenant-record.ts";
+import { MAX_PATIENCE_MS } from "../workflow/ask-starts.ts";
 import { listLacking, nextStartAt, shareStarts, sumWanted, trimGrant, type WaitingStarts } from "../workflow/start-permits.ts";
 import type { Holder } from "../workflow/tenant-account.ts";
 import type { StoredGrant } from "./start-grant-store.ts";
 import type { TenantStore } from "./tenant-store.ts";
 
-/** How long a workflow is kept waiting before it asks anew: who died is not waited for, and an invocation may not last for ever. */
-export const PATIENCE_MS = 10_000;
 /** Workflows that are remembered for their place in the order. Others count as never served. */
 const MAX_SERVED = 10_000;
 /** Workflows that have places and were silent for so long are asked whether they are still there, when places are what is lacking. */
@@ -50,7 +49,7 @@ export class TenantStarts {
   }
 
   /** Answers at once with what can be given, or when the first start can be, or after a while. A later request of the same workflow takes the place of an earlier one. */
-  async lease({ holder, revision, demand }: StartsRequest): Promise<StartsAnswer> {
+  async lease({ holder, revision, demand, patienceMs }: StartsRequest): Promise<StartsAnswer> {
     if (!this.isLimited) return { kind: "unlimited" };
     const grant = this.#take(holder, { revision, demand });
     if (grant === null) return { kind: "granted", upTo: demand.started };
@@ -61,7 +60,8 @@ export class TenantStarts {
     }
     return new Promise((resolve) => {
       const name = nameOf(holder);
-      const timer = setTimeout(() => this.#answer(name), PATIENCE_MS);
+      // Who died is not waited for, and an invocation may not last for ever.
+      const timer = setTimeout(() => this.#answer(name), Math.min(patienceMs, MAX_PATIENCE_MS));
       this.#waiting.set(name, { key: name, wanted: lacking, servedAt: this.#servedAt.get(name) ?? 0, holder, grant, answer: resolve, timer });
       this.share();
       // What it has unused it can start now; the rest it asks for again.

@@ -3,8 +3,14 @@ import { sumWanted, type StartDemand } from "./start-permits.ts";
 import { createStartsKnown, type StartsReply } from "./starts-known.ts";
 import { wakeAt, type Step } from "./step.ts";
 
-/** Half as long again as the tenant lets one wait. */
-const LOST_MS = 15_000;
+/**
+ * How long a question waits in the tenant's object for a start: twice as long with each that was in vain, so that the thousands that may wait behind a
+ * tenant's limits take little of what others run on. An object that dies with its question is not missed for longer than the last of them.
+ */
+const FIRST_PATIENCE_MS = 10_000;
+export const MAX_PATIENCE_MS = 60_000;
+/** When a question counts as lost, in times of its patience. */
+const LOST_FACTOR = 1.5;
 /** When a tenant that could not be reached is asked again. */
 const ASK_AGAIN_MS = 1_000;
 /** After an answer without a start: it came late enough by itself. */
@@ -42,11 +48,16 @@ export function askForStarts(step: Step): void {
   if (!isNews(run, describeDemand(run))) return;
   if (starts.asked === null && now < starts.askAgainAt) return wakeAt(step, starts.askAgainAt);
   starts.questions += 1;
-  const question = { number: starts.questions, demand: tellStarts(run) };
-  starts.asked = { ...question, lostAt: now + LOST_MS };
+  const question = { number: starts.questions, demand: tellStarts(run), patienceMs: choosePatienceMs(starts.inVain, step.abilities.random()) };
+  starts.asked = { ...question, lostAt: now + question.patienceMs * LOST_FACTOR };
   step.startsQuestion = question;
   // An object that dies with its question is woken to ask it again.
   wakeAt(step, starts.asked.lostAt);
+}
+
+/** Between half and all of it, so that workflows that were made together do not ask together. */
+function choosePatienceMs(inVain: number, random: number): number {
+  return Math.ceil(Math.min(FIRST_PATIENCE_MS * 2 ** inVain, MAX_PATIENCE_MS) * (0.5 + random / 2));
 }
 
 /** What the tenant is told now. What goes back by that is not there any more, whatever becomes of the message. */
@@ -60,17 +71,29 @@ export function tellStarts(run: Run): StartDemand {
 
 /** Takes the answer to the newest question. One without a start comes after a while: then it is asked again, by the alarm. */
 export function takeStarts(step: Step, number: number, reply: StartsReply): void {
-  const { run, now } = step;
+  const { run } = step;
   const { starts } = run;
   const { asked } = starts;
   if (asked?.number !== number) return;
   starts.asked = null;
-  if (reply.kind === "unlimited") return setLimited(step, false);
-  if (reply.kind === "granted") starts.upTo = reply.upTo;
-  else starts.told = null;
-  const isInVain = reply.kind === "failed" || (sumWanted(asked.demand.wanted) > 0 && countStartsLeft(run) === 0);
-  if (!isInVain) return;
-  starts.askAgainAt = now + (reply.kind === "failed" ? ASK_AGAIN_MS : ASK_ON_MS);
+  switch (reply.kind) {
+    case "unlimited":
+      return setLimited(step, false);
+    case "failed":
+      starts.told = null;
+      return askAgain(step, ASK_AGAIN_MS);
+    case "granted": {
+      starts.upTo = reply.upTo;
+      const isInVain = sumWanted(asked.demand.wanted) > 0 && countStartsLeft(run) === 0;
+      starts.inVain = isInVain ? starts.inVain + 1 : 0;
+      if (isInVain) askAgain(step, ASK_ON_MS);
+    }
+  }
+}
+
+function askAgain(step: Step, delayMs: number): void {
+  const { starts } = step.run;
+  starts.askAgainAt = step.now + delayMs;
   wakeAt(step, starts.askAgainAt);
 }
 

@@ -10,6 +10,8 @@ export interface StartsKnown {
   told: StartDemand | null;
   /** Numbers the questions. */
   questions: number;
+  /** Questions in a row that brought no start. */
+  inVain: number;
   /** Not before this is the tenant asked again for what it had not (Unix ms); 1: at once. */
   askAgainAt: number;
 }
@@ -18,11 +20,13 @@ export interface StartsKnown {
 export interface StartsQuestion {
   number: number;
   demand: StartDemand;
+  /** How long the answer may wait for a start. */
+  patienceMs: number;
 }
 
 /** `upTo`: so many may have been started in total. `failed`: the tenant could not be asked. */
 export type StartsReply = { kind: "unlimited" } | { kind: "granted"; upTo: number } | { kind: "failed" };
 
 export function createStartsKnown(): StartsKnown {
-  return { upTo: 0, asked: null, told: null, questions: 0, askAgainAt: 1 };
+  return { upTo: 0, asked: null, told: null, questions: 0, inVain: 0, askAgainAt: 1 };
 }

@@ -5,8 +5,6 @@ import { CallLost } from "./object.ts";
 import { mustHold } from "./violation.ts";
 import type { World } from "./world.ts";
 
-const PATIENCE_MS = 10_000;
-
 /** The tenant's object, as far as its limits go. Another workflow takes some of the places at times. It does not die: it keeps what it granted. */
 export class SimulatedTenant {
   readonly #world: World;
@@ -60,7 +58,7 @@ export class SimulatedTenant {
     this.#waiting = { question, reply };
     if (sumWanted(listLacking(question.demand, this.#grant)) === 0) return this.#answer();
     this.#share();
-    this.#world.agenda.after(PATIENCE_MS, () => this.#waiting?.question === question && this.#answer());
+    this.#world.agenda.after(question.patienceMs, () => this.#waiting?.question === question && this.#answer());
   }
 
   #share(): void {

@@ -85,6 +85,31 @@ describe("under a tenant's limits", () => {
     expect(run.startsQuestions).toHaveLength(2);
   });
 
+  test("who waits for long asks ever less often, and those made together do not ask together", () => {
+    const patienceOf = (random: number, inVain: number): number => {
+      const run = limited(2, { random, maxConcurrency: 1 });
+      for (let time = 0; time < inVain; time += 1) {
+        run.answerStarts(0);
+        run.wait(1);
+      }
+      return run.startsQuestions.at(-1)!.patienceMs;
+    };
+    expect([0, 1, 2, 3, 50].map((inVain) => patienceOf(1, inVain))).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
+    expect([0, 0.5, 1].map((random) => patienceOf(random, 3))).toEqual([30_000, 45_000, 60_000]);
+  });
+
+  test("a start makes the next wait a short one again, and what could not be asked is no wait", () => {
+    const run = limited(2, { random: 1, maxConcurrency: 1 });
+    run.answerStarts(0);
+    run.wait(1);
+    run.apply({ type: "starts", number: 2, reply: { kind: "failed" } });
+    run.wait(1_000);
+    expect(run.startsQuestions.map(({ patienceMs }) => patienceMs)).toEqual([10_000, 20_000, 20_000]);
+    run.answerStarts(1);
+    run.complete("t0");
+    expect(run.startsQuestions.at(-1)!.patienceMs).toBe(10_000);
+  });
+
   test("one that could not be asked is asked again a second later", () => {
     const run = limited(1);
     run.apply({ type: "starts", number: 1, reply: { kind: "failed" } });
