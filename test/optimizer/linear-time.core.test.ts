@@ -28,6 +28,8 @@ const HOSTILE: Record<string, (length: number) => string> = {
   "list items with gaps": (length) => "- a\n\n\n".repeat(length / 6),
   "labels that do not end": (length) => "Document [1] (Title: ".repeat(length / 21),
   "speakers only": (length) => "Ada: b\n".repeat(length / 7),
+  "speakers with times": (length) => "[00:01:23] **Ada (00:01:24):** b\n".repeat(length / 34),
+  "nearly times": (length) => "[00:01:23 1/2/3, 4:5".repeat(length / 20),
   "roles only": (length) => "user: {\nassistant: [\n".repeat(length / 21),
   "turns with an id each": (length) => Array.from({ length: length / 40 }, (_, n) => `user: order ORD${n}\nassistant: {"id":"QX${n}"}`).join("\n"),
   "rows of values": (length) => `a,b,c\n${"1,2,3\n".repeat(length / 6)}`,

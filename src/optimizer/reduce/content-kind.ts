@@ -1,12 +1,18 @@
 import { documentLabelLength } from "./blocks.ts";
 import type { ContentKind } from "./document.ts";
-import { roleLength, speakerLength } from "./dialogue.ts";
+import { findRole, findSpeaker, isCue } from "./dialogue.ts";
 import { isJsonContainer } from "./json-scan.ts";
 import { isSpaceCode, splitLines, type Line } from "./lines.ts";
 import { opensBlock } from "./source-code.ts";
 
 /** Lines looked at, spread over the text, to tell its kind. */
 const SAMPLED_LINES = 400;
+const SAMPLED_RUN = 20;
+
+/** Where a log line tells its level. */
+const LOG_HEAD_CHARS = 120;
+/** Words that somebody says at least where names are not capitalised: `name: value` is no talk. */
+const MIN_SAID_WORDS = 4;
 
 const LOG_TIME = /\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\b\d{10,13}\b/;
 const LOG_LEVEL = /\b(?:INFO|WARN(?:ING)?|ERROR|DEBUG|TRACE|FATAL|NOTICE|CRITICAL|SEVERE)\b|\[(?:info|warn|warning|error|debug|notice|trace|fatal|crit)\]/;
@@ -21,33 +27,49 @@ export function detectKind(text: string): ContentKind {
   if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return "log";
   if (isTrajectory(text, lines)) return "trajectory";
   if (share((line) => documentLabelLength(text, line) > 0) > 0.3) return "documents";
+  // Talk may tell its times, as a log does, but no levels.
+  const isTalk = isTranscript(text, lines) && share((line) => LOG_LEVEL.test(text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS)))) < 0.2;
+  if (isTalk) return "transcript";
   if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return "log";
-  if (isTranscript(text, lines)) return "transcript";
   // A fence inside a line is a string or a comment of the program itself.
   if (!lines.some((line) => text.startsWith("```", line.start)) && isSourceCode(text, lines, share)) return "code";
   return "prose";
 }
 
+/** In runs of lines that follow each other: of every third line alone, those of one kind could all be missed. */
 function sampleLines(text: string): Line[] {
   const all = splitLines(text).filter((line) => line.start < line.end);
-  const step = Math.max(1, Math.floor(all.length / SAMPLED_LINES));
-  return step === 1 ? all : all.filter((_, index) => index % step === 0);
+  const step = Math.max(1, Math.floor(all.length / SAMPLED_LINES)) * SAMPLED_RUN;
+  return step === SAMPLED_RUN ? all : all.filter((_, index) => index % step < SAMPLED_RUN);
 }
 
 /** Two roles that take turns. */
 function isTrajectory(text: string, lines: readonly Line[]): boolean {
-  const turns = lines.filter((line) => roleLength(text, line) > 0);
-  const roles = new Set(turns.map((line) => text.slice(line.start, line.start + 4).toLowerCase()));
-  return turns.length >= 3 && roles.size >= 2 && turns.length > lines.length * 0.02;
+  const roles = lines.flatMap((line) => findRole(text, line)?.name ?? []);
+  return roles.length >= 3 && new Set(roles).size >= 2 && roles.length > lines.length * 0.02;
 }
 
+/** A few people who take turns. */
 function isTranscript(text: string, lines: readonly Line[]): boolean {
-  const names = lines.map((line) => text.slice(line.start, line.start + speakerLength(text, line))).filter((name) => name !== "");
-  return names.length >= 4 && names.length > lines.length * 0.4 && new Set(names).size <= names.length * 0.6;
+  if (lines.filter((line) => isCue(text, line)).length > lines.length * 0.15) return true;
+  const turns = lines.flatMap((line) => {
+    const speaker = findSpeaker(text, line);
+    return speaker === null ? [] : [{ name: speaker.name, isSaying: isCapital(speaker.name) || countWords(text.slice(line.start + speaker.length, line.end)) >= MIN_SAID_WORDS }];
+  });
+  const saying = turns.filter(({ isSaying }) => isSaying);
+  return turns.length >= 4 && turns.length > lines.length * 0.4 && saying.length > turns.length * 0.5 && new Set(turns.map(({ name }) => name)).size <= turns.length * 0.6;
+}
+
+function isCapital(name: string): boolean {
+  return name.charAt(0) !== name.charAt(0).toLowerCase();
+}
+
+function countWords(text: string): number {
+  return text.split(" ", MIN_SAID_WORDS + 2).filter(Boolean).length;
 }
 
 function isLogLine(text: string, line: Line): boolean {
-  const head = text.slice(line.start, Math.min(line.end, line.start + 120));
+  const head = text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS));
   return !isSpaceCode(head.charCodeAt(0)) && (LOG_TIME.test(head.slice(0, 80)) || LOG_LEVEL.test(head));
 }
 

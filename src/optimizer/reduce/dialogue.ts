@@ -5,48 +5,86 @@ import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
 import { splitSentences } from "./sentences.ts";
 import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
 
-/** `Name:` or `[Name]` before what a person said. */
-const SPEAKER = /^(?:\[\d{1,2}:\d{2}(?::\d{2})?\][ \t]*)?\[?[\p{Lu}][\p{L}\p{N} .,'’()/&-]{0,48}\]?:(?=[ \t]|$)/u;
-/** `assistant:`, `tool[name]:`, `assistant -> name(…)`: a turn of an agent. */
-const ROLE = /^(?:\*\*|#{1,4} |<\|?)?(?:user|human|assistant|ai|agent|system|developer|tool|tool[_ ](?:call|result|response|use)|function|observation|action|action input|thought|final answer)\b(?:\[[^\]\n]{0,80}\])?(?: -> [\w.-]{1,80}(?=\()|(?:\*\*|\|?>)?[ \t]{0,2}(?::(?:\*\*)?|$))/i;
+/** When something was said: `[00:01:23.4]`, `10:32 AM`, `12/03/2026, 10:32 -`, `2026-03-12T10:32:00Z`. */
+const STAMP = String.raw`[\[(]?(?:\d{4}-\d{2}-\d{2}[T ,]{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? )?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,6})?Z?(?: ?[AaPp]\.?[Mm]\.?)?[\])]?`;
+const STAMPED = String.raw`(?:[-*>] )?(?:${STAMP}[ \t]{0,4}(?:[-–—][ \t])?)?`;
+/** `Name:`, `[Name]:`, `**Name (Chair):**`, `Name (00:01:23):`, `[00:01:23] SPEAKER_01:`, `anna:` before what a person said. */
+const SPEAKER = new RegExp(String.raw`^${STAMPED}(?:\*\*|\[)?(\p{Lu}[\p{L}\p{N} .,'’()/&_-]{0,48}|\p{Ll}[\p{L}\p{N}._-]{0,24}(?: \p{L}[\p{L}\p{N}._-]{0,15}){0,2})\]?(?:\*\*)?(?: ?${STAMP})?:(?:\*\*)?(?=[ \t]|$)`, "u");
+/** `<anna>` of a chat, `<v Anna>` of subtitles. */
+const TAGGED_SPEAKER = new RegExp(String.raw`^${STAMPED}<(?:v )?[@+~]?([\p{L}\p{N} ._|-]{1,40})>(?=\S| \S)`, "u");
+/** `Anna Meier  00:01:23` on a line of its own, above what she said. */
+const SPEAKER_LINE = new RegExp(String.raw`^(?:\*\*)?(\p{Lu}[\p{L}\p{N} .'’()&_-]{0,48}?)(?:\*\*)?[ \t]{1,8}${STAMP}[ \t]*$`, "u");
+/** `00:00:01.000 --> 00:00:04.000` above a subtitle. */
+const CUE = /^\d{1,2}:\d{2}(?::\d{2})?[.,]\d{3} --> \d/;
+/** What comes before a colon in records and logs, and is nobody's name. */
+const FIELD = /^(?:wikipedia )?(?:title|content|text|url|link|source|id|date|time|author|abstract|summary|body|snippet|score|description|question|answer|context|type|status|name|published|category|tags|keywords|note|info|warn(?:ing)?|error|debug|trace|fatal|notice|critical)s?$/i;
+
+const ROLE_NAME = String.raw`(user|human|assistant|ai|agent|system|developer|tool|tool[_ ](?:call|result|response|use)|function|observation|action|action input|thought|final answer)`;
+/** `assistant:`, `tool[name]:`, `assistant -> name(…)`, `### Assistant`, `<|im_start|>user`, `Thought 2:`: a turn of an agent. */
+const ROLE = new RegExp(String.raw`^(?:${STAMP}[ \t]{0,4})?(?:\*\*|#{1,6} |<\|im_start\|>|<\|?)?${ROLE_NAME}(?: \d{1,4})?\b(?:\[[^\]\n]{0,80}\])?(?: -> [\w.-]{1,80}(?=\()|(?:\*\*|\|?>)?[ \t]{0,2}(?::(?:\*\*)?|$))`, "i");
+/** `[USER]` */
+const BRACKETED_ROLE = new RegExp(String.raw`^(?:${STAMP}[ \t]{0,4})?\[${ROLE_NAME}\](?::|(?=[ \t]|$))`, "i");
 
 function headOf(text: string, line: Line): string {
   return text.slice(line.start, Math.min(line.end, line.start + 160));
 }
 
-/** Length of the speaker's name with its colon at the start of a line, or 0. */
-export function speakerLength(text: string, line: Line): number {
-  return SPEAKER.exec(headOf(text, line))?.[0].length ?? 0;
+/** Who speaks at the start of a line, and how many characters that takes, its colon included. */
+interface Opening {
+  name: string;
+  length: number;
 }
 
-/** Length of an agent turn's role at the start of a line, or 0. */
-export function roleLength(text: string, line: Line): number {
-  return ROLE.exec(headOf(text, line))?.[0].length ?? 0;
+/** The person of whom a line says what was said; null for other lines. */
+export function findSpeaker(text: string, line: Line): Opening | null {
+  const head = headOf(text, line);
+  const found = SPEAKER.exec(head) ?? TAGGED_SPEAKER.exec(head) ?? (line.end - line.start <= head.length ? SPEAKER_LINE.exec(head) : null);
+  return found === null || FIELD.test(found[1] as string) ? null : { name: found[1] as string, length: found[0].length };
 }
 
-/** Adds a conversation: one section per turn, the speaker as the label of its sentences. */
+export function isCue(text: string, line: Line): boolean {
+  const code = text.charCodeAt(line.start);
+  return code >= 48 && code <= 57 && CUE.test(text.slice(line.start, line.start + 40));
+}
+
+/** The role whose turn begins with a line; null for other lines. */
+export function findRole(text: string, line: Line): Opening | null {
+  const head = headOf(text, line);
+  const found = ROLE.exec(head) ?? BRACKETED_ROLE.exec(head);
+  return found === null ? null : { name: (found[1] as string).toLowerCase(), length: found[0].length };
+}
+
+/** Adds a conversation: one section per turn, the speaker as the label of its sentences, the time of a subtitle as that of its text. */
 export function appendTranscript(sink: UnitSink): void {
+  const { text } = sink;
   let label = -1;
-  for (const line of splitLines(sink.text)) {
-    const length = speakerLength(sink.text, line);
+  let cue = -1;
+  for (const line of splitLines(text)) {
+    if (isCue(text, line)) {
+      openSection(sink);
+      label = cue = pushUnit(sink, line.start, trimEnd(text, line.start, line.end), "label");
+      continue;
+    }
+    const length = findSpeaker(text, line)?.length ?? 0;
     if (length > 0) {
       openSection(sink);
-      label = pushUnit(sink, line.start, line.start + length, "label");
+      label = pushUnit(sink, line.start, trimEnd(text, line.start, line.start + length), "label", cue);
     }
-    for (const { start, end } of splitSentences(sink.text, line.start + length, line.end)) pushUnit(sink, start, end, "sentence", label);
+    for (const { start, end } of splitSentences(text, line.start + length, line.end)) pushUnit(sink, start, end, "sentence", label);
   }
 }
 
 /** Adds the turns of an agent: one section per turn, its JSON opened, its prose in blocks. */
 export function appendTrajectory(sink: UnitSink): void {
   const lines = splitLines(sink.text);
+  const lengths = lines.map((line) => findRole(sink.text, line)?.length ?? 0);
   let index = 0;
   while (index < lines.length) {
-    const line = lines[index] as Line;
+    const { start } = lines[index] as Line;
     let next = index + 1;
-    while (next < lines.length && roleLength(sink.text, lines[next] as Line) === 0) next += 1;
-    const end = trimEnd(sink.text, line.start, (lines[next - 1] as Line).end);
-    appendTurn(sink, line.start, line.start + roleLength(sink.text, line), end);
+    while (next < lines.length && lengths[next] === 0) next += 1;
+    const end = trimEnd(sink.text, start, (lines[next - 1] as Line).end);
+    appendTurn(sink, start, start + (lengths[index] as number), end);
     index = next;
   }
 }
