@@ -53,6 +53,7 @@ export default defineConfig({
           name: "e2e",
           expect: PATIENT,
           environment: "node",
+          globalSetup: "test/e2e/build-worker.ts",
           include: ["test/e2e/**/*.e2e.test.ts"],
           exclude: ALONE,
           // Each file has a local runtime of its own, and mostly waits: for leases, retries, and what a slow agent does.
@@ -67,6 +68,7 @@ export default defineConfig({
           name: "e2e-alone",
           expect: PATIENT,
           environment: "node",
+          globalSetup: "test/e2e/build-worker.ts",
           include: ALONE,
           fileParallelism: false,
           testTimeout: 120_000,

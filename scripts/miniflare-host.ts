@@ -1,30 +1,29 @@
-/** The process that holds Miniflare for `startLocalMiniflare`. Arguments: bundle folder, state folder, port, file with the variables as JSON. */
+/** The process that holds Miniflare for `startLocalMiniflare`. Argument: a file with `MiniflareHostOptions` as JSON. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { type MiniflareHostOptions, OPTIONS_FILE } from "./local-miniflare.ts";
 import { projectRoot } from "./local-worker.ts";
 
-const [bundleFolder, stateFolder, port, varsFile] = process.argv.slice(2);
-if (bundleFolder === undefined || stateFolder === undefined || varsFile === undefined) throw new Error("usage: miniflare-host.ts BUNDLE STATE PORT VARS");
+const [optionsFile] = process.argv.slice(2);
+if (optionsFile === undefined) throw new Error("usage: miniflare-host.ts OPTIONS");
+const { buildFolder, stateFolder, port, vars } = JSON.parse(readFileSync(optionsFile, "utf8")) as MiniflareHostOptions;
 
-// Read from the one configuration, so that queue and object settings cannot drift from it.
-const { workerOptions } = unstable_getMiniflareWorkerOptions(join(projectRoot, "wrangler.toml"));
 const miniflare = new Miniflare(
   // The configuration comes in the shape of Miniflare 4, which Miniflare 5 converts.
   convertV4MiniflareOptions({
     host: "127.0.0.1",
-    port: Number(port),
+    port,
     resourcePersistencePath: stateFolder,
     log: new Log(LogLevel.ERROR),
     workers: [
       {
-        ...workerOptions,
+        ...(JSON.parse(readFileSync(join(buildFolder, OPTIONS_FILE), "utf8")) as object),
         name: "weft",
         rootPath: projectRoot,
-        bindings: JSON.parse(readFileSync(varsFile, "utf8")) as Record<string, string>,
-        modules: [{ type: "ESModule", path: join(bundleFolder, "worker.js") }],
-        modulesRoot: bundleFolder,
+        bindings: vars,
+        modules: [{ type: "ESModule", path: join(buildFolder, "worker.js") }],
+        modulesRoot: buildFolder,
       },
     ],
   }),

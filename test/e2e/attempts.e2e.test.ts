@@ -1,9 +1,10 @@
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { WorkflowView } from "../../src/api/workflow-port.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type AgentCall, type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const SIGNING_KEY = "a plain text of which the bytes are the key";
@@ -14,7 +15,7 @@ let client: WeftClient;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker({ vars: { AGENT_DEFAULT__SIGNING: SIGNING_KEY } });
+  worker = await startWorker({ vars: { AGENT_DEFAULT__SIGNING: SIGNING_KEY } });
   client = createWeftClient(worker);
   await putHttpAgents(client, agents.origin, {
     echo: "/echo",

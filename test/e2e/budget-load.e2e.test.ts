@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type FakeLlm, type LlmAnswer, type LlmCall, type LlmFault, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { createRandom } from "../simulation/random.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type PostedSpec, type WeftClient } from "./weft-client.ts";
 import { highestExposure, markPrompt, matchLedger, nanoUsd, replayBudget, sumBills, sumLedger, taskOf, type Match, type Prices } from "./upstream-books.ts";
 
@@ -47,7 +48,7 @@ beforeAll(async () => {
     llm.answerWith((call) => answerAtRandom(call, random), model);
     llm.faultWhen(model, (call) => (taskOf(call).startsWith("silent_") ? { kind: "hang", afterDeltas: -1 } : chooseFault(random)));
   }
-  worker = await startLocalWorker({ vars: { SETTINGS: JSON.stringify(SETTINGS) } });
+  worker = await startWorker({ vars: { SETTINGS: JSON.stringify(SETTINGS) } });
   client = createWeftClient(worker);
   await prepare(client);
 });
@@ -168,7 +169,7 @@ describe.concurrent(`${TASKS} tasks of random usage, ${CONCURRENCY} at once, and
 
   test("over two kills of the runtime never pass the cap, and leave a ledger that equals every answer that arrived and is never below the provider's record", async () => {
     const [name, budget] = ["killed", { maxUsd: 0.33 }];
-    let killed = await startLocalWorker({ persistTo: stateFolder });
+    let killed = await startWorker({ persistTo: stateFolder });
     const { port, rootKey } = killed;
     try {
       await prepare(createWeftClient(killed));
@@ -178,7 +179,7 @@ describe.concurrent(`${TASKS} tasks of random usage, ${CONCURRENCY} at once, and
         await killed.kill("SIGKILL");
         // Nothing is left to stop, only its scratch folder to remove; the state is not in it.
         await killed.stop();
-        killed = await startLocalWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey } });
+        killed = await startWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey } });
       }
       const client = createWeftClient(killed);
       await finish(client, id);

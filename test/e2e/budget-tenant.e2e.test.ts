@@ -1,9 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type FakeLlm, type LlmFault, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { createRandom } from "../simulation/random.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type PostedSpec, type WeftClient } from "./weft-client.ts";
 import { billOf, highestExposure, markPrompt, matchLedger, nanoUsd, sumBills, sumLedger, taskOf, type Prices } from "./upstream-books.ts";
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
     return { text: "even", inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 0 };
   }, "even");
   llm.answerWith((call) => ({ text: "broken off in the middle ".repeat(20), inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 0 }), "broken");
-  worker = await startLocalWorker();
+  worker = await startWorker();
   operator = createWeftClient(worker);
   const answer = await operator.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
   expect(answer.status, answer.text).toBe(200);

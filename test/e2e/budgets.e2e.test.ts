@@ -1,11 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { WorkflowView } from "../../src/api/workflow-port.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type PostedSpec, putHttpAgents, type WeftClient } from "./weft-client.ts";
 import { billOf, markPrompt, matchLedger, nanoUsd, replayBudget, sumLedger, taskOf, type Prices } from "./upstream-books.ts";
 
@@ -30,7 +31,7 @@ let client: WeftClient;
 beforeAll(async () => {
   [llm, agents] = await Promise.all([startFakeLlm(), startFakeAgents()]);
   llm.answerWith((call) => ({ text: "here", inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 0 }));
-  worker = await startLocalWorker();
+  worker = await startWorker();
   client = createWeftClient(worker);
   const answer = await client.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
   expect(answer.status, answer.text).toBe(200);

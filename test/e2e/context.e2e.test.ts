@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { TaskView } from "../../src/api/workflow-port.ts";
 import type { Chunk } from "../../src/optimizer/split-context.ts";
 import type { Reduction } from "../../src/optimizer/reduce-context.ts";
 import { type FakeLlm, type LlmCall, startFakeLlm } from "../fixtures/fake-llm.ts";
 import { HANDBOOK_FACTS, writeHandbook } from "../fixtures/handbook.ts";
 import { putSourceAgents, runSourceWorkflow, type SourceRun, tiersOf } from "../fixtures/source-workflow.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, type PostedSpec, typesOf, type WeftClient } from "./weft-client.ts";
 
 const handbook = writeHandbook();
@@ -18,7 +19,7 @@ let client: WeftClient;
 
 beforeAll(async () => {
   llm = await startFakeLlm();
-  worker = await startLocalWorker();
+  worker = await startWorker();
   client = createWeftClient(worker);
   await putSourceAgents(client);
 });

@@ -1,8 +1,9 @@
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type LoopbackServer, readRequestText, startLoopbackServer } from "../fixtures/loopback-server.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const WEBHOOK_SECRET = `whsec_${Buffer.from("a key of the tests, 32 bytes long").toString("base64")}`;
@@ -28,7 +29,7 @@ beforeAll(async () => {
     received.push({ headers: request.headers as Record<string, string>, text: await readRequestText(request) });
     response.writeHead(path === "/failing-once" && received.length === 1 ? 500 : 204).end();
   });
-  worker = await startLocalWorker({ vars: { WEBHOOK_DEFAULT__X: WEBHOOK_SECRET } });
+  worker = await startWorker({ vars: { WEBHOOK_DEFAULT__X: WEBHOOK_SECRET } });
   client = createWeftClient(worker);
   await putHttpAgents(client, agents.origin, { echo: "/echo", slow: "/slow?ms=400", never: "/hang", rejecting: "/status/400" });
 });

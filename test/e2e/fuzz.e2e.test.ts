@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
 import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer, type FuzzedRequest } from "../fuzz/fuzz-request.ts";
 import type { FuzzNames } from "../fuzz/valid-bodies.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type WeftClient } from "./weft-client.ts";
 
 /** Requests to each endpoint. The core's test sends many more; here the objects, the queues and the runtime are real. */
@@ -18,7 +19,7 @@ let names: FuzzNames;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker();
+  worker = await startWorker();
   client = createWeftClient(worker);
   await client.putAgent("http", { kind: "http", url: `${agents.origin}/echo` });
   await client.putAgent("cel", { kind: "transform", expression: "input" });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startLocalMiniflare } from "../../scripts/local-miniflare.ts";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
 import { type MoodyProvider, startMoodyProvider } from "../fixtures/moody-provider.ts";
+import { startWorker } from "./start-worker.ts";
 
 const CLIENTS = 1_000;
 /** Calls after both circuits have opened, of which next to none may reach the sick providers. */
@@ -17,7 +17,7 @@ let healthy: MoodyProvider;
 
 beforeAll(async () => {
   [limited, hanging, healthy] = await Promise.all([startMoodyProvider("limited"), startMoodyProvider("hanging"), startMoodyProvider("healthy")]);
-  worker = await startLocalMiniflare({ vars: { LOG_LEVEL: "warn", SETTINGS: JSON.stringify({ routing: { circuitFirstTokenMs: FIRST_TOKEN_MS, circuitMaxCooldownMs: 4_000 } }) } });
+  worker = await startWorker({ vars: { LOG_LEVEL: "warn", SETTINGS: JSON.stringify({ routing: { circuitFirstTokenMs: FIRST_TOKEN_MS, circuitMaxCooldownMs: 4_000 } }) } });
   const answer = await ask("PUT", "/v1/tiers", tiersOf());
   expect(answer.status, answer.text).toBe(200);
 });

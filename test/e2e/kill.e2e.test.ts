@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const WORKFLOWS = 50;
@@ -78,7 +79,7 @@ function countCompletions(events: readonly LoggedEvent[]): Record<string, number
 }
 
 test("50 running workflows finish by themselves after kill -9 and a restart, with every task completed once, no event lost or repeated, and no acknowledged creation lost", async () => {
-  worker = await startLocalWorker({ persistTo: stateFolder });
+  worker = await startWorker({ persistTo: stateFolder });
   const { port, rootKey } = worker;
   let client = createWeftClient(worker);
   await prepare(client);
@@ -108,7 +109,7 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
   const callsBefore = agents.calls.length + llm.calls.length;
 
   const restartedAt = performance.now();
-  worker = await startLocalWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey } });
+  worker = await startWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey } });
   const startedMs = performance.now() - restartedAt;
   client = createWeftClient(worker);
   // The list is answered by the tenant's index, which the workflows tell when they are over: asking it wakes none of them.

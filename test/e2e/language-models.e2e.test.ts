@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, type PostedSpec, type WeftClient } from "./weft-client.ts";
 
 const OPENAI_KEY = "sk-compatible-0123456789abcdef";
@@ -14,7 +15,7 @@ let client: WeftClient;
 
 beforeAll(async () => {
   llm = await startFakeLlm();
-  worker = await startLocalWorker({ vars: { COMPATIBLE_KEY: OPENAI_KEY, CLAUDE_KEY: ANTHROPIC_KEY } });
+  worker = await startWorker({ vars: { COMPATIBLE_KEY: OPENAI_KEY, CLAUDE_KEY: ANTHROPIC_KEY } });
   client = createWeftClient(worker);
   const answer = await client.call<{ version: number }>("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
   expect(answer.status, answer.text).toBe(200);

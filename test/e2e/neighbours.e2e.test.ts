@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
@@ -10,7 +11,7 @@ let root: WeftClient;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker({ vars: { LOG_LEVEL: "warn" } });
+  worker = await startWorker({ vars: { LOG_LEVEL: "warn" } });
   root = createWeftClient(worker);
 });
 

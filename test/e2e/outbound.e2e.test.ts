@@ -2,10 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import { GOOD, HOSTILE } from "../config/outbound-urls.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
@@ -26,7 +27,7 @@ beforeAll(async () => {
   agents = await startFakeAgents();
   llm = await startFakeLlm();
   folder = await mkdtemp(join(tmpdir(), "weft-outbound-"));
-  const open = await startLocalWorker({ persistTo: folder });
+  const open = await startWorker({ persistTo: folder });
   const operator = createWeftClient(open);
   await operator.putAgent("near", { kind: "http", url: `${agents.origin}/echo` });
   expect((await operator.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) })).status).toBe(200);
@@ -40,7 +41,7 @@ beforeAll(async () => {
   await open.stop();
   agents.reset();
   llm.reset();
-  worker = await startLocalWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "", CORS_ORIGINS: "https://app.example.com" }, logLevel: "log" });
+  worker = await startWorker({ persistTo: folder, vars: { ALLOW_PRIVATE_ORIGINS: "", CORS_ORIGINS: "https://app.example.com" } });
   client = createWeftClient(worker);
   expect((await client.call("POST", `/v1/callbacks/${callback.token}`, { key: null, body: { output: null } })).status).toBe(202);
 }, 120_000);

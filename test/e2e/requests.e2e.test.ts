@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { Page, WorkflowSummary, WorkflowView } from "../../src/api/workflow-port.ts";
 import type { Fault, Json } from "../../src/errors.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
@@ -11,7 +12,7 @@ let client: WeftClient;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker();
+  worker = await startWorker();
   client = createWeftClient(worker);
   await putHttpAgents(client, agents.origin, { echo: "/echo", slow: "/slow?ms=400", never: "/hang" });
 });

@@ -1,10 +1,11 @@
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { ServerSentEvent } from "../../scripts/server-sent-events.ts";
 import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, type PostedSpec, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 let agents: FakeAgents;
@@ -13,7 +14,7 @@ let client: WeftClient;
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  worker = await startLocalWorker();
+  worker = await startWorker();
   client = createWeftClient(worker);
   await putHttpAgents(client, agents.origin, { echo: "/echo", slow: "/slow?ms=200", never: "/hang" });
 });

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import OpenAI, { RateLimitError } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";
+import { startWorker } from "./start-worker.ts";
 import { highestExposure, markPrompt, nanoUsd, sumBills, type Prices } from "./upstream-books.ts";
 import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
     await pause(20);
     return { text: "here", inputTokens: INPUT_TOKENS, outputTokens: call.maxTokens ?? 100_000 };
   });
-  worker = await startLocalWorker({ vars: { LOG_LEVEL: "warn" } });
+  worker = await startWorker({ vars: { LOG_LEVEL: "warn" } });
   root = createWeftClient(worker);
   const answer = await root.call("PUT", "/v1/tiers", { body: tiersOf(llm.baseUrl) });
   expect(answer.status, answer.text).toBe(200);

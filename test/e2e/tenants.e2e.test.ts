@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
+import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { OpenApi } from "../../src/api/openapi.ts";
 import { SCOPES, type Scope } from "../../src/api/scopes.ts";
 import type { Page, WorkflowSummary, WorkflowView } from "../../src/api/workflow-port.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { findBreaches, listRoutes, makeCredentials, type Examples } from "../fixtures/route-table.ts";
+import { startWorker } from "./start-worker.ts";
 import { createWeftClient, eventually, putHttpAgents, type WeftClient } from "./weft-client.ts";
 
 const SIGNING_KEY = `whsec_${btoa("the-signing-key-of-acme-eu-32-byt")}`;
@@ -21,7 +22,7 @@ let root: WeftClient;
 beforeAll(async () => {
   agents = await startFakeAgents();
   stateFolder = await mkdtemp(join(tmpdir(), "weft-tenants-"));
-  worker = await startLocalWorker({ persistTo: stateFolder, vars: { AGENT_ACME_EU__SIGNING: SIGNING_KEY } });
+  worker = await startWorker({ persistTo: stateFolder, vars: { AGENT_ACME_EU__SIGNING: SIGNING_KEY } });
   root = createWeftClient(worker);
 });
 
@@ -182,7 +183,7 @@ test("a removed tenant is gone at once, with what it was running, over a kill -9
   await worker.kill("SIGKILL");
   const { port, rootKey } = worker;
   await worker.stop();
-  worker = await startLocalWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey, AGENT_ACME_EU__SIGNING: SIGNING_KEY } });
+  worker = await startWorker({ persistTo: stateFolder, port, vars: { ROOT_KEY: rootKey, AGENT_ACME_EU__SIGNING: SIGNING_KEY } });
   await isGone();
   expect(await staying.get("running")).toMatchObject({ status: "running" });
   expect((await root.call("DELETE", "/v1/tenants/default")).status).toBe(409);
