@@ -45,6 +45,7 @@ export type ProblemCode =
   | "gone_stale"
   | "rate_limited"
   | "not_configured"
+  | "unavailable"
   | "internal";
 
 /** An expected refusal, as data: object methods return it across RPC, the API turns it into an answer. */
@@ -52,8 +53,10 @@ export interface Problem {
   problem: ProblemCode;
   detail: string;
   errors?: Fault[];
-  /** Of `rate_limited`: when to come back. */
+  /** Of `rate_limited` and `unavailable`: when to come back. */
   retryAfterMs?: number;
+  /** Of `not_found`, where it is the method that nothing is found for: those that the path takes. */
+  allowed?: readonly string[];
 }
 
 /** HTTP status and title of a problem (RFC 9457). Exhaustive: a new code does not compile until it is answered. */
@@ -79,6 +82,8 @@ export function describeProblem(code: ProblemCode): { status: 400 | 401 | 403 | 
       return { status: 429, title: "Too many requests" };
     case "not_configured":
       return { status: 503, title: "Not configured" };
+    case "unavailable":
+      return { status: 503, title: "Not available for now" };
     case "internal":
       return { status: 500, title: "Internal error" };
   }

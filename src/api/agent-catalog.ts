@@ -1,6 +1,7 @@
 import { BUILT_IN_AGENTS } from "../config/built-in-agents.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { ApiDeps } from "./api-deps.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** How long this isolate believes what it read of a tenant's agents. */
 export const CATALOG_LIFE_MS = 10_000;
@@ -21,7 +22,7 @@ interface Copy {
 }
 
 export function createAgentCatalog(deps: Pick<ApiDeps, "tenant" | "now">): AgentCatalog {
-  const copies = new Map<string, Copy>();
+  const copies = new RecentMap<string, Copy>(MAX_TENANTS);
   /** Counts changes, so that a read which began before one is not kept after it. */
   let changes = 0;
   return {
@@ -33,7 +34,7 @@ export function createAgentCatalog(deps: Pick<ApiDeps, "tenant" | "now">): Agent
       const registered = await deps.tenant(tenant).listAgents();
       const agents: Record<string, AgentDefinition> = Object.assign(Object.create(null), BUILT_IN_AGENTS);
       for (const { name, agent } of registered) agents[name] = agent;
-      if (before === changes) keep(copies, tenant, { agents, readAt });
+      if (before === changes) copies.set(tenant, { agents, readAt });
       return agents;
     },
     forget(tenant) {
@@ -46,14 +47,4 @@ export function createAgentCatalog(deps: Pick<ApiDeps, "tenant" | "now">): Agent
 function hasAll(agents: Record<string, AgentDefinition>, names: Iterable<string>): boolean {
   for (const name of names) if (agents[name] === undefined) return false;
   return true;
-}
-
-function keep(copies: Map<string, Copy>, tenant: string, copy: Copy): void {
-  copies.delete(tenant);
-  copies.set(tenant, copy);
-  if (copies.size <= MAX_TENANTS) return;
-  for (const oldest of copies.keys()) {
-    copies.delete(oldest);
-    break;
-  }
 }

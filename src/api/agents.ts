@@ -5,12 +5,13 @@ import type { Fault } from "../errors.ts";
 import { AgentDefinition, AgentName, MAX_HEADERS } from "../workflow/agent.ts";
 import { cutFaulty } from "../workflow/cut-faulty.ts";
 import { compileExpression } from "../workflow/expression.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 import { findKeyFault } from "../workflow/record-keys.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
 import { rankAgents } from "./rank-agents.ts";
-import { describeIssues, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
 import type { RegisteredAgent } from "./tenant-port.ts";
 
 /** Fields of the contract whose feature is not there yet: refused in so many words, rather than as unknown or by doing nothing. */
@@ -32,7 +33,7 @@ const AgentQuery = z.object({
   ...PAGE_QUERY,
   q: z.string().trim().min(1).max(500).nullable().default(null),
   capability: z.string().min(1).max(64).nullable().default(null),
-  cursor: z.string().regex(/^\d{1,9}$/, "is no cursor of this list").nullable().default(null),
+  cursor: NUMBER_CURSOR,
 });
 
 /** What stands for a required field that was wrong or missing while the others are checked; nothing is wrong with it. By kind. */
@@ -126,7 +127,7 @@ function showAgent({ name, agent, registered }: ListedAgent) {
 /** The definition in a body, or a refusal with everything that is wrong with it. */
 function checkAgent(name: string, json: unknown, context: ApiContext, api: Api): AgentDefinition {
   const faults: Fault[] = [];
-  const checkedName = AgentName.safeParse(name);
+  const checkedName = AgentName.safeParse(name, PARSE_OPTIONS);
   if (!checkedName.success) faults.push(...checkedName.error.issues.map(({ message }) => ({ path: "", message: `the name in the path: ${message}` })));
   const body = withoutNulls(json);
   const keyFault = findKeyFault(body["headers"], MAX_HEADERS);
@@ -134,7 +135,7 @@ function checkAgent(name: string, json: unknown, context: ApiContext, api: Api):
     faults.push({ ...keyFault, path: `/headers${keyFault.path}` });
     delete body["headers"];
   }
-  const parsed = AgentDefinition.safeParse(body);
+  const parsed = AgentDefinition.safeParse(body, PARSE_OPTIONS);
   if (!parsed.success) faults.push(...describeIssues(parsed.error).map((fault) => (LATER_FIELDS.includes(fault.path.slice(1)) ? { ...fault, message: "is not available yet: leave it out" } : fault)));
   const agent = parsed.success ? parsed.data : readRest(body, parsed.error);
   if (agent !== null) faults.push(...checkMeaning(agent, context, api));

@@ -1,4 +1,4 @@
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { Allowance } from "../config/tenant-record.ts";
 
 /** How long a copy is taken as it is; older ones are read again while they still serve. */

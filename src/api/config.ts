@@ -7,11 +7,11 @@ import type { Json } from "../errors.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { refuse, valueOf } from "./problem.ts";
-import { PAGE_QUERY, queryInteger, readBody, readJson, readQuery } from "./read-request.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readBody, readJson, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
 const RollbackBody = z.strictObject({ version: z.int().min(0) });
-const VersionsQuery = z.object({ ...PAGE_QUERY, cursor: queryInteger(0, Number.MAX_SAFE_INTEGER).nullable().default(null) });
+const VersionsQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR });
 
 const AnsweredVersion = z.object({
   version: z.int(),
@@ -69,7 +69,7 @@ export const CONFIG_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: "The versions", schema: z.object({ items: z.array(AnsweredVersion), nextCursor: z.string().nullable() }) } },
     handle: async (context, api) => {
       const { limit, cursor } = readQuery(context, VersionsQuery);
-      const found = await api.deps.tenant(callerOf(context).tenant).listSettingsVersions({ limit: limit + 1, before: cursor });
+      const found = await api.deps.tenant(callerOf(context).tenant).listSettingsVersions({ limit: limit + 1, before: cursor === null ? null : Number(cursor) });
       const items = found.slice(0, limit);
       return answerJson(200, { items, nextCursor: found.length > limit ? String(items.at(-1)!.version) : null });
     },

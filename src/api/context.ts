@@ -3,9 +3,9 @@ import { reduceContext } from "../optimizer/reduce-context.ts";
 import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
 import { upperBoundTokens } from "../optimizer/token-bound.ts";
 import { answerJson } from "./answer-json.ts";
-import type { ApiContext, Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { refuseFaults } from "./problem.ts";
-import { describeIssues, readJson } from "./read-request.ts";
+import { readBody } from "./read-request.ts";
 
 /** Largest body of these routes (contract). */
 export const MAX_CONTEXT_BODY_BYTES = 8_388_608;
@@ -54,7 +54,7 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Reduce },
     answers: { 200: { description: "The reduced text, and what each method did", schema: Reduction } },
     handle: async (context) => {
-      const { text, ...options } = await readContextBody(context, Reduce);
+      const { text, ...options } = await readBody(context, Reduce, MAX_CONTEXT_BODY_BYTES);
       return answerJson(200, reduceContext(text, options));
     },
   },
@@ -67,7 +67,7 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Split },
     answers: { 200: { description: "The chunks, in order", schema: Chunks } },
     handle: async (context) => {
-      const { text, ...options } = await readContextBody(context, Split);
+      const { text, ...options } = await readBody(context, Split, MAX_CONTEXT_BODY_BYTES);
       const overlapTokens = options.overlapTokens ?? 0;
       const leastTokens = Math.ceil(upperBoundTokens(text) / MAX_CHUNKS) + overlapTokens;
       if (options.maxTokens < leastTokens) refuseFaults([{ path: "/maxTokens", message: `the text would come to more than ${MAX_CHUNKS} chunks; take at least ${leastTokens}` }]);
@@ -75,10 +75,3 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     },
   },
 ];
-
-async function readContextBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<z.infer<Schema>> {
-  const { json } = await readJson(context, MAX_CONTEXT_BODY_BYTES);
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-  return parsed.data;
-}

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import { AGENT_ENDPOINTS } from "./agents.ts";
 import { createIntentCache } from "../optimizer/intents/intent-cache.ts";
+import { AGENT_ENDPOINTS } from "./agents.ts";
 import { createAgentCatalog } from "./agent-catalog.ts";
 import { secureAnswer } from "./answer-headers.ts";
 import type { ApiDeps } from "./api-deps.ts";
@@ -16,12 +16,13 @@ import { INTENT_ENDPOINTS } from "./intents.ts";
 import { GATEWAY_ENDPOINTS } from "./gateway/gateway.ts";
 import { createKeyCheck } from "./key-check.ts";
 import { KEY_ENDPOINTS } from "./keys.ts";
+import { createKnownPaths } from "./known-paths.ts";
 import { createKnownTenants } from "./known-tenants.ts";
 import { LEDGER_ENDPOINTS } from "./ledger.ts";
 import { METRICS_ENDPOINTS } from "./metrics.ts";
 import { OPTIMIZATION_ENDPOINTS } from "./optimizations.ts";
 import { PLAN_ENDPOINTS } from "./plan.ts";
-import { answerProblem, RequestRefused } from "./problem.ts";
+import { answerProblem, refuse, RequestRefused } from "./problem.ts";
 import { createRequestLimit } from "./request-limit.ts";
 import { ROUTE_ENDPOINTS } from "./route.ts";
 import { createStaticFirstRouter } from "./static-first-router.ts";
@@ -78,13 +79,23 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
       }),
     );
   }
-  // An unknown route, or a known one with another method. Who has no key does not learn which routes there are.
+  const findPath = createKnownPaths(ENDPOINTS);
+  // An unknown path, or a known one with another method. Who has no key does not learn which there are, but for those that need none.
   app.notFound((context: ApiContext) =>
     respond(context, api, "*", async () => {
       const preflight = answerPreflight(context.req.raw, api.cors);
       if (preflight !== null) return preflight;
-      await limitRequests(await authenticate(context.req.raw, null), api);
-      throw new RequestRefused({ problem: "not_found", detail: `There is no ${context.req.method} ${context.req.path}; GET /openapi.json lists what there is.` });
+      const { method, path } = context.req;
+      const known = findPath(path);
+      if (known?.isPublic !== true) {
+        const caller = await authenticate(context.req.raw, null);
+        context.set("caller", caller);
+        await limitRequests(caller, api);
+      }
+      // Not 405: a route is its method and its path (contract), and clients of OpenAI's expect 404 for those of its routes that are not here.
+      if (known !== null) throw new RequestRefused({ problem: "not_found", detail: `There is no ${method} ${path}; it takes ${known.methods.join(", ")}.`, allowed: known.methods });
+      const isSlashed = path.endsWith("/") && findPath(path.slice(0, -1)) !== null;
+      refuse("not_found", `There is no ${method} ${path}; ${isSlashed ? "leave out the slash at its end" : "GET /openapi.json lists what there is"}.`);
     }),
   );
   return app;

@@ -5,8 +5,7 @@ import { INTENTS } from "../optimizer/intents/intent.ts";
 import { answerJson } from "./answer-json.ts";
 import { openWeakestModel } from "./ask-weakest-model.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { refuseFaults } from "./problem.ts";
-import { describeIssues, readJson } from "./read-request.ts";
+import { readBody } from "./read-request.ts";
 
 /** Steps of one request: as many as a workflow has tasks. */
 export const MAX_STEPS = 5_000;
@@ -27,14 +26,12 @@ export const INTENT_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Steps },
     answers: { 200: { description: "The intents, in the order asked", schema: Items } },
     handle: async (context, api) => {
-      const { json } = await readJson(context);
-      const parsed = Steps.safeParse(json);
-      if (!parsed.success) refuseFaults(describeIssues(parsed.error));
+      const { steps } = await readBody(context, Steps);
       const { tenant } = callerOf(context);
       const ask = await openWeakestModel(tenant, context.req.raw.signal, api);
       const { requestId } = context.var;
       const onFault = (fault: unknown) => api.deps.log({ event: "intents.failed", requestId, message: fault instanceof Error ? fault.message : String(fault) });
-      return answerJson(200, await classifyIntents(parsed.data.steps, { threshold: DEFAULT_INTENT_THRESHOLD, cache: cacheOf(tenant, api.intents), ...(ask === null ? {} : { ask }), onFault }));
+      return answerJson(200, await classifyIntents(steps, { threshold: DEFAULT_INTENT_THRESHOLD, cache: cacheOf(tenant, api.intents), ...(ask === null ? {} : { ask }), onFault }));
     },
   },
 ];

@@ -4,7 +4,7 @@ import type { KeyPort, KeyReplica } from "./key-port.ts";
 import type { KnownTenants } from "./known-tenants.ts";
 import { createLookupLimit } from "./lookup-limit.ts";
 import { refuse } from "./problem.ts";
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** How long this isolate believes what it read of a key. With the 30 s that the edge may keep a replica, a revoked key stops within 60 s. */
 export const KEY_FRESH_MS = 10_000;

@@ -1,5 +1,5 @@
 import type { DirectoryPort } from "./directory-port.ts";
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
 /** How long this isolate believes that a tenant is there. */

@@ -1,14 +1,13 @@
 import { z } from "zod";
 import type { CallRecord } from "../consumer/work-order.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { answerJson } from "./answer-json.ts";
 import { decodeBase64UrlText, encodeBase64Url } from "./base64url.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
-import { refuseFaults } from "./problem.ts";
-import { PAGE_QUERY, readQuery } from "./read-request.ts";
+import { PAGE_QUERY, queryCursor, readQuery } from "./read-request.ts";
 import { pageOf } from "./workflow-schemas.ts";
 import type { LedgerLine, Page } from "./workflow-port.ts";
 
-const NANO = 1_000_000_000;
 /** Workflows that are asked for one page: a page that is not full by then is answered as it is, with a cursor. */
 const MAX_ASKED = 40;
 /** Workflows whose names are read at once. */
@@ -16,6 +15,7 @@ const WORKFLOWS_AT_ONCE = 20;
 
 const LedgerQuery = z.object({
   ...PAGE_QUERY,
+  cursor: queryCursor((text) => parseCursor(text) !== null),
   since: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time, like 2026-01-31T00:00:00Z" }).nullable().default(null).describe("Calls that ended at or after this; without it, all that are kept"),
 });
 
@@ -117,14 +117,12 @@ async function addWorkflowLines(api: Api, tenant: string, since: number, limit: 
 
 function describeCall(call: CallRecord): TenantLedgerLine {
   const { provider, model, inputTokens, outputTokens, cachedTokens, costNanoUsd, estimated } = call;
-  return { at: new Date(call.at).toISOString(), workflowId: null, taskId: null, attempt: null, provider, model, inputTokens, outputTokens, cachedTokens, costUsd: costNanoUsd / NANO, estimated, late: false };
+  return { at: new Date(call.at).toISOString(), workflowId: null, taskId: null, attempt: null, provider, model, inputTokens, outputTokens, cachedTokens, costUsd: costNanoUsd / NANO_USD_PER_USD, estimated, late: false };
 }
 
-function parseCursor(text: string): Cursor {
+function parseCursor(text: string): Cursor | null {
   const json = decodeBase64UrlText(text);
-  const parsed = Cursor.safeParse(json === null ? null : parseJson(json));
-  if (!parsed.success) refuseFaults([{ path: "?cursor", message: "is no cursor of this list" }]);
-  return parsed.data;
+  return Cursor.safeParse(json === null ? null : parseJson(json)).data ?? null;
 }
 
 function parseJson(text: string): unknown {

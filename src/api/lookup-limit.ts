@@ -1,4 +1,4 @@
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** Names that are limited at once; far more than are asked about within a second. */
 export const MAX_NAMES = 1_000;

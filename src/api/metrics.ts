@@ -3,13 +3,13 @@ import type { ModelEntry } from "../config/tiers.ts";
 import type { MetricsSnapshot, ModelMetrics } from "../router/model-metrics.ts";
 import { TierName } from "../workflow/agent.ts";
 import { answerJson } from "./answer-json.ts";
-import type { Api, Endpoint } from "./endpoint.ts";
+import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 
 const AnsweredMetrics = z.object({
   model: z.string(),
   provider: z.string(),
   tier: TierName,
-  calls: z.int().describe("All that were ever made; every other figure counts less with age"),
+  calls: z.int().nullable().describe("All that were ever made; every other figure counts less with age. Null for all but the operator, as are cost and quality: they sum up all tenants"),
   successRate: z.number().nullable(),
   latencyMs: z.object({ p50: z.number(), p99: z.number() }).nullable(),
   timeToFirstTokenMs: z.object({ p50: z.number() }).nullable(),
@@ -26,16 +26,20 @@ export const METRICS_ENDPOINTS: readonly Endpoint[] = [
     method: "GET",
     path: "/v1/metrics/models",
     tag: "Configuration",
-    summary: "What was measured of each model of the tiers document, in its order; null where nothing was",
+    summary: "What was measured of each model of the tiers document, in its order; null where nothing was, and for what only the operator sees",
     access: "config:read",
     answers: { 200: { description: "The models", schema: z.object({ items: z.array(AnsweredMetrics) }) } },
-    handle: async (_context, api) => {
+    handle: async (context, api) => {
+      const { isRoot } = callerOf(context);
       const { document } = await api.deps.tiers.read();
       const snapshots = await readSnapshots(api, new Set(document.models.map(({ provider }) => provider)));
-      return answerJson(200, { items: document.models.map((model) => describe(model, snapshots.get(model.provider)?.models[model.id])) });
+      return answerJson(200, { items: document.models.map((model) => ({ ...describe(model, snapshots.get(model.provider)?.models[model.id]), ...(isRoot ? {} : OF_ALL_TENANTS) })) });
     },
   },
 ];
+
+/** What sums up the work of all tenants: what they ask for and what becomes of it. The rest tells how a provider's models do, by which every tenant's calls are routed. */
+const OF_ALL_TENANTS = { calls: null, costPer1kTokensUsd: null, quality: null };
 
 /** By provider; one whose object does not answer is missing, which says as much as no measurement. */
 async function readSnapshots(api: Api, providers: ReadonlySet<string>): Promise<Map<string, MetricsSnapshot>> {

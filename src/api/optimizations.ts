@@ -1,18 +1,17 @@
 import { z } from "zod";
 import { DEFAULT_TIERS } from "../config/default-tiers.ts";
 import { runReoptimization, type ReoptimizationDeps } from "../consumer/run-reoptimization.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import type { OptimizationDecision } from "../optimizer/reoptimize.ts";
 import { TierName } from "../workflow/agent.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 import { valueOf } from "./problem.ts";
-import { PAGE_QUERY, queryInteger, readOptions, readQuery } from "./read-request.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readOptions, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
-const NANO = 1_000_000_000;
-
 const RunBody = z.strictObject({ dryRun: z.boolean().default(false) });
-const ListQuery = z.object({ ...PAGE_QUERY, cursor: queryInteger(1, Number.MAX_SAFE_INTEGER).nullable().default(null) });
+const ListQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR });
 
 const AnsweredConfig = z.object({ tiers: z.record(TierName, z.array(z.string())), weakMaxScore: z.int(), baseMaxScore: z.int() });
 const AnsweredJudgement = z.object({
@@ -45,7 +44,7 @@ export const OPTIMIZATION_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: "A page", schema: z.object({ items: z.array(AnsweredDecision), nextCursor: z.string().nullable() }) } },
     handle: async (context, api) => {
       const { limit, cursor } = readQuery(context, ListQuery);
-      const found = await api.deps.tenant(OPERATOR_TENANT).listOptimizations({ limit: limit + 1, before: cursor });
+      const found = await api.deps.tenant(OPERATOR_TENANT).listOptimizations({ limit: limit + 1, before: cursor === null ? null : Number(cursor) });
       const items = found.slice(0, limit);
       const { isRoot } = callerOf(context);
       // The figures and the reasons sum up all tenants.
@@ -95,7 +94,7 @@ function reoptimizationDeps(deps: Api["deps"]): ReoptimizationDeps {
 }
 
 function describe(id: number | null, { at, kind, before, after, evidence, reasons }: OptimizationDecision): z.infer<typeof AnsweredDecision> {
-  const judged = (tier: TierName) => evidence[tier].map(({ meanCostNanoUsd, error: _error, ...judgement }) => ({ ...judgement, meanCostUsd: meanCostNanoUsd / NANO }));
+  const judged = (tier: TierName) => evidence[tier].map(({ meanCostNanoUsd, error: _error, ...judgement }) => ({ ...judgement, meanCostUsd: meanCostNanoUsd / NANO_USD_PER_USD }));
   return {
     id,
     at: new Date(at).toISOString(),

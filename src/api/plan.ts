@@ -2,6 +2,7 @@ import { z } from "zod";
 import { allotTokens } from "../consumer/foresee-workflow.ts";
 import { checkBudget } from "../consumer/least-reserve.ts";
 import { planWorkflow, type PlannedTask, type WorkflowPlan } from "../consumer/plan-workflow.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { capOf } from "../workflow/plan.ts";
 import { WorkflowSpec, type Budget } from "../workflow/spec.ts";
 import { answerJson } from "./answer-json.ts";
@@ -10,8 +11,6 @@ import { callerOf, type Endpoint } from "./endpoint.ts";
 import { readHistory } from "./foresee.ts";
 import { refuseFaults } from "./problem.ts";
 import { MAX_WORKFLOW_BODY_BYTES, readJson } from "./read-request.ts";
-
-const NANO = 1_000_000_000;
 
 const AnsweredPlan = z.object({
   waves: z.array(z.array(z.string())),
@@ -62,13 +61,13 @@ export const PLAN_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 function describe(plan: WorkflowPlan, tokens: Record<string, number> | null, spec: WorkflowSpec): AnsweredPlan {
-  const describeTask = (id: string, { expectedNanoUsd, worstNanoUsd, ...task }: PlannedTask) => ({ ...task, tokenBudget: tokens?.[id] ?? null, expectedUsd: expectedNanoUsd / NANO, worstUsd: worstNanoUsd / NANO });
+  const describeTask = (id: string, { expectedNanoUsd, worstNanoUsd, ...task }: PlannedTask) => ({ ...task, tokenBudget: tokens?.[id] ?? null, expectedUsd: expectedNanoUsd / NANO_USD_PER_USD, worstUsd: worstNanoUsd / NANO_USD_PER_USD });
   const { expectedNanoUsd, expectedTokens, worstNanoUsd, worstTokens, expectedMs } = plan;
   return {
     waves: plan.waves,
     criticalPath: plan.criticalPath,
     tasks: Object.fromEntries(Object.entries(plan.tasks).map(([id, task]) => [id, describeTask(id, task)])),
-    totals: { expectedUsd: expectedNanoUsd / NANO, worstUsd: worstNanoUsd / NANO, expectedMs, expectedTokens, worstTokens },
+    totals: { expectedUsd: expectedNanoUsd / NANO_USD_PER_USD, worstUsd: worstNanoUsd / NANO_USD_PER_USD, expectedMs, expectedTokens, worstTokens },
     fits: fits(spec.budget, plan) && spec.tasks.every(({ id, budget }) => fits(budget, plan.tasks[id]!)),
   };
 }

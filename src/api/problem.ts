@@ -1,4 +1,4 @@
-import { limitFaults } from "../workflow/fault-list.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 import { describeProblem, isProblem, type Fault, type Problem, type ProblemCode } from "../errors.ts";
 
 /** Carries an expected refusal out of a handler to the one place that answers it. Never crosses RPC. */
@@ -16,11 +16,8 @@ export function refuse(problem: ProblemCode, detail: string): never {
 }
 
 /** Refuses a body or query with everything that is wrong with it. */
-export function refuseFaults(all: Fault[]): never {
-  const faults = limitFaults(all);
-  const [first] = faults;
-  const detail = faults.length === 1 && first !== undefined ? `${first.path === "" ? "The request" : first.path}: ${first.message}` : `${all.length} problems, listed in errors.`;
-  throw new RequestRefused({ problem: "invalid", detail, errors: faults });
+export function refuseFaults(all: readonly Fault[]): never {
+  throw new RequestRefused(refuseFaulty(all));
 }
 
 /** Passes the value of an object's answer on; a refusal becomes the answer. */
@@ -41,7 +38,8 @@ export function answerProblem(problem: Problem, path: string): Response {
   const { status, title } = describeProblem(problem.problem);
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (status === 401) headers.set("www-authenticate", "Bearer");
-  if (status === 429) headers.set("retry-after", String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 0) / 1_000))));
+  if (status === 429 || problem.retryAfterMs !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 0) / 1_000))));
+  if (problem.allowed !== undefined) headers.set("allow", problem.allowed.join(", "));
   if (isOpenAiPath(path)) {
     headers.set("content-type", "application/json");
     const error = { message: problem.detail, type: openAiType(status), param: null, code: openAiCode(problem.problem) };

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import type { Fault } from "../errors.ts";
 import type { ApiContext } from "./endpoint.ts";
-import { MAX_FAULTS } from "../workflow/fault-list.ts";
-import { escapePointer } from "../workflow/template.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 import { refuse, refuseFaults } from "./problem.ts";
 
 /** Largest body, except where an endpoint says otherwise (contract). */
@@ -37,24 +35,27 @@ export async function readJson(context: ApiContext, maxBytes: number = MAX_BODY_
 }
 
 /** Reads and checks a body that must be there. */
-export async function readBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<z.infer<Schema>> {
-  const { json } = await readJson(context);
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-  return parsed.data;
+export async function readBody<Schema extends z.ZodType>(context: ApiContext, schema: Schema, maxBytes: number = MAX_BODY_BYTES): Promise<z.infer<Schema>> {
+  const { json } = await readJson(context, maxBytes);
+  return checkShape(json, schema);
 }
 
 /** Reads and checks the options of a command; an absent body counts as `{}`. */
 export async function readOptions<Schema extends z.ZodType>(context: ApiContext, schema: Schema): Promise<{ options: z.infer<Schema>; bytes: Uint8Array }> {
   const bytes = await readBytes(context, MAX_BODY_BYTES);
-  const parsed = schema.safeParse(bytes.byteLength === 0 ? {} : parseJson(bytes).json);
+  return { options: checkShape(bytes.byteLength === 0 ? {} : parseJson(bytes).json, schema), bytes };
+}
+
+/** A body that was read, as its schema has it; refuses one of another shape. */
+export function checkShape<Schema extends z.ZodType>(json: unknown, schema: Schema): z.infer<Schema> {
+  const parsed = schema.safeParse(json, PARSE_OPTIONS);
   if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-  return { options: parsed.data, bytes };
+  return parsed.data;
 }
 
 /** Checks the query against a schema of strings. Parameters that it does not name are left alone. */
 export function readQuery<Schema extends z.ZodType>(context: ApiContext, schema: Schema): z.infer<Schema> {
-  const parsed = schema.safeParse(context.req.query());
+  const parsed = schema.safeParse(context.req.query(), PARSE_OPTIONS);
   if (!parsed.success) refuseFaults(describeIssues(parsed.error).map(({ path, message }) => ({ path: `?${path.slice(1)}`, message })));
   return parsed.data;
 }
@@ -68,20 +69,23 @@ export function queryInteger(min: number, max: number) {
     .pipe(z.int().min(min, `use an integer from ${min} to ${max}`).max(max, `use an integer from ${min} to ${max}`));
 }
 
-/** `limit` and `cursor` of a list (contract: 1–200, 50 unless said). */
+/** Far longer than any cursor that is given out. */
+export const MAX_CURSOR_CHARS = 1_000;
+const NO_CURSOR = "is no cursor of this list";
+
+/** A cursor in a query, as far as is seen here whether its list can read it; null for the first page. */
+export function queryCursor(isCursor: (text: string) => boolean) {
+  return z.string().refine(isCursor, NO_CURSOR).nullable().default(null);
+}
+
+/** A cursor that is a number: the last item's of the page before, or the next one's place. */
+export const NUMBER_CURSOR = queryCursor((text) => /^\d{1,15}$/.test(text));
+
+/** `limit` and `cursor` of a list (contract: 1–200, 50 unless said). What a cursor holds is its list's to read. */
 export const PAGE_QUERY = {
   limit: queryInteger(1, 200).default(50),
-  cursor: z.string().min(1).max(1_000).nullable().default(null),
+  cursor: queryCursor((text) => text !== "" && text.length <= MAX_CURSOR_CHARS),
 };
-
-/** Faults of a failed parse as JSON Pointers, one for each unknown key. */
-export function describeIssues(error: z.ZodError): Fault[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map((part) => `/${escapePointer(String(part))}`).join("");
-    if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-    return issue.keys.slice(0, MAX_FAULTS + 1).map((key) => ({ path: `${path}/${escapePointer(key)}`, message: "this key is not known here" }));
-  });
-}
 
 async function readBytes({ req }: ApiContext, maxBytes: number): Promise<Uint8Array> {
   const bytes = await collectBytes(req.raw, maxBytes);

@@ -1,4 +1,4 @@
-import { RecentMap } from "./recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** The platform's window, and ours: a minute by the clock. */
 const WINDOW_MS = 60_000;

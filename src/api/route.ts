@@ -3,6 +3,7 @@ import { Strategy } from "../config/routing-settings.ts";
 import { ModelCapability } from "../config/tiers.ts";
 import type { Models } from "../consumer/load-models.ts";
 import type { Fault } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { INTENTS } from "../optimizer/intents/intent.ts";
 import { estimateTokens } from "../optimizer/tokens.ts";
 import { countFiles } from "../router/count-files.ts";
@@ -12,12 +13,11 @@ import { findTaskType, type RouteChoice, type RouteRefusal, type RouteRequest } 
 import { TaskType, TierName } from "../workflow/agent.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { refuse, refuseFaults } from "./problem.ts";
+import { refuseFaults, RequestRefused } from "./problem.ts";
 import { readOptions } from "./read-request.ts";
 
 /** Least answer that is worth a call (contract: the smallest output cap of a budget). */
 const MIN_OUTPUT_TOKENS = 64;
-const NANO = 1_000_000_000;
 
 const RouteBody = z.strictObject({
   type: TaskType.nullish(),
@@ -78,7 +78,7 @@ function readRequest(body: RouteBody, { settings, failureRate }: Models): RouteR
     tier: body.tier,
     maxOutputTokens: capByBudget(body, contextTokens),
     needs: body.needs ?? [],
-    budgetLeftNanoUsd: body.budget?.maxUsd == null ? null : Math.floor(body.budget.maxUsd * NANO),
+    budgetLeftNanoUsd: body.budget?.maxUsd == null ? null : Math.floor(body.budget.maxUsd * NANO_USD_PER_USD),
   };
 }
 
@@ -95,11 +95,11 @@ function capByBudget({ budget, maxOutputTokens }: RouteBody, contextTokens: numb
 /** The part of the body that a model could not do. */
 const PATH_OF_EXCLUSION: Partial<Record<Exclusion, string>> = { capability: "/needs", context: "/contextTokens", budget: "/budget/maxUsd" };
 
-/** A request that no configured model could take is the client's to change; a model that is missing or resting is not. */
+/** A request that no configured model could take is the client's to change; a model that is missing is the operator's, and one that rests comes back. */
 function refuseRoute({ failure, candidates, retryAfterMs }: RouteRefusal): never {
   const paths = new Set(candidates.flatMap(({ excludedBy }) => (excludedBy === null ? [] : (PATH_OF_EXCLUSION[excludedBy] ?? []))));
   if (retryAfterMs === null && paths.size > 0) refuseFaults([...paths].map((path): Fault => ({ path, message: failure.message })));
-  refuse("not_configured", failure.message);
+  throw new RequestRefused(retryAfterMs === null ? { problem: "not_configured", detail: failure.message } : { problem: "unavailable", detail: failure.message, retryAfterMs });
 }
 
 function viewChoice({ complexity, tier, chosen, reason, candidates, fallbacks }: RouteChoice): RouteAnswer {
@@ -108,7 +108,7 @@ function viewChoice({ complexity, tier, chosen, reason, candidates, fallbacks }:
     provider: candidate.provider.id,
     tier: candidate.tier,
     score: candidate.score === null ? null : Math.round(candidate.score * 1_000) / 1_000,
-    expectedUsd: candidate.expectedNanoUsd / NANO,
+    expectedUsd: candidate.expectedNanoUsd / NANO_USD_PER_USD,
     chosen: candidate === chosen,
     reason: candidate.reason,
   });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { addSums, createSums, STATS_HOUR_MS, type CallSums } from "../optimizer/call-stats.ts";
 import { describeAccuracy, type ForecastAccuracy } from "../optimizer/forecast.ts";
 import { recommendTiers } from "../optimizer/recommend.ts";
@@ -7,8 +8,6 @@ import { answerJson } from "./answer-json.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
 import { readQuery } from "./read-request.ts";
 import type { PeriodSums } from "./stats-port.ts";
-
-const NANO = 1_000_000_000;
 
 const StatsQuery = z.object({
   since: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time, like 2026-01-31T00:00:00Z" }).nullable().default(null).describe("Start of the period, rounded down to the whole hour; without it, everything"),
@@ -71,8 +70,8 @@ function describe(since: number | null, cells: readonly PeriodSums[], accuracy: 
     tierDistribution,
     calls,
     tokens: { inputTokens, outputTokens, cachedTokens },
-    costUsd: total.costNanoUsd / NANO,
-    baselineUsd: total.baselineNanoUsd / NANO,
+    costUsd: total.costNanoUsd / NANO_USD_PER_USD,
+    baselineUsd: total.baselineNanoUsd / NANO_USD_PER_USD,
     savedPercent: savedPercent(total),
     failures,
     fallbacks,

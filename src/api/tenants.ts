@@ -1,17 +1,17 @@
 import { z } from "zod";
 import { AllowanceInput, BudgetInput, readAllowance, showAllowance, TenantId } from "../config/tenant-record.ts";
 import type { Json } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { hashBytes } from "./hash-bytes.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
-import { refuse, refuseFaults, valueOf } from "./problem.ts";
-import { describeIssues, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
+import { refuse, valueOf } from "./problem.ts";
+import { checkShape, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 import type { TenantStatus } from "./directory-port.ts";
 import { pageOf } from "./workflow-schemas.ts";
 
-const NANO = 1_000_000_000;
 /** Objects of a page's tenants that are asked at once. */
 const READ_BATCH = 25;
 
@@ -40,9 +40,7 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { json, bytes } = await readJson(context);
       const key = readIdempotencyKey(context);
-      const parsed = CreateBody.safeParse(json);
-      if (!parsed.success) refuseFaults(describeIssues(parsed.error));
-      const { id, ...allowance } = parsed.data;
+      const { id, ...allowance } = checkShape(json, CreateBody);
       const idempotency = key === null ? null : { key: JSON.stringify([callerOf(context).tenant, key]), bodyHash: await hashBytes(bytes) };
       const { kind, tenant } = valueOf(await directory(api).createTenant({ id, allowance: readAllowance(allowance), idempotency }));
       const headers = { location: `/v1/tenants/${id}`, ...(kind === "replayed" ? { "idempotent-replay": "true" } : {}) };
@@ -128,8 +126,8 @@ function showTenant({ id, createdAt, budget, limits, spend }: TenantStatus): z.i
     createdAt: createdAt === null ? null : new Date(createdAt).toISOString(),
     ...showAllowance({ budget, limits }),
     spend: {
-      usd: spend.spentNanoUsd / NANO,
-      reservedUsd: spend.reservedNanoUsd / NANO,
+      usd: spend.spentNanoUsd / NANO_USD_PER_USD,
+      reservedUsd: spend.reservedNanoUsd / NANO_USD_PER_USD,
       periodStart: spend.periodStart === null ? null : new Date(spend.periodStart).toISOString(),
     },
   };

@@ -8,7 +8,7 @@ import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./cre
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
-import { MAX_WORKFLOW_BODY_BYTES, PAGE_QUERY, queryInteger, readJson, readQuery } from "./read-request.ts";
+import { MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, queryInteger, readJson, readQuery } from "./read-request.ts";
 import { checkWorkflow, readOwnId } from "./check-workflow.ts";
 import { workflowExists, workflowOf } from "./workflow-path.ts";
 import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./workflow-schemas.ts";
@@ -29,11 +29,8 @@ const ReadQuery = z.object({
   wait: queryInteger(0, MAX_WAIT_MS).default(0),
   tasks: z.enum(["none"]).optional(),
 });
-/** Cursors that are positions, as those of tasks and ledger lines. */
-const position = z.string().regex(/^\d{1,9}$/, "is no cursor of this list").nullable().default(null);
-
-const TasksQuery = z.object({ ...PAGE_QUERY, cursor: position, status: z.enum([...TASK_STATUSES, "compensated"]).nullable().default(null) });
-const LedgerQuery = z.object({ ...PAGE_QUERY, cursor: position });
+const TasksQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR, status: z.enum([...TASK_STATUSES, "compensated"]).nullable().default(null) });
+const LedgerQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR });
 
 export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
   {

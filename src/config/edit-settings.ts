@@ -1,4 +1,5 @@
 import type { Json, Problem } from "../errors.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 import { layerSettings, listChanges, patchSettings, type SettingsChange, type SettingsLayer } from "./settings-layers.ts";
 import type { Settings } from "./settings.ts";
 
@@ -20,7 +21,7 @@ export function editLayer(
   readVersion: (version: number) => SettingsLayer | null,
 ): { layer: SettingsLayer; changes: SettingsChange[] } | null | Problem {
   const edited = edit.kind === "patch" ? patchSettings(below, layer, edit.patch, isOperator) : { layer: readVersion(edit.version) };
-  if ("faults" in edited) return { problem: "invalid", detail: `${edited.faults.length} problems, listed in errors.`, errors: edited.faults };
+  if ("faults" in edited) return refuseFaulty(edited.faults);
   if (edited.layer === null) return { problem: "not_found", detail: "That version of the settings is not kept; GET /v1/config/versions lists what there is." };
   if (JSON.stringify(edited.layer) === JSON.stringify(layer)) return null;
   return { layer: edited.layer, changes: listChanges(layerSettings(below, layer), layerSettings(below, edited.layer)) };

@@ -1,3 +1,4 @@
+import { RecentMap } from "../recent-map.ts";
 import type { DocumentCache, StoredDocument } from "./document-cache.ts";
 import { layerSettings, type SettingsLayer } from "./settings-layers.ts";
 import type { Settings } from "./settings.ts";
@@ -27,18 +28,13 @@ export interface SettingsCache {
 
 /** The settings of all tenants, laid over each other once per change. */
 export function createSettingsCache({ base, operator, openLayer }: SettingsCacheDeps): SettingsCache {
-  const layers = new Map<string, DocumentCache<SettingsLayer>>();
+  const layers = new RecentMap<string, DocumentCache<SettingsLayer>>(MAX_TENANTS);
   const laid = new WeakMap<SettingsLayer, { below: Settings; settings: Settings }>();
   let operatorSettings = base;
 
   const layerOf = (tenant: string): DocumentCache<SettingsLayer> => {
     const known = layers.get(tenant) ?? openLayer(tenant);
-    layers.delete(tenant);
     layers.set(tenant, known);
-    for (const oldest of layers.keys()) {
-      if (layers.size <= MAX_TENANTS) break;
-      layers.delete(oldest);
-    }
     return known;
   };
   const lay = async (below: Settings, tenant: string): Promise<Settings> => {

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
+import { PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 import { limitFaults } from "../workflow/fault-list.ts";
+import { pointerTo } from "../workflow/json-pointer.ts";
 import { OPERATOR_PATHS, Settings } from "./settings.ts";
 
 /** What one level sets: a part of the settings. Above the defaults lie the variable `SETTINGS`, the operator's and the tenant's. */
@@ -29,7 +31,7 @@ export function layerSettings(below: Settings, layer: SettingsLayer): Settings {
 export function patchSettings(below: Settings, layer: SettingsLayer, patch: unknown, isOperator: boolean): { layer: SettingsLayer; settings: Settings } | { faults: Fault[] } {
   if (!isRecord(patch)) return { faults: [{ path: "", message: "must be an object of groups" }] };
   const merged = mergePatch(settle(below, layer).layer, patch);
-  const parsed = Settings.safeParse(mergePatch(below, merged));
+  const parsed = Settings.safeParse(mergePatch(below, merged), PARSE_OPTIONS);
   const faults = isOperator ? [] : faultsOfOperatorPaths(patch);
   // A key that is taken back leaves no value to check, so unknown ones are looked for in the patch itself.
   const unknown = Settings.safeParse(patch).error?.issues.filter(({ code }) => code === "unrecognized_keys") ?? [];
@@ -94,10 +96,6 @@ function pathsOf(issue: z.core.$ZodIssue): string[][] {
 
 function wordsOf(issue: z.core.$ZodIssue): string {
   return issue.code === "unrecognized_keys" ? "is no setting; GET /v1/config/schema lists what there is" : issue.message;
-}
-
-function pointerTo(path: readonly string[]): string {
-  return path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
 function leavesOf(layer: SettingsLayer, prefix: string): [string, Json][] {

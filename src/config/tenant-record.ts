@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 
-const NANO_USD_PER_USD = 1_000_000_000;
 /** Largest budget: its nano-dollars are still integers that a number holds exactly. */
 export const MAX_BUDGET_USD = 9_000_000;
 /** Largest limits: beyond them nothing is limited any more, on any machine. */
@@ -88,14 +89,8 @@ export function patchAllowance(allowance: Allowance, patch: Json): Allowance | {
     merged.set(key, isRecord(value) && isRecord(known) ? { ...known, ...value } : value);
   }
   // Defines each key as the object's own, whatever its name.
-  const parsed = AllowanceInput.safeParse(Object.fromEntries(merged));
-  if (parsed.success) return readAllowance(parsed.data);
-  const faults = parsed.error.issues.flatMap((issue): Fault[] => {
-    const path = issue.path.map((part) => `/${String(part)}`).join("");
-    if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-    return issue.keys.map((key) => ({ path: `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, message: "this key is not known here" }));
-  });
-  return { faults };
+  const parsed = AllowanceInput.safeParse(Object.fromEntries(merged), PARSE_OPTIONS);
+  return parsed.success ? readAllowance(parsed.data) : { faults: describeIssues(parsed.error) };
 }
 
 /** When the budget's current period began (UTC); null where no period begins. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { TierName } from "../workflow/agent.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 import { isAllowedProviderSecretName } from "./secret-names.ts";
 
 /** Bounds that keep one document cheap to check and to hold in every isolate. */
@@ -105,9 +106,9 @@ export type CheckUrl = (url: string) => string | null;
  * Parts with a wrong shape are left out of the checks across parts, but their ids still count as there.
  */
 export function validateTierDocument(body: unknown, isAllowedUrl: CheckUrl): { document: TierDocument } | { faults: Fault[] } {
-  const shape = TierDocument.safeParse(body);
+  const shape = TierDocument.safeParse(body, PARSE_OPTIONS);
   const parts = readParts(body);
-  const faults = [shape.success ? [] : shape.error.issues.flatMap(faultsOfIssue), checkProviders(parts.providers, isAllowedUrl), checkModels(parts), checkTiers(parts)].flat();
+  const faults = [shape.success ? [] : describeIssues(shape.error), checkProviders(parts.providers, isAllowedUrl), checkModels(parts), checkTiers(parts)].flat();
   return shape.success && faults.length === 0 ? { document: shape.data } : { faults };
 }
 
@@ -186,12 +187,6 @@ function duplicates(ids: (string | null)[], path: (index: number) => string, wha
     seen.add(id);
     return [];
   });
-}
-
-function faultsOfIssue(issue: z.core.$ZodIssue): Fault[] {
-  const path = issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-  if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-  return issue.keys.map((key) => ({ path: `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, message: "this key is not known here" }));
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -1,6 +1,7 @@
+import type { CallSums } from "../optimizer/call-stats.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { CallObservation } from "../router/model-metrics.ts";
 import { TaskType } from "../workflow/agent.ts";
-import type { CallSums } from "../optimizer/call-stats.ts";
 
 /** Answers that are assumed to have been right before the first was checked: one miss alone does not make a type hard. */
 const PRIOR_ANSWERS = 4;
@@ -39,8 +40,8 @@ const NONE: Answers = { answers: 0, misses: 0 };
  * provider that is down, does not count.
  */
 export function createFailureMemory(): FailureMemory {
-  const memory = new Map<string, Remembered>();
-  const sumsOf = new Map<string, { askedAt: number; byType: ReadonlyMap<string, Answers> }>();
+  const memory = new RecentMap<string, Remembered>(MAX_REMEMBERED);
+  const sumsOf = new RecentMap<string, { askedAt: number; byType: ReadonlyMap<string, Answers> }>(MAX_TENANTS);
   const recall = (key: string, now: number, halfLifeMs: number): Remembered => {
     const known = memory.get(key);
     if (known === undefined) return { answers: 0, misses: 0, at: now };
@@ -52,12 +53,7 @@ export function createFailureMemory(): FailureMemory {
       if (taskType === null || !isSuccess) return;
       const key = `${tenant}:${taskType}`;
       const { answers, misses, at: latest } = recall(key, at, halfLifeMs);
-      memory.delete(key);
       memory.set(key, { answers: answers + 1, misses: misses + (quality === null ? 0 : 1 - quality), at: latest });
-      if (memory.size > MAX_REMEMBERED) for (const oldest of memory.keys()) {
-        memory.delete(oldest);
-        break;
-      }
     },
     rate(tenant, taskType, now, halfLifeMs) {
       const own = recall(`${tenant}:${taskType}`, now, halfLifeMs);
@@ -67,12 +63,7 @@ export function createFailureMemory(): FailureMemory {
     wantsSums(tenant, now) {
       const known = sumsOf.get(tenant);
       if (known !== undefined && now - known.askedAt < SUMS_FRESH_MS) return false;
-      sumsOf.delete(tenant);
       sumsOf.set(tenant, { askedAt: now, byType: known?.byType ?? new Map() });
-      if (sumsOf.size > MAX_TENANTS) for (const oldest of sumsOf.keys()) {
-        sumsOf.delete(oldest);
-        break;
-      }
       return true;
     },
     learn(tenant, cells) {

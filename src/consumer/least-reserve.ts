@@ -1,4 +1,5 @@
 import type { Fault } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { isReady, listBelow } from "../router/allowed-models.ts";
 import type { RankedModel } from "../router/rank.ts";
 import type { Amount, Cap } from "../workflow/ledger.ts";
@@ -8,8 +9,6 @@ import { fitsRoom, worstCaseOf, type WorstCase } from "./agents/attempt-budget.t
 import { capOutput } from "./agents/llm-call.ts";
 import { LEAST_OUTPUT_TOKENS } from "./agents/llm-ladder.ts";
 import { boundKnown, expectOutputs, TaskRouter, type LlmTaskToPlan, type PlanModels, type RoutedTask } from "./plan-task.ts";
-
-const NANO = 1_000_000_000;
 
 interface LeastReserve extends Amount {
   taskId: string;
@@ -64,5 +63,5 @@ function isLess(left: Amount, right: Amount, cap: Cap): boolean {
 }
 
 function describe({ taskId, model, nanoUsd, tokens, outputTokens }: LeastReserve): string {
-  return `not one language-model task fits it: the least is the task "${taskId}" on ${model} with ${outputTokens} tokens of output, for which $${nanoUsd / NANO} and ${tokens} tokens must be held; raise the budget`;
+  return `not one language-model task fits it: the least is the task "${taskId}" on ${model} with ${outputTokens} tokens of output, for which $${nanoUsd / NANO_USD_PER_USD} and ${tokens} tokens must be held; raise the budget`;
 }

@@ -2,6 +2,7 @@ import { readCallbackBody } from "../consumer/agents/agent-answer.ts";
 import { redactSent } from "../consumer/agents/redact-sent.ts";
 import type { AttemptRef, Outcome, Report } from "../consumer/work-order.ts";
 import type { Json, Problem } from "../errors.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 
@@ -17,7 +18,7 @@ export function readCallback(session: WorkflowSession, secret: string, body: Jso
   const ref = findCallback(session, secret);
   if (ref === null) return { problem: "not_found", detail: "this callback token is unknown" };
   const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: now });
-  if ("faults" in read) return session.isLive(ref) ? { problem: "invalid", detail: "the body is not {output, usage?} or {error, usage?}", errors: read.faults } : CALLBACK_OVER;
+  if ("faults" in read) return session.isLive(ref) ? refuseFaulty(read.faults) : CALLBACK_OVER;
   return { report: { ...ref, outcome: withoutSent(read.outcome, session, ref.task, secret) } };
 }
 

@@ -1,9 +1,8 @@
 import type { BudgetView, WorkflowSummary } from "../api/workflow-port.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { forecast } from "../optimizer/forecast.ts";
 import type { Outlook } from "../workflow/outlook.ts";
 import type { Run } from "../workflow/run.ts";
-
-const NANO = 1_000_000_000;
 
 /** A workflow's budget as answers and expressions show it. */
 export function describeBudget({ ledger }: Run, outlook: Outlook | null): BudgetView {
@@ -11,16 +10,16 @@ export function describeBudget({ ledger }: Run, outlook: Outlook | null): Budget
   const { nanoUsd, tokens } = ledger.cap;
   const expected = outlook === null ? null : forecast({ spent, ...outlook });
   return {
-    maxUsd: nanoUsd === null ? null : nanoUsd / NANO,
-    spentUsd: spent.nanoUsd / NANO,
-    reservedUsd: reserved.nanoUsd / NANO,
+    maxUsd: nanoUsd === null ? null : nanoUsd / NANO_USD_PER_USD,
+    spentUsd: spent.nanoUsd / NANO_USD_PER_USD,
+    reservedUsd: reserved.nanoUsd / NANO_USD_PER_USD,
     // What is held comes back or is spent: it is not left.
-    remainingUsd: nanoUsd === null ? null : Math.max(0, nanoUsd - spent.nanoUsd - reserved.nanoUsd) / NANO,
+    remainingUsd: nanoUsd === null ? null : Math.max(0, nanoUsd - spent.nanoUsd - reserved.nanoUsd) / NANO_USD_PER_USD,
     maxTokens: tokens,
     spentTokens: spent.tokens,
     reservedTokens: reserved.tokens,
     remainingTokens: tokens === null ? null : Math.max(0, tokens - spent.tokens - reserved.tokens),
-    forecastUsd: expected === null ? null : expected.nanoUsd / NANO,
+    forecastUsd: expected === null ? null : expected.nanoUsd / NANO_USD_PER_USD,
     forecastTokens: expected?.tokens ?? null,
   };
 }

@@ -1,5 +1,6 @@
 import { decodeBase64UrlText, encodeBase64Url } from "../api/base64url.ts";
 import type { Problem } from "../errors.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 
 /** Where a page of a list ends that is sorted by time and id. */
 export interface ListPosition {
@@ -7,7 +8,7 @@ export interface ListPosition {
   id: string;
 }
 
-export const NO_CURSOR: Problem = { problem: "invalid", detail: "?cursor: is no cursor of this list", errors: [{ path: "?cursor", message: "is no cursor of this list" }] };
+export const NO_CURSOR: Problem = refuseFaulty([{ path: "?cursor", message: "is no cursor of this list" }]);
 
 export function writeCursor({ createdAt, id }: ListPosition): string {
   return encodeBase64Url(new TextEncoder().encode(`${createdAt}:${id}`));

@@ -15,6 +15,7 @@ import type { Json, Problem } from "../errors.ts";
 import type { HistoryCell, HistoryKey } from "../optimizer/agent-history.ts";
 import type { ForecastAccuracy } from "../optimizer/forecast.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
 import { TenantDirectory } from "./tenant-directory.ts";
@@ -149,7 +150,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     const record = this.#store.record.read();
     if (record.state !== "active") return { problem: "not_found", detail: "There is no such tenant." };
     const patched = patchAllowance(record, patch);
-    if ("faults" in patched) return { problem: "invalid", detail: `${patched.faults.length} problems, listed in errors.`, errors: patched.faults };
+    if ("faults" in patched) return refuseFaulty(patched.faults);
     this.#store.record.write({ ...record, ...patched });
     this.#starts.share();
     return this.readTenant();

@@ -1,4 +1,4 @@
-import { RecentMap } from "../api/recent-map.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { StartsAnswer, StartsRequest, StartsTold, LeaseHolderPort } from "../api/tenant-port.ts";
 import { limitsTasks, type TenantLimits } from "../config/tenant-record.ts";
 import { MAX_PATIENCE_MS } from "../workflow/ask-starts.ts";

@@ -1,6 +1,8 @@
 import type { Checkpoint, LedgerLine, Page, TaskView } from "../api/workflow-port.ts";
 import type { Problem } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
+import { refuseFaulty } from "../workflow/fault-list.ts";
 import { findDescendants } from "../workflow/graph.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 import { isoTime, viewTasks } from "./workflow-view.ts";
@@ -22,7 +24,7 @@ export function listTasks(session: WorkflowSession, { status, limit, cursor }: {
 /** What a rerun starts from; `from`: the tasks that run again with all that follows from them, null for those that are not completed. */
 export function readCheckpoint(session: WorkflowSession, from: readonly string[] | null): Checkpoint | Problem {
   const errors = (from ?? []).flatMap((id, index) => (session.taskNumbers.has(id) ? [] : [{ path: `/from/${index}`, message: `there is no task ${id} in this workflow` }]));
-  if (errors.length > 0) return { problem: "invalid", detail: "from names unknown tasks", errors };
+  if (errors.length > 0) return refuseFaulty(errors);
   if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
   const { run, identity, store } = session;
   const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
@@ -52,7 +54,7 @@ export function readLedger({ store, identity, run }: WorkflowSession, { limit, c
     outputTokens,
     cachedTokens,
     estimated,
-    costUsd: costNanoUsd / 1_000_000_000,
+    costUsd: costNanoUsd / NANO_USD_PER_USD,
     late: isLate,
   }));
   return { items, nextCursor: calls.length > limit ? String(calls[limit - 1]!.id) : null };

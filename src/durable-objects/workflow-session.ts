@@ -1,6 +1,7 @@
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Failure } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { listRouteCells } from "../optimizer/call-stats.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
@@ -26,7 +27,6 @@ import type { Identity, Totals, WorkflowStore } from "./workflow-store.ts";
 const MAX_INLINE_PER_STEP = 64;
 /** How late a renewal may come after an object was restored. */
 const RENEWAL_LATENESS_MS = 1_000;
-const NANO = 1_000_000_000;
 
 export interface SessionDeps {
   now: () => number;
@@ -306,7 +306,7 @@ export class WorkflowSession {
       evaluateResult: () => evaluation.evaluateResult(),
       random: this.#deps.random,
       settings: this.#deps.dispatchSettings(),
-      leaseChunkNanoUsd: Math.round(this.#deps.settings.budgets.leaseChunkUsd * NANO),
+      leaseChunkNanoUsd: Math.round(this.#deps.settings.budgets.leaseChunkUsd * NANO_USD_PER_USD),
       warningThresholds: this.identity.ownBudgets?.warningThresholds ?? this.#deps.settings.budgets.warningThresholds,
     };
   }

@@ -1,5 +1,6 @@
 import type { TaskView, WorkflowSummary, WorkflowView } from "../api/workflow-port.ts";
 import type { Json } from "../errors.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { findLastTasks } from "../workflow/graph.ts";
 import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
@@ -11,7 +12,6 @@ import type { StoredTask } from "./workflow-store.ts";
 export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
 /** All outputs of one answer together (contract). */
 export const MAX_SHOWN_OUTPUTS_BYTES = 4_194_304;
-const NANO = 1_000_000_000;
 const NO_USAGE: ReturnType<CallStore["readUsage"]> = new Map();
 
 /** What lists and the tenant's index show of a workflow. */
@@ -31,8 +31,8 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
     usage: {
       inputTokens: totals.inputTokens,
       outputTokens: totals.outputTokens,
-      costUsd: totals.costNanoUsd / NANO,
-      baselineUsd: totals.baselineNanoUsd / NANO,
+      costUsd: totals.costNanoUsd / NANO_USD_PER_USD,
+      baselineUsd: totals.baselineNanoUsd / NANO_USD_PER_USD,
       savedPercent: totals.baselineNanoUsd === 0 ? 0 : Math.round((1 - totals.costNanoUsd / totals.baselineNanoUsd) * 1_000) / 10,
     },
     budget: describeBudget(run, session.outlook),
@@ -86,7 +86,7 @@ function viewStored(session: WorkflowSession, { task, state, detail, outputBytes
     startedAt: isoTime(state.startedAt),
     finishedAt: isoTime(state.finishedAt),
     route: detail?.route ?? null,
-    usage: used === undefined ? null : { inputTokens: used.inputTokens, outputTokens: used.outputTokens, costUsd: used.costNanoUsd / NANO },
+    usage: used === undefined ? null : { inputTokens: used.inputTokens, outputTokens: used.outputTokens, costUsd: used.costNanoUsd / NANO_USD_PER_USD },
     context: detail?.context ?? null,
     error: state.failure,
   };

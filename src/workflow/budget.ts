@@ -1,11 +1,11 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { assumeExpired, dayOf, findHeld, isOverspent, listHeld, NO_CAP, orphan, release, retract, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { emit, wakeAt, type Step } from "./step.ts";
 
 /** How long after the end of its lease an attempt's calls may still bill (contract). */
 export const ORPHAN_GRACE_MS = 30_000;
-const NANO = 1_000_000_000;
 
 /** Enters an attempt's bills, also of one that is over. Its other calls before the call `before` billed nothing: what they hold, or were taken to have billed, is free. */
 export function closeCalls(step: Step, ref: AttemptRef, bills: readonly Bill[], before: number): void {
@@ -58,9 +58,9 @@ export function describeAmount(run: Run, { task, attempt }: AttemptRef, { nanoUs
   return {
     taskId: run.plan.tasks[task]!.id,
     attempt,
-    usd: nanoUsd / NANO,
+    usd: nanoUsd / NANO_USD_PER_USD,
     tokens,
-    workflow: { spentUsd: spent.nanoUsd / NANO, reservedUsd: reserved.nanoUsd / NANO, spentTokens: spent.tokens, reservedTokens: reserved.tokens },
+    workflow: { spentUsd: spent.nanoUsd / NANO_USD_PER_USD, reservedUsd: reserved.nanoUsd / NANO_USD_PER_USD, spentTokens: spent.tokens, reservedTokens: reserved.tokens },
   };
 }
 

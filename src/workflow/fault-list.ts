@@ -1,4 +1,4 @@
-import type { Fault } from "../errors.ts";
+import type { Fault, Problem } from "../errors.ts";
 
 /** Most faults of one answer: more help nobody, and 5,000 tasks can have very many. */
 export const MAX_FAULTS = 1_000;
@@ -25,6 +25,14 @@ export function createFaultList(): FaultList {
       return [...shown, { path: "", message: `${total - shown.length} more problems are not listed` }];
     },
   };
+}
+
+/** The refusal of a request with everything that is wrong with it. */
+export function refuseFaulty(all: readonly Fault[]): Problem {
+  const errors = limitFaults(all);
+  const [first] = errors;
+  const detail = errors.length === 1 && first !== undefined ? `${first.path === "" ? "The request" : first.path}: ${first.message}` : `${all.length} problems, listed in errors.`;
+  return { problem: "invalid", detail, errors };
 }
 
 /** The first of many faults, and how many there are more. */

@@ -1,6 +1,6 @@
 import type { Json } from "../errors.ts";
 import type { FaultList } from "./fault-list.ts";
-import { escapePointer } from "./template.ts";
+import { escapePointer } from "./json-pointer.ts";
 
 const ROLES = ["system", "user", "assistant"];
 

@@ -1,10 +1,10 @@
+import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import type { AgentDefinition } from "./agent.ts";
 import type { Graph } from "./graph.ts";
 import type { RunPlan, TaskPlan } from "./run.ts";
 import type { Cap } from "./ledger.ts";
 import type { Budget, Priority, TaskSpec, WorkflowSpec } from "./spec.ts";
 
-const NANO = 1_000_000_000;
 /** What the product of a decimal and 1e9 may lie below its whole number for want of digits. */
 const ROUNDING = 1e-3;
 
@@ -39,5 +39,5 @@ function planTask(task: TaskSpec, workflowPriority: Priority, agents: Record<str
 
 /** Dollars are cut to whole nano-dollars: a cap is never above what was written. */
 export function capOf(budget: Budget | undefined): Cap {
-  return { nanoUsd: budget?.maxUsd === undefined ? null : Math.floor(budget.maxUsd * NANO + ROUNDING), tokens: budget?.maxTokens ?? null };
+  return { nanoUsd: budget?.maxUsd === undefined ? null : Math.floor(budget.maxUsd * NANO_USD_PER_USD + ROUNDING), tokens: budget?.maxTokens ?? null };
 }

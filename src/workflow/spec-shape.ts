@@ -1,9 +1,10 @@
 import type { z } from "zod";
 import { cutFaulty } from "./cut-faulty.ts";
+import { PARSE_OPTIONS } from "./describe-issues.ts";
 import type { FaultList } from "./fault-list.ts";
+import { escapePointer, pointerTo } from "./json-pointer.ts";
 import { findKeyFault } from "./record-keys.ts";
 import { MAX_METADATA_KEYS, MAX_TASKS, NOT_AVAILABLE_YET, ResultAgent, RetryPolicy, TaskSpec, UNAVAILABLE_FIELDS, Webhook, WorkflowSpec, type PostedSpec } from "./spec.ts";
-import { escapePointer } from "./template.ts";
 
 /** A workflow without its tasks. */
 export type SpecHead = Omit<PostedSpec, "tasks">;
@@ -68,7 +69,7 @@ export function readShape(body: unknown, faults: FaultList): ShapedSpec {
     faults.add(`/metadata${fault.path}`, fault.message);
     delete head["metadata"];
   }
-  return { head: readPart(Head, head, HEAD_KEYS, "", faults, {})?.value ?? null, tasks: readTasks(tasks, body, faults) };
+  return { head: readPart(Head, head, HEAD_KEYS, "", faults, {}, { webhook: { url: "https://example.com" } })?.value ?? null, tasks: readTasks(tasks, body, faults) };
 }
 
 function readTasks(tasks: unknown, body: Shape, faults: FaultList): (ShapedTask | null)[] {
@@ -95,7 +96,10 @@ function readTask(raw: unknown, path: string, faults: FaultList): ShapedTask | n
 
 const NOTHING_BROKEN: ReadonlySet<string> = new Set();
 
-/** Parses one object; when parts of it are wrong, reports them and parses the rest with `standIns` for what is required. */
+/**
+ * Parses one object; when parts of it are wrong, reports them and parses the rest with `standIns` for what is required, and with `innerStandIns`
+ * for what is required in an object in it. Nothing may be wrong with these.
+ */
 function readPart<T>(
   schema: z.ZodType<T>,
   posted: Shape,
@@ -103,6 +107,7 @@ function readPart<T>(
   path: string,
   faults: FaultList,
   standIns: Shape,
+  innerStandIns: Readonly<Record<string, Shape>> = {},
 ): { value: T; broken: ReadonlySet<string> } | null {
   const raw = dropNulls(dropExcess(posted, keys, path, faults), keys, "");
   const parsed = schema.safeParse(raw, PARSE_OPTIONS);
@@ -114,6 +119,7 @@ function readPart<T>(
     for (const field of issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [String(issue.path[0])]) broken.add(field);
   }
   const kept = cutFaulty(raw, issues);
+  for (const [field, inner] of Object.entries(innerStandIns)) if (broken.has(field) && isObject(kept[field])) kept[field] = { ...inner, ...kept[field] };
   for (const field of broken) if (field in standIns) kept[field] = standIns[field];
   let rest = schema.safeParse(kept);
   if (!rest.success) {
@@ -150,7 +156,7 @@ function dropNulls(raw: Shape, keys: KeysByPlace, place: string): Shape {
 }
 
 function reportIssue(issue: Issue, raw: Shape, keys: KeysByPlace, path: string, faults: FaultList): void {
-  const place = `${path}${issue.path.map((key) => `/${escapePointer(String(key))}`).join("")}`;
+  const place = path + pointerTo(issue.path);
   if (issue.code === "unrecognized_keys") {
     const known = keys.get(issue.path.join("."));
     for (const key of issue.keys) faults.add(`${place}/${escapePointer(key)}`, describeKey(key, known));
@@ -164,37 +170,6 @@ function reportIssue(issue: Issue, raw: Shape, keys: KeysByPlace, path: string, 
 function describeKey(key: string, known: Keys | undefined): string {
   if (known?.unavailable.includes(key)) return `${key} ${NOT_AVAILABLE_YET}`;
   return `unknown key${known === undefined ? "" : `; known are ${known.allowed.join(", ")}`}`;
-}
-
-/** Words for the problems that the schemas have no own words for. */
-const PARSE_OPTIONS = {
-  error: (issue: z.core.$ZodRawIssue): string | undefined => {
-    switch (issue.code) {
-      case "invalid_type":
-        return issue.input === undefined ? "is required" : `must be of type ${issue.expected}`;
-      case "invalid_value":
-        return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
-      case "too_small":
-        return `must ${describeBound(issue.origin, "at least")} ${String(issue.minimum)}${describeUnit(issue.origin)}`;
-      case "too_big":
-        return `must ${describeBound(issue.origin, "at most")} ${String(issue.maximum)}${describeUnit(issue.origin)}`;
-      case "invalid_format":
-        return issue.format === "datetime" ? "must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00.000Z" : undefined;
-      case "invalid_key":
-        return "is a key of the wrong length: keys have 1–64 characters";
-      default:
-        return undefined;
-    }
-  },
-};
-
-function describeBound(origin: string, bound: string): string {
-  return origin === "string" || origin === "array" ? `have ${bound}` : `be ${bound}`;
-}
-
-function describeUnit(origin: string): string {
-  if (origin === "string") return " characters";
-  return origin === "array" ? " items" : "";
 }
 
 function isObject(value: unknown): value is Shape {

@@ -2,6 +2,7 @@ import type { Json } from "../errors.ts";
 import { compileExpression, type CompiledExpression, type Evaluation, type References, type Scope } from "./expression.ts";
 import { createMeter, type Meter } from "./expression-meter.ts";
 import { findClosingBrace } from "./expression-scan.ts";
+import { escapePointer } from "./json-pointer.ts";
 import { MAX_JSON_DEPTH, MAX_VALUE_BYTES, findExcess } from "./json-size.ts";
 
 /** Most expressions in one value: a MiB has room for 250,000, and each is compiled when the value is posted and again for every attempt. */
@@ -112,11 +113,6 @@ function compileObject(compilation: Compilation, object: { [key: string]: Json }
     // Not by assignment: a key may be `__proto__`.
     return { value: Object.fromEntries([...Object.entries(object), ...results]) };
   };
-}
-
-/** One token of a reference in a JSON Pointer (RFC 6901). */
-export function escapePointer(key: string): string {
-  return key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }
 
 function compileText(compilation: Compilation, text: string, path: string): Renderer | null {

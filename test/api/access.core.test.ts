@@ -45,6 +45,20 @@ describe("with no root key configured", () => {
   });
 });
 
+test("another method of a path that needs no key is told without one", async () => {
+  const { ask } = createTestApi();
+  for (const [method, path, allowed] of [["POST", "/healthz", "GET, HEAD"], ["DELETE", "/openapi.json", "GET, HEAD"], ["GET", "/v1/callbacks/x", "POST"]] as const) {
+    const response = await ask(method, path, undefined, { authorization: "" });
+    expect([response.status, response.headers.get("allow")]).toEqual([404, allowed]);
+  }
+});
+
+test("a slash too many at the end of a path is told", async () => {
+  const { ask } = createTestApi();
+  expect(await (await ask("GET", "/v1/workflows/")).json()).toMatchObject({ status: 404, detail: expect.stringContaining("leave out the slash at its end") });
+  expect(await (await ask("GET", "/v1/nothing/")).json()).toMatchObject({ status: 404, detail: expect.stringContaining("/openapi.json") });
+});
+
 describe("order of checks", () => {
   const withObject = routes.filter(({ exists, hasBody }) => exists !== undefined && hasBody);
 
@@ -150,9 +164,16 @@ describe("failures", () => {
     }
   });
 
-  test("another method of a known route is an unknown route", async () => {
+  test("another method of a known path is an unknown route, and told is which methods there are", async () => {
     const { ask } = createTestApi();
-    for (const method of ["PATCH", "OPTIONS", "DELETE"]) expect((await ask(method, "/v1/workflows")).status).toBe(404);
+    for (const method of ["PATCH", "OPTIONS", "DELETE"]) {
+      const response = await ask(method, "/v1/workflows");
+      expect([response.status, response.headers.get("allow")]).toEqual([404, "POST, GET, HEAD"]);
+      expect(await response.json()).toMatchObject({ detail: `There is no ${method} /v1/workflows; it takes POST, GET, HEAD.` });
+    }
+    expect((await ask("PUT", "/v1/tenants/acme/keys/key_1")).headers.get("allow")).toBe("DELETE");
+    expect((await ask("GET", "/v1/chat/completions")).headers.get("allow")).toBe("POST");
+    expect((await ask("GET", "/v1/nothing")).headers.get("allow")).toBeNull();
     const head = await ask("HEAD", "/v1/agents");
     expect(head.status).toBe(200);
     expect(await head.text()).toBe("");

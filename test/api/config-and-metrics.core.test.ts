@@ -149,6 +149,22 @@ describe("GET /v1/metrics/models", () => {
     expect(items.map(({ model }) => model)).not.toContain("removed");
   });
 
+  test("shows a tenant's key how the models do, and nothing of how much the tenants use them, pay or have refused", async () => {
+    const { ask, world } = createTestApi();
+    const measured: ModelMetrics = {
+      calls: 12, successRate: 0.5, latencyMs: { p50: 812, p99: 4_000 }, timeToFirstTokenMs: { p50: 100 }, tokensPerSecond: 55, costPer1kTokensUsd: 0.002, quality: 0.9,
+      circuit: { state: "open", openUntil: world.now + 1_000 }, updatedAt: world.now,
+    };
+    world.metrics.set("anthropic", { at: world.now, models: { "claude-haiku-4": measured } });
+    await ask("POST", "/v1/tenants", { id: "acme" });
+    const { key } = (await (await ask("POST", "/v1/tenants/acme/keys")).json()) as { key: string };
+    const read = async (headers: Record<string, string>) => ((await (await ask("GET", "/v1/metrics/models", undefined, headers)).json()) as { items: object[] }).items;
+    const [seen, unused] = await read({ authorization: `Bearer ${key}` });
+    expect(seen).toMatchObject({ successRate: 0.5, latencyMs: { p50: 812, p99: 4_000 }, tokensPerSecond: 55, circuit: "open", calls: null, costPer1kTokensUsd: null, quality: null });
+    expect(unused).toMatchObject({ calls: null, costPer1kTokensUsd: null, quality: null });
+    expect((await read({ "x-tenant": "acme" }))[0]).toMatchObject({ calls: 12, costPer1kTokensUsd: 0.002, quality: 0.9 });
+  });
+
   test("answers what it can when one provider's object does not answer", async () => {
     const away = { readSnapshot: () => Promise.reject(new Error("overloaded")), readEvidence: async () => [] };
     const { ask, world } = createTestApi({ metrics: () => away });

@@ -5,6 +5,9 @@ import type { Models } from "../../src/consumer/load-models.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { createTestApi } from "./fake-ports.ts";
 
+const NOW = Date.UTC(2026, 10, 1);
+const NOT_MEASURED = { calls: 0, successRate: null, latencyMs: null, timeToFirstTokenMs: null, tokensPerSecond: null, costPer1kTokensUsd: null, quality: null, updatedAt: NOW };
+
 function createModels(changes: Partial<Models> = {}): Models {
   return {
     document: DEFAULT_TIERS,
@@ -82,6 +85,14 @@ describe("POST /v1/route", () => {
 
   test("the smallest answer that a token budget may leave is 64", async () => {
     expect((await routeWith({ contextTokens: 1_000, budget: { maxTokens: 1_064 } })).status).toBe(200);
+  });
+
+  test("models that all rest are 503 with the time at which the first comes back", async () => {
+    const rest = (openUntil: number) => ({ ...NOT_MEASURED, circuit: { state: "open" as const, openUntil } });
+    const models = Object.fromEntries(DEFAULT_TIERS.models.map(({ id }) => [id, rest(NOW + (id === "claude-sonnet-4" ? 7_200 : 60_000))]));
+    const response = await routeWith({ tier: "base" }, { isConfigured: (provider) => provider !== "offline", metrics: { at: NOW, models } });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "8"]);
+    expect(await response.json()).toMatchObject({ type: "urn:weft:problem:unavailable", detail: expect.stringContaining("base") });
   });
 
   test("nothing configured is 503 and says what to set, without values", async () => {

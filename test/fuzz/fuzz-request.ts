@@ -118,7 +118,15 @@ export function judgeAnswer(request: FuzzedRequest, status: number, headers: Hea
   const parsed = shape.safeParse(parseJson(text));
   if (!parsed.success) return `is an error of another shape: ${z.prettifyError(parsed.error)}`;
   if ("status" in parsed.data && parsed.data.status !== status) return "states another status";
-  return null;
+  return isOfLibrary(parsed.data) ? "speaks the schema library's words" : null;
+}
+
+/** Words that a client is not told what to change by. */
+const LIBRARY_WORDS = /^(.* is wrong: )?(Invalid (input|option|discriminator|string|key)|Too (small|big)|Unrecognized key)/;
+
+function isOfLibrary(problem: z.infer<typeof Problem> | z.infer<typeof OpenAiProblem>): boolean {
+  const messages = "error" in problem ? [problem.error.message] : (problem.errors ?? []).map(({ message }) => message);
+  return messages.some((message) => LIBRARY_WORDS.test(message));
 }
 
 const Problem = z.strictObject({

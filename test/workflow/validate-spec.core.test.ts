@@ -251,7 +251,9 @@ describe("faults", () => {
     expect(pathsOf({ tasks: [{ id: "a", agent: "scout", input: prompt, output: { schema: { pattern: "(" }, format: 1 } }] })).toEqual(["/tasks/0/output/format", "/tasks/0/output/schema/pattern"]);
     expect(pathsOf({ tasks: [{ id: "a b", agent: "http", input: "${nobody}", retry: { max: 1, maxAttempts: 0 } }] })).toEqual(["/tasks/0/id", "/tasks/0/input", "/tasks/0/retry/max", "/tasks/0/retry/maxAttempts"]);
     expect(pathsOf({ tasks: [task("a")], result: { agent: "nobody", input: "${tasks.gone.output}", unknown: 1 } })).toEqual(["/result/agent", "/result/input", "/result/unknown"]);
-    expect(pathsOf({ tasks: [task("a")], webhook: { events: ["done"], secretName: "ROOT_KEY" } })).toContain("/webhook/url");
+    expect(pathsOf({ tasks: [task("a")], webhook: { events: ["done"], secretName: "ROOT_KEY" } })).toEqual(["/webhook/events/0", "/webhook/secretName", "/webhook/url"]);
+    expect(pathsOf({ tasks: [task("a")], webhook: { url: 1, events: ["done"] } })).toEqual(["/webhook/events/0", "/webhook/url"]);
+    expect(pathsOf({ tasks: [task("a")], webhook: [] })).toEqual(["/webhook"]);
   });
 
   test("that follow only from another one are not reported", () => {

@@ -1,3 +1,4 @@
+import { NANO_USD_PER_USD } from "../../nano-usd.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { ModelEntry } from "../../config/tiers.ts";
 import type { CallCandidate, CallControl, CallEnd, CallFault } from "../../consumer/agents/call-with-fallback.ts";
@@ -46,8 +47,6 @@ export interface ChatDeps extends Pick<GatewayDeps, "fetch" | "secret">, Pick<Mo
 /** The chat completion as JSON; or, of a call that failed, what the provider said to the client; null for a streamed answer. */
 export type ChatAnswer = { text: string } | { refusal: OpenAiError } | null;
 
-const NANO = 1_000_000_000;
-
 /** Calls one model once, hands its stream over or reads its whole answer, and prices it. Never rejects. */
 export async function callChat(call: ChatCall, candidate: CallCandidate, control: CallControl, deps: ChatDeps): Promise<CallEnd<ChatAnswer>> {
   try {
@@ -90,7 +89,7 @@ async function endStream({ body: source, key }: Extract<ProviderAnswer, { kind: 
   const watch = createEventWatch({
     hasSeveral: countChoices(call.body) > 1,
     isUsageWanted: call.body.stream_options?.include_usage === true,
-    costOf: (usage) => (call.spentNanoUsd() + record(usage).costNanoUsd) / NANO,
+    costOf: (usage) => (call.spentNanoUsd() + record(usage).costNanoUsd) / NANO_USD_PER_USD,
     estimateUsage: () => ({ prompt_tokens: call.inputTokens, completion_tokens: watch.outputTokens, total_tokens: call.inputTokens + watch.outputTokens }),
   });
   const faultOf = (error: unknown): CallFault => (error === null ? fault(candidate, watch.hasBegun ? "ended its answer before it was complete" : "gave an empty answer") : classify(error, candidate, deps));

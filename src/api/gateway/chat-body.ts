@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PARSE_OPTIONS } from "../../workflow/describe-issues.ts";
 import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 
 /** Messages of one request, and tools: far more than any model takes. A list that is too long is not looked into. */
@@ -48,12 +49,12 @@ export type ChatMessage = ChatBody["messages"][number];
 /** Checks the shape. Names the first fault: OpenAI's errors have one `param`. */
 export function readChatBody(json: unknown): { body: ChatBody } | { refusal: OpenAiError } {
   if (isPlainChat(json)) return { body: json };
-  const parsed = ChatBody.safeParse(json);
+  const parsed = ChatBody.safeParse(json, PARSE_OPTIONS);
   // The value as it came: the parsed copy has its keys in another order.
   if (parsed.success) return { body: json as ChatBody };
   const issue = parsed.error.issues[0]!;
   const param = nameParam(issue.path);
-  return { refusal: refuseRequest(param === null ? `The body is wrong: ${issue.message}.` : `${param} is wrong: ${issue.message}.`, param) };
+  return { refusal: refuseRequest(param === null ? `The body ${issue.message}.` : `${param} ${issue.message}.`, param) };
 }
 
 /** Members of the body that the schema looks at, but for those that nearly every request has. */

@@ -1,5 +1,6 @@
 import type { Settings } from "../../config/settings.ts";
 import { callWithFallback, type CallCandidate, type FallbackResult } from "../../consumer/agents/call-with-fallback.ts";
+import { NANO_USD_PER_USD } from "../../nano-usd.ts";
 import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
@@ -21,7 +22,6 @@ const CLIENT_CLOSED_REQUEST = 499;
 const LONG_ANSWER_TOKENS = 8_192;
 /** Timers that are set for longer fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
-const NANO = 1_000_000_000;
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
 /** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. The task type is inferred where none is given. */
@@ -131,7 +131,7 @@ function describeRoute({ model, provider, tier }: CallCandidate, failedModels: r
 
 /** Dollars without an exponent. */
 function formatUsd(nanoUsd: number): string {
-  return (nanoUsd / NANO).toFixed(9).replace(/\.?0+$/, "");
+  return (nanoUsd / NANO_USD_PER_USD).toFixed(9).replace(/\.?0+$/, "");
 }
 
 function enter({ calls, fault, last, failedModels }: FallbackResult<ChatAnswer>, tenant: string, { choice }: RoutedChat, { head }: ChatCall, { deps }: Pick<Api, "deps">): void {

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Failure, Fault, Json } from "../../errors.ts";
-import { MAX_FAULTS } from "../../workflow/fault-list.ts";
-import { escapePointer } from "../../workflow/template.ts";
+import { describeIssues, PARSE_OPTIONS } from "../../workflow/describe-issues.ts";
 import type { AttemptCall, Outcome } from "../work-order.ts";
 
 /** Deepest nesting of an output. Deeper ones overflow the stack of what copies or serialises them later. */
@@ -56,8 +55,8 @@ export function readReportedUsage(body: unknown, agent: ReportingAgent): Attempt
 
 /** What a callback says, or what is wrong with its body. Size is the caller's to bound. */
 export function readCallbackBody(body: unknown, agent: ReportingAgent): { outcome: Outcome } | { faults: Fault[] } {
-  const parsed = CallbackBody.safeParse(body);
-  if (!parsed.success) return { faults: parsed.error.issues.flatMap(describeIssue) };
+  const parsed = CallbackBody.safeParse(body, PARSE_OPTIONS);
+  if (!parsed.success) return { faults: describeIssues(parsed.error) };
   const { error, usage } = parsed.data;
   const calls = recordUsage(usage, agent);
   const hasOutput = parsed.data.output !== undefined;
@@ -74,12 +73,6 @@ export function readCallbackBody(body: unknown, agent: ReportingAgent): { outcom
 function describeCallbackError(error: { message: string; retryable?: boolean | null }): Failure {
   const retryable = error.retryable ?? false;
   return { code: retryable ? "agent_unavailable" : "agent_rejected", message: error.message.slice(0, MAX_FAILURE_MESSAGE_CHARS), retryable };
-}
-
-function describeIssue(issue: z.core.$ZodIssue): Fault[] {
-  const path = issue.path.map((part) => `/${escapePointer(String(part))}`).join("");
-  if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
-  return issue.keys.slice(0, MAX_FAULTS + 1).map((key) => ({ path: `${path}/${escapePointer(key)}`, message: "this key is not known here" }));
 }
 
 function recordUsage(usage: AgentUsage | null | undefined, agent: ReportingAgent): AttemptCall[] {

@@ -2,6 +2,7 @@ import { checkOutboundUrl } from "../../config/public-url.ts";
 import { describeSecretNames, isAllowedSecretName } from "../../config/secret-names.ts";
 import type { Fault } from "../../errors.ts";
 import type { HttpAgent } from "../../workflow/agent.ts";
+import { pointerTo } from "../../workflow/json-pointer.ts";
 
 /** Headers of one connection rather than of a message (RFC 9110, 7.6.1), and those that the call itself sets. */
 const RESERVED_HEADERS = new Set([
@@ -27,7 +28,7 @@ export function checkHttpAgent(agent: HttpAgent, options: { tenant: string; allo
   if (urlReason !== null) faults.push({ path: "/url", message: urlReason });
   for (const [name, value] of Object.entries(agent.headers)) {
     const reason = checkHeader(name, value);
-    if (reason !== null) faults.push({ path: `/headers/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, message: reason });
+    if (reason !== null) faults.push({ path: pointerTo(["headers", name]), message: reason });
   }
   if (agent.secretName !== null && !isAllowedSecretName(agent.secretName, options.tenant, "AGENT")) {
     faults.push({ path: "/secretName", message: describeSecretNames(options.tenant, "AGENT") });

@@ -17,8 +17,9 @@ export function chooseOutputs(outputs: readonly OutputText[], query: string, max
   const chosen: OutputText[] = [];
   let next = 0;
   for (const text of kept) {
-    const at = outputs.findIndex((output, index) => index >= next && output.text === text);
-    if (at === -1) continue;
+    let at = next;
+    while (at < outputs.length && outputs[at]!.text !== text) at += 1;
+    if (at === outputs.length) continue;
     chosen.push(outputs[at]!);
     next = at + 1;
   }

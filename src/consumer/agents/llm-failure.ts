@@ -1,8 +1,7 @@
 import { APICallError } from "@ai-sdk/provider";
+import { MAX_RETRY_AFTER_MS, readRetryAfterMs } from "../retry-after.ts";
 import type { CallFault } from "./call-with-fallback.ts";
 
-/** A provider may ask for any wait; longer than an hour is not a wait but an outage (contract). */
-export const MAX_RETRY_AFTER_MS = 3_600_000;
 /** Enough of a provider's message to act on; bodies can be whole pages. */
 export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
 
@@ -74,12 +73,11 @@ function isRefusal(error: unknown): boolean {
   return [nested["type"], nested["code"]].some((name) => typeof name === "string" && REFUSAL.test(name));
 }
 
-/** `retry-after-ms`, or `Retry-After` in seconds or as a date. */
+/** `retry-after-ms`, or else `Retry-After`. */
 function retryAfterMs(headers: Record<string, string>, now: number): number | null {
   const milliseconds = Number.parseFloat(headers["retry-after-ms"] ?? "");
-  const value = headers["retry-after"] ?? "";
-  const wait = Number.isFinite(milliseconds) ? milliseconds : /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(0, Math.ceil(wait)), MAX_RETRY_AFTER_MS) : null;
+  if (!Number.isFinite(milliseconds)) return readRetryAfterMs(headers["retry-after"] ?? null, now);
+  return Math.min(Math.max(0, Math.ceil(milliseconds)), MAX_RETRY_AFTER_MS);
 }
 
 /** Windows of this length that the provider's message shares with the prompt count as a quotation. */
