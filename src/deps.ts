@@ -44,7 +44,7 @@ export interface ObjectDeps extends Omit<SessionDeps, "dispatchSettings"> {
   secret: AttemptDeps["secret"];
   executor: () => ExecutorPort;
   workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "readOutputs">;
-  tenant: (tenant: string) => Pick<TenantPort, "indexWorkflow" | "readmitWorkflow" | "removeWorkflow" | "leaseBudget" | "leaseStarts">;
+  tenant: (tenant: string) => Pick<TenantPort, "indexWorkflow" | "readmitWorkflow" | "removeWorkflow" | "leaseBudget" | "leaseStarts" | "noteKeyUse">;
   sendTasks: (messages: TaskMessage[], isUrgent: boolean) => Promise<void>;
   logEvents: (identity: Identity, firstSeq: number, events: readonly WorkflowEvent[]) => void;
   log: Log;

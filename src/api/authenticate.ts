@@ -10,8 +10,8 @@ import { readStreamToken } from "./stream-token.ts";
 export interface Caller {
   tenant: string;
   isRoot: boolean;
-  /** The id of its key, or `root`; for a stream token that of the workflow. */
-  author: string;
+  /** The id of its key, or of the one that its stream token was made with; null for the root key. */
+  keyId: string | null;
   /** What it may do; the root key may do everything. */
   scopes: readonly Scope[];
 }
@@ -30,21 +30,21 @@ export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys:
     const key = /^bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (key === undefined) {
       const token = streamOf === null ? null : new URL(request.url).searchParams.get("token");
-      const tenant = token === null || streamOf === null ? null : await readStreamToken(token, { rootKey, workflowId: streamOf, now: deps.now() });
-      if (tenant !== null) return { tenant, isRoot: false, author: streamOf ?? "", scopes: ["workflows:read"] };
+      const claims = token === null || streamOf === null ? null : await readStreamToken(token, { rootKey, workflowId: streamOf, now: deps.now() });
+      if (claims !== null) return { tenant: claims.tenant, isRoot: false, keyId: claims.keyId, scopes: ["workflows:read"] };
       refuse("unauthorized", token === null ? "Send a key: `Authorization: Bearer <key>`." : "The stream token is over, or is not for this workflow: ask for a new one.");
     }
     if (!accepted.has(key)) {
       rootDigest ??= await digest(rootKey);
       if (!isEqual(await digest(key), rootDigest)) {
         const grant = (await keys.read(key)) ?? refuse("unauthorized", "The key is not known, or was revoked.");
-        return { tenant: grant.tenant, isRoot: false, author: grant.id, scopes: grant.scopes };
+        return { tenant: grant.tenant, isRoot: false, keyId: grant.id, scopes: grant.scopes };
       }
       accepted.add(key);
     }
     const tenant = request.headers.get("x-tenant") ?? OPERATOR_TENANT;
     if (!(await tenants.has(tenant))) refuse("not_found", "X-Tenant names no tenant.");
-    return { tenant, isRoot: true, author: "root", scopes: [] };
+    return { tenant, isRoot: true, keyId: null, scopes: [] };
   };
 }
 

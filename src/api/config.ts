@@ -90,10 +90,10 @@ export const CONFIG_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 async function editSettings(context: ApiContext, api: Api, edit: SettingsEdit["edit"]): Promise<Response> {
-  const { tenant, isRoot, author } = callerOf(context);
+  const { tenant, isRoot, keyId } = callerOf(context);
   if (tenant === OPERATOR_TENANT && !isRoot) refuse("forbidden", "The settings of this tenant lie below those of all others: only the root key may change them.");
   const below = await readBelow(api, tenant);
-  const stored = valueOf(await api.deps.tenant(tenant).editSettings({ edit, below, author, isOperator: tenant === OPERATOR_TENANT }));
+  const stored = valueOf(await api.deps.tenant(tenant).editSettings({ edit, below, author: keyId ?? "root", isOperator: tenant === OPERATOR_TENANT }));
   await api.deps.settings.publish(tenant, stored);
   return answerSettings(below, stored);
 }

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { decodeBase64Url, encodeBase64Url } from "./base64url.ts";
 
-/** How long a stream token opens new streams (contract); one that is open stays open. */
+/** How long a stream token opens new streams (contract). One that is open stays open, as long as the key is in force that the token was made with. */
 export const STREAM_TOKEN_LIFE_MS = 300_000;
 
 /** Sets these tokens apart from whatever else may be signed under the root key. */
-const PURPOSE = "weft stream token 1";
+const PURPOSE = "weft stream token 2";
 
-const Claims = z.strictObject({ tenant: z.string(), workflowId: z.string(), expiresAt: z.int() });
+/** `keyId`: the key that the token was made with; null: the root key. */
+const Claims = z.strictObject({ tenant: z.string(), keyId: z.string().nullable(), workflowId: z.string(), expiresAt: z.int() });
 type Claims = z.infer<typeof Claims>;
 
 /**
@@ -20,14 +21,14 @@ export async function createStreamToken(claims: Claims, rootKey: string): Promis
   return `${encodeBase64Url(payload)}.${encodeBase64Url(new Uint8Array(signature))}`;
 }
 
-/** The tenant of a valid token for this workflow; null for any other. The signature is compared in constant time. */
-export async function readStreamToken(token: string, expected: { rootKey: string; workflowId: string; now: number }): Promise<string | null> {
+/** Whom a valid token for this workflow speaks for; null for any other. The signature is compared in constant time. */
+export async function readStreamToken(token: string, expected: { rootKey: string; workflowId: string; now: number }): Promise<Pick<Claims, "tenant" | "keyId"> | null> {
   const [payload, signature] = token.split(".", 2).map(decodeBase64Url);
   if (payload == null || signature == null) return null;
   const isValid = await crypto.subtle.verify("HMAC", await deriveKey(expected.rootKey), signature, payload);
   if (!isValid) return null;
   const claims = Claims.parse(JSON.parse(new TextDecoder().decode(payload)));
-  return claims.workflowId === expected.workflowId && expected.now < claims.expiresAt ? claims.tenant : null;
+  return claims.workflowId === expected.workflowId && expected.now < claims.expiresAt ? claims : null;
 }
 
 async function deriveKey(rootKey: string): Promise<CryptoKey> {

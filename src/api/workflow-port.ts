@@ -31,9 +31,12 @@ export interface WorkflowPort {
   remove(): Promise<{ removed: true } | Problem>;
   /** Deletes everything at once, whatever state it is in, the tenant being removed: nothing is told to anybody. */
   purge(): Promise<void>;
-  /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log. */
+  /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log, for as long as the key in `STREAM_KEY_HEADER` is in force. */
   fetch(request: Request): Promise<Response>;
 }
+
+/** Names the key that opens a stream; absent for the root key. */
+export const STREAM_KEY_HEADER = "x-key-id";
 
 export interface CreateRequest {
   tenant: string;

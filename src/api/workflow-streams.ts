@@ -5,6 +5,7 @@ import { refuse, refuseFaults, valueOf } from "./problem.ts";
 import { queryInteger, readOptions, readQuery } from "./read-request.ts";
 import { createStreamToken, STREAM_TOKEN_LIFE_MS } from "./stream-token.ts";
 import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
+import { STREAM_KEY_HEADER } from "./workflow-port.ts";
 import { AnsweredEvent, pageOf } from "./workflow-schemas.ts";
 
 /** Most events of one page (contract); also what a page has when nothing is said, since events are small and mostly wanted whole. */
@@ -74,8 +75,9 @@ export const WORKFLOW_STREAM_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       await readOptions(context, NoOptions);
       if (!(await workflowExists(context, api))) refuse("not_found", "There is no workflow of this id.");
+      const { tenant, keyId } = callerOf(context);
       const expiresAt = api.deps.now() + STREAM_TOKEN_LIFE_MS;
-      const token = await createStreamToken({ tenant: callerOf(context).tenant, workflowId: workflowIdOf(context), expiresAt }, api.deps.rootKey ?? "");
+      const token = await createStreamToken({ tenant, keyId, workflowId: workflowIdOf(context), expiresAt }, api.deps.rootKey ?? "");
       return answerJson(200, { token, expiresAt: new Date(expiresAt).toISOString() });
     },
   },
@@ -96,7 +98,9 @@ function readLastEventId(context: ApiContext): number | null {
 
 /** Hands the connection to the workflow's object. The client's own headers and its token stay here. */
 async function openStream(context: ApiContext, api: Api, pathAndQuery: string, headers: Record<string, string>): Promise<Response> {
-  const request = new Request(`https://workflow${pathAndQuery}`, { headers: { ...headers, "request-id": context.var.requestId }, signal: context.req.raw.signal });
+  const { keyId } = callerOf(context);
+  const opened = { ...headers, "request-id": context.var.requestId, ...(keyId === null ? {} : { [STREAM_KEY_HEADER]: keyId }) };
+  const request = new Request(`https://workflow${pathAndQuery}`, { headers: opened, signal: context.req.raw.signal });
   const response = await workflowOf(context, api).fetch(request);
   if (response.status === 404) refuse("not_found", "There is no workflow of this id.");
   if (response.status === 429) refuse("rate_limited", "This workflow serves as many streams as it can: close one first.");

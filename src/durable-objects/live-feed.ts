@@ -18,7 +18,20 @@ export interface LiveFeedDeps {
   /** Settles once all that was written so far is durable. */
   sync: () => Promise<void>;
   sockets: () => WebSocket[];
+  /** Whether the key that opened a stream is still in force. */
+  isInForce: (keyId: string) => Promise<boolean>;
 }
+
+/** What is kept of a socket over hibernation. */
+interface SocketState {
+  /** The seq of the last event that it was sent. */
+  after: number;
+  /** The key that opened it, itself or by a stream token; null: the root key. */
+  keyId: string | null;
+}
+
+/** Of a socket that is closed because its key is no longer in force (RFC 6455, 7.4.1: policy). */
+const CLOSED_BY_POLICY = 1008;
 
 /** A token delta as live streams show it: no seq, never stored. */
 export interface DeltaFrame {
@@ -60,7 +73,7 @@ export class LiveFeed {
     if (this.size === 0) return;
     await this.#settle();
     for (const client of this.#clients) client.wake();
-    for (const socket of this.#deps.sockets()) this.#drain(socket);
+    for (const socket of this.#deps.sockets()) void this.#show(socket);
   }
 
   /** Ends all streams: the workflow is gone, and another may take its id. */
@@ -71,15 +84,18 @@ export class LiveFeed {
     for (const socket of this.#deps.sockets()) socket.close(1000, reason);
   }
 
-  /** Shows a delta to whoever is there now. */
+  /** Shows a delta to whoever is there now. Keys are looked after beside it: what is shown while their answer is under way is shown in time. */
   publish(frame: DeltaFrame): void {
     for (const client of this.#clients) client.push(frame);
     const text = JSON.stringify(frame);
-    for (const socket of this.#deps.sockets()) sendQuietly(socket, text);
+    for (const socket of this.#deps.sockets()) {
+      sendQuietly(socket, text);
+      void this.#holds(socket);
+    }
   }
 
-  /** A server-sent event stream from after `after` on; it ends after the final event. `gone` fires when the client has left. */
-  openSse(after: number, gone: AbortSignal): Response {
+  /** A server-sent event stream from after `after` on; it ends after the final event, or once its key (null: the root key) is no longer in force. `gone` fires when the client has left. */
+  openSse(after: number, keyId: string | null, gone: AbortSignal): Response {
     const encoder = new TextEncoder();
     let cursor = after;
     let wake: (() => void) | null = null;
@@ -103,6 +119,7 @@ export class LiveFeed {
         };
         const push = (frame: DeltaFrame): void => {
           if (hasRoom()) controller.enqueue(encoder.encode(`event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`));
+          void this.#isInForce(keyId).then((isInForce) => (isInForce ? undefined : end()));
         };
         client = { wake: () => wake?.(), push, end };
         this.#clients.add(client);
@@ -120,6 +137,8 @@ export class LiveFeed {
           if (cursor === after) await this.#settle();
           for (let events = this.#readDurable(cursor); isOpen; events = this.#readDurable(cursor)) {
             if (events.length > 0) {
+              if (keyId !== null && !(await this.#isInForce(keyId))) return client.end();
+              if (!isOpen) return;
               cursor = events.at(-1)!.seq;
               return controller.enqueue(encoder.encode(events.map(formatSse).join("")));
             }
@@ -137,10 +156,27 @@ export class LiveFeed {
     return new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } });
   }
 
-  /** Sends a new socket all that is there after its position. */
-  async begin(socket: WebSocket): Promise<void> {
+  /** Takes a new socket, and sends it all that is there after its position. */
+  async begin(socket: WebSocket, state: SocketState): Promise<void> {
+    socket.serializeAttachment(state);
     await this.#settle();
     this.#drain(socket);
+  }
+
+  /** Sends a socket what is new, if its key is in force. */
+  async #show(socket: WebSocket): Promise<void> {
+    if (stateOf(socket).keyId === null || (await this.#holds(socket))) this.#drain(socket);
+  }
+
+  /** Whether a socket may be shown more; closes it otherwise. */
+  async #holds(socket: WebSocket): Promise<boolean> {
+    const isInForce = await this.#isInForce(stateOf(socket).keyId);
+    if (!isInForce) socket.close(CLOSED_BY_POLICY, "the key was revoked");
+    return isInForce;
+  }
+
+  async #isInForce(keyId: string | null): Promise<boolean> {
+    return keyId === null || this.#deps.isInForce(keyId);
   }
 
   async #settle(): Promise<void> {
@@ -163,14 +199,21 @@ export class LiveFeed {
 
   /** Sends a socket what it has not seen, and closes it after the final event. The position lives in the socket's attachment, so it survives hibernation. */
   #drain(socket: WebSocket): void {
-    let cursor = Number((socket.deserializeAttachment() as { after?: number } | null)?.after ?? 0);
+    const { after, keyId } = stateOf(socket);
+    let cursor = after;
     for (let events = this.#readDurable(cursor); events.length > 0; events = this.#readDurable(cursor)) {
       for (const event of events) if (!sendQuietly(socket, JSON.stringify(event))) return;
       cursor = events.at(-1)!.seq;
-      socket.serializeAttachment({ after: cursor });
+      socket.serializeAttachment({ after: cursor, keyId });
     }
     if (this.#isOver(cursor)) socket.close(1000, "the workflow is final");
   }
+}
+
+/** As `begin` left it; of a socket that an earlier release opened, the position alone. */
+function stateOf(socket: WebSocket): SocketState {
+  const { after = 0, keyId = null } = (socket.deserializeAttachment() ?? {}) as Partial<SocketState>;
+  return { after, keyId };
 }
 
 function formatSse(event: LoggedEvent): string {

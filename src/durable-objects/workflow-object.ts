@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LeaseHolderPort, StartsTold } from "../api/tenant-port.ts";
-import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
+import { STREAM_KEY_HEADER, type Checkpoint, type CreateAnswer, type CreateRequest, type LedgerLine, type Page, type TaskView, type WorkflowPort, type WorkflowView } from "../api/workflow-port.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
@@ -16,6 +16,7 @@ import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow }
 import { EndWaiters } from "./end-waiters.ts";
 import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
 import { ReserveDesk } from "./reserve-desk.ts";
+import { StreamKeys } from "./stream-keys.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
 import { listTasks, readCheckpoint, readEvents, readLedger, readOutputs } from "./workflow-reads.ts";
 import type { Applied } from "./workflow-change.ts";
@@ -43,11 +44,20 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#store = new WorkflowStore(ctx.storage);
     this.#deps = createObjectDeps(env, ctx.exports);
     if (!this.#deps.areSettingsFresh()) void ctx.blockConcurrencyWhile(() => this.#deps.refreshSettings());
+    const keys = new StreamKeys({
+      now: this.#deps.now,
+      isInForce: async (keyId) => {
+        const session = this.#load();
+        return session === null || this.#deps.tenant(session.identity.tenant).noteKeyUse(keyId, this.#deps.now());
+      },
+      onFault: (error) => this.#deps.log({ event: "key.note_failed", message: String(error) }),
+    });
     this.#feed = new LiveFeed({
       readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.readEvents(after, limit)),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
       sync: () => ctx.storage.sync(),
       sockets: () => ctx.getWebSockets(),
+      isInForce: (keyId) => keys.isInForce(keyId),
     });
     this.#sessionDeps = { ...this.#deps, dispatchSettings: () => this.#outbox.dispatchSettings };
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
@@ -243,13 +253,13 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const after = Number(url.searchParams.get("after") ?? 0);
     if (this.#load() === null) return new Response(null, { status: 404 });
     if (this.#feed.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
-    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after, request.signal);
+    const keyId = request.headers.get(STREAM_KEY_HEADER);
+    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after, keyId, request.signal);
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     // A socket that only shows what is over has no reason to hibernate, and the runtime closes an ordinary one at once.
     if (this.#load()!.isFinal) server.accept();
     else this.ctx.acceptWebSocket(server);
-    server.serializeAttachment({ after });
-    await this.#feed.begin(server);
+    await this.#feed.begin(server, { after, keyId });
     return new Response(null, { status: 101, webSocket: client });
   }
 

@@ -103,6 +103,20 @@ describe("stream tokens", () => {
     expect((await app.request("https://weft.test/v1/workflows/w/events", { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
   });
 
+  test("and keys open streams in the name of their key, so that these end with it", async () => {
+    const { app, ask, world } = createTestApi();
+    await ask("POST", "/v1/tenants", { id: "acme" });
+    const made = (await (await ask("POST", "/v1/tenants/acme/keys")).json()) as { id: string; key: string };
+    const asTenant = { authorization: `Bearer ${made.key}` };
+    await ask("POST", "/v1/workflows", { ...SPEC, id: "w" }, asTenant);
+    await app.request("https://weft.test/v1/workflows/w/events", { headers: { ...STREAM, ...asTenant } });
+    const { token } = (await (await ask("POST", "/v1/workflows/w/stream-token", undefined, asTenant)).json()) as { token: string };
+    await app.request(`https://weft.test/v1/workflows/w/events?token=${token}`, { headers: STREAM });
+    await app.request(`https://weft.test/v1/workflows/w/socket?token=${token}`, { headers: SOCKET });
+    await ask("GET", "/v1/workflows/w/events", undefined, { ...STREAM, "x-tenant": "acme" });
+    expect(world.streams.map(({ headers }) => headers.get("x-key-id"))).toEqual([made.id, made.id, made.id, null]);
+  });
+
   test("do not help a wrong key", async () => {
     const { open } = await createToken();
     expect((await open("/v1/workflows/w/events", { authorization: "Bearer nonsense" })).status).toBe(401);
@@ -114,10 +128,10 @@ describe("stream tokens", () => {
   });
 
   test("are good for nothing when a single character is changed, or another root key is set", async () => {
-    const claims = { tenant: "default", workflowId: "w", expiresAt: 1_000 };
+    const claims = { tenant: "default", keyId: null, workflowId: "w", expiresAt: 1_000 };
     const token = await createStreamToken(claims, ROOT_KEY);
     const expected = { rootKey: ROOT_KEY, workflowId: "w", now: 0 };
-    expect(await readStreamToken(token, expected)).toBe("default");
+    expect(await readStreamToken(token, expected)).toMatchObject({ tenant: "default", keyId: null });
     expect(await readStreamToken(token, { ...expected, rootKey: "another" })).toBeNull();
     const [payload, signature] = token.split(".");
     const forged = encodeBase64Url(new TextEncoder().encode(JSON.stringify({ ...claims, expiresAt: 9_999_999 })));

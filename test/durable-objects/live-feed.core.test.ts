@@ -10,8 +10,8 @@ class FakeSocket {
   attachment: unknown;
   readonly sent: string[] = [];
   closed: number | null = null;
-  constructor(after: number) {
-    this.attachment = { after };
+  constructor(after: number, keyId: string | null = null) {
+    this.attachment = { after, keyId };
   }
   send(text: string): void {
     if (this.closed !== null) throw new TypeError("closed");
@@ -33,12 +33,14 @@ function createFeed() {
   const log: LoggedEvent[] = [];
   const sockets: FakeSocket[] = [];
   const syncs: (() => void)[] = [];
+  const revoked = new Set<string>();
   let isFinal = false;
   const feed = new LiveFeed({
     readEvents: (after, limit) => log.slice(after, after + limit),
     readEnd: () => ({ lastSeq: log.length, isFinal }),
     sync: () => new Promise((resolve) => syncs.push(resolve)),
     sockets: () => sockets.filter(({ closed }) => closed === null) as unknown as WebSocket[],
+    isInForce: async (keyId) => !revoked.has(keyId),
   });
   const write = (count: number, end = false): void => {
     for (let added = 0; added < count; added += 1) log.push({ seq: log.length + 1, type: "task.started", at: "", data: {} } as unknown as LoggedEvent);
@@ -49,8 +51,8 @@ function createFeed() {
     syncs.splice(0).forEach((resolve) => resolve());
     await vi.advanceTimersByTimeAsync(0);
   };
-  const open = async (after = 0, gone: AbortSignal = new AbortController().signal) => {
-    const reader = feed.openSse(after, gone).body!.pipeThrough(new TextDecoderStream()).getReader();
+  const open = async (after = 0, gone: AbortSignal = new AbortController().signal, keyId: string | null = null) => {
+    const reader = feed.openSse(after, keyId, gone).body!.pipeThrough(new TextDecoderStream()).getReader();
     const seen: number[] = [];
     const story = { seen, isOver: false, reader };
     void (async () => {
@@ -60,7 +62,7 @@ function createFeed() {
     await vi.advanceTimersByTimeAsync(0);
     return story;
   };
-  return { feed, sockets, syncs, write, settle, open };
+  return { feed, sockets, syncs, revoked, write, settle, open };
 }
 
 describe("a stream", () => {
@@ -104,7 +106,7 @@ describe("a stream", () => {
 
   test("that nobody reads is ended after a minute and frees its place; one that is read goes on", async () => {
     const { feed, write, settle, open } = createFeed();
-    const response = feed.openSse(0, new AbortController().signal);
+    const response = feed.openSse(0, null, new AbortController().signal);
     write(1);
     const read = await open();
     await settle();
@@ -156,7 +158,7 @@ test("a socket shows no event before it is durable, and is closed after the fina
   write(1);
   const socket = new FakeSocket(0);
   sockets.push(socket);
-  const begun = feed.begin(socket as unknown as WebSocket);
+  const begun = feed.begin(socket as unknown as WebSocket, { after: 0, keyId: null });
   expect(socket.sent).toHaveLength(0);
   await settle();
   await begun;
@@ -166,4 +168,35 @@ test("a socket shows no event before it is durable, and is closed after the fina
   expect([socket.sent.length, socket.closed]).toEqual([1, null]);
   await settle();
   expect([socket.sent.length, socket.closed]).toEqual([2, 1000]);
+});
+
+describe("a key that is revoked", () => {
+  test("ends its streams before they show another event; those of other keys go on", async () => {
+    const { feed, sockets, revoked, write, settle, open } = createFeed();
+    const [own, other] = [await open(0, undefined, "key_1"), await open(0, undefined, "key_2")];
+    const [ownSocket, otherSocket] = [new FakeSocket(0, "key_1"), new FakeSocket(0, "key_2")];
+    sockets.push(ownSocket, otherSocket);
+    write(2);
+    await settle();
+    revoked.add("key_1");
+    write(1);
+    await settle();
+    expect([own.seen, own.isOver]).toEqual([[1, 2], true]);
+    expect([ownSocket.sent.length, ownSocket.closed]).toEqual([2, 1008]);
+    expect([other.seen, other.isOver]).toEqual([[1, 2, 3], false]);
+    expect([otherSocket.sent.length, otherSocket.closed]).toEqual([3, null]);
+    expect(otherSocket.attachment).toEqual({ after: 3, keyId: "key_2" });
+    expect(feed.size).toBe(2);
+  });
+
+  test("ends its streams also where nothing but deltas is shown", async () => {
+    const { feed, sockets, revoked, open } = createFeed();
+    const story = await open(0, undefined, "key_1");
+    const socket = new FakeSocket(0, "key_1");
+    sockets.push(socket);
+    revoked.add("key_1");
+    feed.publish({ type: "task.delta", taskId: "a", at: "", data: { text: "x", attempt: 1 } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect([story.isOver, socket.closed, feed.size]).toEqual([true, 1008, 0]);
+  });
 });

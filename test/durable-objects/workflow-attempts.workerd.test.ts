@@ -529,8 +529,8 @@ describe("streams", () => {
       return { id: Number(id), event: event!, data: JSON.parse(data!) as LoggedEvent };
     });
   };
-  const openSocket = async (workflow: Workflow, after: number): Promise<{ frames: LoggedEvent[]; closed: Promise<number> }> => {
-    const { webSocket } = await workflow.fetch(new Request(`https://workflow/socket?after=${after}`, { headers: { upgrade: "websocket" } }));
+  const openSocket = async (workflow: Workflow, after: number, headers: Record<string, string> = {}): Promise<{ frames: LoggedEvent[]; closed: Promise<number> }> => {
+    const { webSocket } = await workflow.fetch(new Request(`https://workflow/socket?after=${after}`, { headers: { upgrade: "websocket", ...headers } }));
     const frames: LoggedEvent[] = [];
     const closed = new Promise<number>((resolve) => webSocket!.addEventListener("close", ({ code }) => resolve(code)));
     webSocket!.addEventListener("message", ({ data }) => void frames.push(JSON.parse(String(data)) as LoggedEvent));
@@ -550,6 +550,19 @@ describe("streams", () => {
     expect(all).toEqual(log.map((event) => ({ id: event.seq, event: event.type, data: event })));
     expect(rest).toEqual(all!.slice(2));
     expect(await readFrames(await workflow.fetch(new Request("https://workflow/events?after=0")))).toEqual(all);
+  });
+
+  test("streams of a key that is in force no longer show nothing new, and end", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, LLM);
+    const headers = { "x-key-id": "key_revoked" };
+    const { frames, closed } = await openSocket(workflow, 0, headers);
+    const before = (await readLog(workflow)).length;
+    await workflow.claim([FIRST]);
+    await workflow.report([{ ...FIRST, outcome: completed(1) }]);
+    expect(await closed).toBe(1_008);
+    expect(frames).toHaveLength(before);
+    expect(await readFrames(await workflow.fetch(new Request("https://workflow/events?after=0", { headers })))).toEqual([]);
   });
 
   test("deltas of live attempts are shown live and never kept", async () => {
