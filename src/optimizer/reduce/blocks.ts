@@ -1,3 +1,4 @@
+import { continuesLabel, documentLabelLength, isHeadingOf, itemLabelLength } from "./labels.ts";
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
 import { findRecords, firstRow } from "./record-lines.ts";
 import { MAX_SENTENCE_CHARS, splitSentences } from "./sentences.ts";
@@ -6,14 +7,19 @@ import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
 
 /** Lists of up to this many items are one thing and stay whole; of longer ones the items are chosen. */
 export const MAX_WHOLE_LIST_ITEMS = 12;
+/** Items that are longer than this on average are paragraphs with a mark before them. */
+const LONG_ITEM_CHARS = 240;
+/** Below all levels of Markdown: a heading that is told by its form. */
+const TITLE_LEVEL = 7;
 /** Lines of a paragraph that are longer than this on average were not wrapped: each is a paragraph of its own. */
 const WRAPPED_LINE_CHARS = 120;
 
+/** Fewer lines are taken for wrapped. Of more, such a share must have had room for another word to be lines of their own. */
+const MIN_UNWRAPPED_LINES = 4;
+const LOOSE_SHARE = 0.75;
+
 const HEADING = /^#{1,6}[ \t]/;
 const LIST_ITEM = /^[ \t]{0,12}(?:[-*+•]|\d{1,4}[.)])[ \t]/;
-const DOCUMENT_LABEL = /^(?:#{1,4} |\*\*)?(?:Document|Doc|Passage|Source|Article|Context|Excerpt|Result|File)[ \t]{0,2}(?:\[\d{1,6}\]|#?\d{1,6}\b)[ \t]{0,2}(?:\((?:Title|title): [^\n]{0,300}?\)(?=[ \t]|$)|[:.—-])?/;
-const BRACKET_LABEL = /^\[\d{1,4}\][ \t](?:[^\n.:]{1,120}:)?/;
-
 export type LineKind = "blank" | "heading" | "fence" | "table" | "item" | "indented" | "document" | "text";
 
 /** What the first characters of a line make it. Looks at a bounded head, so that one endless line costs nothing. */
@@ -29,16 +35,6 @@ export function lineKind(text: string, line: Line): LineKind {
   return documentLabelLength(text, line) > 0 ? "document" : "text";
 }
 
-/** Length of a label such as `Document [3] (Title: …)` at the start of a line, or 0. */
-export function documentLabelLength(text: string, line: Line): number {
-  const first = text.charCodeAt(line.start);
-  // D P S A C E R F, and the marks that may stand before them.
-  const mayBegin = first === 68 || first === 80 || first === 83 || first === 65 || first === 67 || first === 69 || first === 82 || first === 70 || first === 91 || first === 35 || first === 42;
-  if (!mayBegin) return 0;
-  const head = text.slice(line.start, Math.min(line.end, line.start + 400));
-  return (DOCUMENT_LABEL.exec(head) ?? BRACKET_LABEL.exec(head))?.[0].length ?? 0;
-}
-
 /** State of the reading: the labels that the next units need. */
 interface BlockReader {
   sink: UnitSink;
@@ -52,13 +48,17 @@ interface BlockReader {
   lastFence: number;
   /** Whether paragraphs open sections of their own (not inside a document or a message). */
   sectionPerParagraph: boolean;
+  /** Nothing was read since a heading opened a section. */
+  isBelowHeading: boolean;
+  /** One document alone is the text itself, and its paragraphs are what is told apart. */
+  hasDocuments: boolean;
 }
 
 /** Adds the units of `[from, to)` of running text or Markdown under a `label`: as one section, or (a file) as sections of their own. */
 export function appendBlocks(sink: UnitSink, from: number, to: number, label = -1, sectionPerParagraph = label === -1): void {
   const lines = splitLines(sink.text, from, to);
   const kinds = lines.map((line) => lineKind(sink.text, line));
-  const reader: BlockReader = { sink, lines, kinds, headings: label !== -1 && sectionPerParagraph ? [{ level: 0, unit: label }] : [], label, lastFence: kinds.lastIndexOf("fence"), sectionPerParagraph };
+  const reader: BlockReader = { sink, lines, kinds, headings: label !== -1 && sectionPerParagraph ? [{ level: 0, unit: label }] : [], label, lastFence: kinds.lastIndexOf("fence"), sectionPerParagraph, isBelowHeading: false, hasDocuments: kinds.filter((kind) => kind === "document").length > 1 };
   let index = 0;
   while (index < lines.length) index = readBlock(reader, index);
 }
@@ -86,16 +86,28 @@ function readBlock(reader: BlockReader, index: number): number {
 }
 
 function readHeading(reader: BlockReader, index: number, line: Line): number {
-  const { sink, headings } = reader;
+  const { sink } = reader;
   const start = skipSpace(sink.text, line.start, line.end);
   let level = 0;
   while (sink.text.charCodeAt(start + level) === 35) level += 1;
+  pushHeading(reader, start, trimEnd(sink.text, start, line.end), level);
+  return index + 1;
+}
+
+/** What follows, up to a heading of its level or above, needs the heading; the first of it is of its section. */
+function pushHeading(reader: BlockReader, start: number, end: number, level: number): void {
+  const { sink, headings } = reader;
   while (headings.length > 0 && (headings.at(-1)?.level ?? 0) >= level) headings.pop();
-  if (reader.sectionPerParagraph) openSection(sink);
-  const unit = pushUnit(sink, start, trimEnd(sink.text, start, line.end), "label", headings.at(-1)?.unit ?? -1);
+  openParagraph(reader);
+  const unit = pushUnit(sink, start, end, "label", headings.at(-1)?.unit ?? -1);
   headings.push({ level, unit });
   reader.label = unit;
-  return index + 1;
+  reader.isBelowHeading = true;
+}
+
+function openParagraph(reader: BlockReader): void {
+  if (reader.sectionPerParagraph && !reader.isBelowHeading) openSection(reader.sink);
+  reader.isBelowHeading = false;
 }
 
 function readFence(reader: BlockReader, index: number, line: Line): number {
@@ -128,6 +140,7 @@ function endOfIndented(reader: BlockReader, index: number): number {
 /** Adds the lines `first … last` as one unit. Returns the index after them. */
 function pushRun(reader: BlockReader, first: number, last: number, role: "code" | "table" | "item"): number {
   pushUnit(reader.sink, (reader.lines[first] as Line).start, (reader.lines[last] as Line).end, role, reader.label);
+  reader.isBelowHeading = false;
   return last + 1;
 }
 
@@ -142,53 +155,114 @@ function readList(reader: BlockReader, index: number): number {
   }
   let last = next - 1;
   while (reader.kinds[last] === "blank") last -= 1;
-  if (items.length <= MAX_WHOLE_LIST_ITEMS) return Math.max(next, pushRun(reader, index, last, "item"));
-  items.forEach((item, order) => {
-    let end = (items[order + 1] ?? last + 1) - 1;
-    while (reader.kinds[end] === "blank") end -= 1;
-    pushRun(reader, item, end, "item");
-  });
+  if (items.length > 1 && spanOf(reader, index, last) > LONG_ITEM_CHARS * items.length) items.forEach((item, order) => readLongItem(reader, item, (items[order + 1] ?? last + 1) - 1));
+  else if (items.length <= MAX_WHOLE_LIST_ITEMS) return Math.max(next, pushRun(reader, index, last, "item"));
+  else items.forEach((item, order) => pushRun(reader, item, endOfItem(reader, (items[order + 1] ?? last + 1) - 1), "item"));
   return next;
 }
 
+function spanOf({ lines }: BlockReader, first: number, last: number): number {
+  return (lines[last] as Line).end - (lines[first] as Line).start;
+}
+
+function endOfItem({ kinds }: BlockReader, last: number): number {
+  let end = last;
+  while (kinds[end] === "blank") end -= 1;
+  return end;
+}
+
+/** An item of several sentences: a paragraph, or a document of a list of them, with its mark and title as label. */
+function readLongItem(reader: BlockReader, first: number, last: number): void {
+  const { sink, lines } = reader;
+  const line = lines[first] as Line;
+  openParagraph(reader);
+  const body = line.start + itemLabelLength(sink.text, line);
+  const label = pushUnit(sink, line.start, trimEnd(sink.text, line.start, body), "label", reader.label);
+  for (const { start, end } of splitSentences(sink.text, body, (lines[endOfItem(reader, last)] as Line).end)) pushUnit(sink, start, end, "sentence", label);
+}
+
 function readDocument(reader: BlockReader, index: number, line: Line): number {
-  const { sink } = reader;
-  openSection(sink);
-  const end = line.start + documentLabelLength(sink.text, line);
+  const { sink, lines } = reader;
+  const { text } = sink;
+  let last = index;
+  let end = line.start + documentLabelLength(text, line);
+  while (last + 1 < lines.length && continuesLabel(text, lines[last + 1] as Line)) end = (lines[(last += 1)] as Line).end;
+  const rest = last === index ? skipSpace(text, end, line.end) : line.end;
+  if (rest < line.end && isHeadingOf(text, rest, line.end, lineAt(reader, index + 1))) end = line.end;
+  else if (rest === line.end && last + 2 < lines.length && isTitleLine(reader, last + 1)) end = (lines[(last += 1)] as Line).end;
   reader.headings = [];
-  reader.label = pushUnit(sink, line.start, trimEnd(sink.text, line.start, end), "label");
-  reader.sectionPerParagraph = false;
-  pushSentences(reader, end, line.end);
-  return index + 1;
+  openSection(sink);
+  reader.label = pushUnit(sink, line.start, trimEnd(text, line.start, end), "label");
+  if (reader.hasDocuments) reader.sectionPerParagraph = false;
+  else reader.headings.push({ level: 0, unit: reader.label });
+  reader.isBelowHeading = true;
+  if (end < line.end) pushSentences(reader, end, line.end);
+  return last + 1;
+}
+
+/** A line of text, without the empty ones before it; null where there is none. */
+function lineAt({ lines, kinds }: BlockReader, index: number): Line | null {
+  let at = index;
+  while (kinds[at] === "blank") at += 1;
+  return kinds[at] === "text" ? (lines[at] as Line) : null;
+}
+
+/** Whether a line of text is the title of what stands below it. */
+function isTitleLine(reader: BlockReader, index: number): boolean {
+  const { start, end } = reader.lines[index] as Line;
+  return reader.kinds[index] === "text" && isHeadingOf(reader.sink.text, start, trimEnd(reader.sink.text, start, end), lineAt(reader, index + 1));
 }
 
 function readParagraph(reader: BlockReader, index: number): number {
   const { sink, lines, kinds } = reader;
   let last = index;
   while (last + 1 < lines.length && (kinds[last + 1] === "text" || kinds[last + 1] === "indented")) last += 1;
-  const first = lines[index] as Line;
   const records = findRecords(sink.text, lines, index, last);
   if (records !== undefined) {
     pushRecords(reader, index, last, records.hasHeader);
     return last + 1;
   }
-  const isWrapped = (lines[last] as Line).end - first.start < WRAPPED_LINE_CHARS * (last - index + 1);
-  if (isWrapped) {
-    if (reader.sectionPerParagraph) openSection(sink);
+  const first = lines[index] as Line;
+  if (isTitleLine(reader, index)) {
+    pushHeading(reader, first.start, trimEnd(sink.text, first.start, first.end), TITLE_LEVEL);
+    return index + 1;
+  }
+  if (isWrapped(sink.text, lines, index, last)) {
+    openParagraph(reader);
     pushSentences(reader, first.start, (lines[last] as Line).end);
   } else {
     for (let at = index; at <= last; at += 1) {
-      if (reader.sectionPerParagraph) openSection(sink);
+      openParagraph(reader);
       pushSentences(reader, (lines[at] as Line).start, (lines[at] as Line).end);
     }
   }
   return last + 1;
 }
 
+/** Whether lines run on into each other: they are short enough to have been wrapped, and most of them had no room for the next one's first word. */
+function isWrapped(text: string, lines: readonly Line[], first: number, last: number): boolean {
+  const count = last - first + 1;
+  if ((lines[last] as Line).end - (lines[first] as Line).start >= WRAPPED_LINE_CHARS * count) return false;
+  if (count < MIN_UNWRAPPED_LINES) return true;
+  let widest = 0;
+  for (let at = first; at <= last; at += 1) widest = Math.max(widest, lengthOf(lines[at] as Line));
+  let loose = 0;
+  for (let at = first; at < last; at += 1) {
+    const { start, end } = lines[at + 1] as Line;
+    const word = text.slice(start, Math.min(end, start + widest)).trimStart().indexOf(" ");
+    if (lengthOf(lines[at] as Line) + 1 + (word === -1 ? end - start : word) <= widest) loose += 1;
+  }
+  return loose < LOOSE_SHARE * (count - 1);
+}
+
+function lengthOf({ start, end }: Line): number {
+  return end - start;
+}
+
 /** A line per unit; of a table the first line, with the columns' names, comes with every other. */
 function pushRecords(reader: BlockReader, first: number, last: number, hasHeader: boolean): void {
   const { sink, lines } = reader;
-  if (reader.sectionPerParagraph) openSection(sink);
+  openParagraph(reader);
   let { label } = reader;
   for (let at = first; at <= last; at += 1) {
     const line = lines[at] as Line;

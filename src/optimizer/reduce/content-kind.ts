@@ -1,7 +1,8 @@
-import { documentLabelLength } from "./blocks.ts";
+import { documentLabelLength } from "./labels.ts";
 import type { ContentKind } from "./document.ts";
 import { findRole, findSpeaker, isCue } from "./dialogue.ts";
 import { isJsonContainer } from "./json-scan.ts";
+import { firstRow, isTableWithHeader } from "./record-lines.ts";
 import { isSpaceCode, splitLines, type Line } from "./lines.ts";
 import { opensBlock } from "./source-code.ts";
 
@@ -13,6 +14,16 @@ const SAMPLED_RUN = 20;
 const LOG_HEAD_CHARS = 120;
 /** Words that somebody says at least where names are not capitalised: `name: value` is no talk. */
 const MIN_SAID_WORDS = 4;
+
+/** Headings, code blocks and tables: a page that somebody wrote. */
+const STRUCTURED = /^(?:#{1,4}|```|~~~|\|)/;
+/** Of the lines of meetings a quarter to nine tenths hold such a word; of articles seldom a tenth. */
+const SAID = /\b(?:I|we|you|yeah|okay|um|uh)\b/;
+const SAID_SHARE = 0.3;
+/** Fewer lines may be a letter. Shorter ones are names or answers, of longer ones the beginning tells. */
+const MIN_SAID_LINES = 20;
+const MIN_SAID_CHARS = 40;
+const MAX_SAID_CHARS = 300;
 
 const LOG_TIME = /\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\b\d{10,13}\b/;
 const LOG_LEVEL = /\b(?:INFO|WARN(?:ING)?|ERROR|DEBUG|TRACE|FATAL|NOTICE|CRITICAL|SEVERE)\b|\[(?:info|warn|warning|error|debug|notice|trace|fatal|crit)\]/;
@@ -30,7 +41,8 @@ export function detectKind(text: string): ContentKind {
   // Talk may tell its times, as a log does, but no levels.
   const isTalk = isTranscript(text, lines) && share((line) => LOG_LEVEL.test(text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS)))) < 0.2;
   if (isTalk) return "transcript";
-  if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return "log";
+  if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return isTableWithHeader(text, lines) ? "prose" : "log";
+  if (isTalkOfNobody(text, lines)) return "transcript";
   // A fence inside a line is a string or a comment of the program itself.
   if (!lines.some((line) => text.startsWith("```", line.start)) && isSourceCode(text, lines, share)) return "code";
   return "prose";
@@ -40,7 +52,9 @@ export function detectKind(text: string): ContentKind {
 function sampleLines(text: string): Line[] {
   const all = splitLines(text).filter((line) => line.start < line.end);
   const step = Math.max(1, Math.floor(all.length / SAMPLED_LINES)) * SAMPLED_RUN;
-  return step === SAMPLED_RUN ? all : all.filter((_, index) => index % step < SAMPLED_RUN);
+  const sample = step === SAMPLED_RUN ? all : all.filter((_, index) => index % step < SAMPLED_RUN);
+  // Of megabytes of tiny lines several come as one; the first of them tells.
+  return sample.map((line) => firstRow(text, line)).filter((line) => line.start < line.end);
 }
 
 /** Two roles that take turns. */
@@ -60,6 +74,13 @@ function isTranscript(text: string, lines: readonly Line[]): boolean {
   return turns.length >= 4 && turns.length > lines.length * 0.4 && saying.length > turns.length * 0.5 && new Set(turns.map(({ name }) => name)).size <= turns.length * 0.6;
 }
 
+/** Talk written down without names: many lines, and in many of them somebody speaks of himself or to another. */
+function isTalkOfNobody(text: string, lines: readonly Line[]): boolean {
+  if (lines.some((line) => STRUCTURED.test(text.slice(line.start, line.start + 4)))) return false;
+  const said = lines.filter((line) => line.end - line.start >= MIN_SAID_CHARS);
+  return said.length >= MIN_SAID_LINES && said.filter((line) => SAID.test(text.slice(line.start, Math.min(line.end, line.start + MAX_SAID_CHARS)))).length > said.length * SAID_SHARE;
+}
+
 function isCapital(name: string): boolean {
   return name.charAt(0) !== name.charAt(0).toLowerCase();
 }
@@ -70,7 +91,8 @@ function countWords(text: string): number {
 
 function isLogLine(text: string, line: Line): boolean {
   const head = text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS));
-  return !isSpaceCode(head.charCodeAt(0)) && (LOG_TIME.test(head.slice(0, 80)) || LOG_LEVEL.test(head));
+  // A row of a table may hold times.
+  return !isSpaceCode(head.charCodeAt(0)) && head.charCodeAt(0) !== 124 && (LOG_TIME.test(head.slice(0, 80)) || LOG_LEVEL.test(head));
 }
 
 function isSourceCode(text: string, lines: readonly Line[], share: (test: (line: Line) => boolean) => number): boolean {

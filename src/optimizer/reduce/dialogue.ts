@@ -1,4 +1,4 @@
-import { appendBlocks } from "./blocks.ts";
+import { appendBlocks, lineKind, type LineKind } from "./blocks.ts";
 import { isJsonContainer } from "./json-scan.ts";
 import { appendJson } from "./json-tree.ts";
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
@@ -54,39 +54,63 @@ export function findRole(text: string, line: Line): Opening | null {
   return found === null ? null : { name: (found[1] as string).toLowerCase(), length: found[0].length };
 }
 
-/** Adds a conversation: one section per turn, the speaker as the label of its sentences, the time of a subtitle as that of its text. */
+/** Adds a conversation: one section per turn, the speaker as the label of what was said, the time of a subtitle as that of its text. */
 export function appendTranscript(sink: UnitSink): void {
   const { text } = sink;
-  let label = -1;
+  const lines = splitLines(text);
+  const lengthAt = (line: Line): number => (isCue(text, line) ? trimEnd(text, line.start, line.end) - line.start : (findSpeaker(text, line)?.length ?? 0));
   let cue = -1;
-  for (const line of splitLines(text)) {
-    if (isCue(text, line)) {
-      openSection(sink);
-      label = cue = pushUnit(sink, line.start, trimEnd(text, line.start, line.end), "label");
-      continue;
-    }
-    const length = findSpeaker(text, line)?.length ?? 0;
-    if (length > 0) {
-      openSection(sink);
-      label = pushUnit(sink, line.start, trimEnd(text, line.start, line.start + length), "label", cue);
-    }
-    for (const { start, end } of splitSentences(text, line.start + length, line.end)) pushUnit(sink, start, end, "sentence", label);
+  for (const { first, last, length } of findTurns(text, lines, lengthAt)) {
+    const line = lines[first] as Line;
+    if (length > 0) openSection(sink);
+    const label = length === 0 ? -1 : pushUnit(sink, line.start, trimEnd(text, line.start, line.start + length), "label", isCue(text, line) ? -1 : cue);
+    if (isCue(text, line)) cue = label;
+    const body = line.start + length;
+    const turn = lines.slice(first, last + 1);
+    if (turn.some((part) => STRUCTURED.has(lineKind(text, part)))) appendBlocks(sink, body, (lines[last] as Line).next, label, label === -1);
+    else for (const { start, end } of turn) appendSaid(sink, Math.max(body, start), end, label);
   }
+}
+
+/** Kinds of lines that make blocks, which stay whole. */
+const STRUCTURED: ReadonlySet<LineKind> = new Set<LineKind>(["fence", "table"]);
+
+function appendSaid(sink: UnitSink, from: number, to: number, label: number): void {
+  if (label === -1) openSection(sink);
+  for (const { start, end } of splitSentences(sink.text, from, to)) pushUnit(sink, start, end, "sentence", label);
 }
 
 /** Adds the turns of an agent: one section per turn, its JSON opened, its prose in blocks. */
 export function appendTrajectory(sink: UnitSink): void {
-  const lines = splitLines(sink.text);
-  const lengths = lines.map((line) => findRole(sink.text, line)?.length ?? 0);
-  let index = 0;
-  while (index < lines.length) {
-    const { start } = lines[index] as Line;
-    let next = index + 1;
-    while (next < lines.length && lengths[next] === 0) next += 1;
-    const end = trimEnd(sink.text, start, (lines[next - 1] as Line).end);
-    appendTurn(sink, start, start + (lengths[index] as number), end);
-    index = next;
+  const { text } = sink;
+  const lines = splitLines(text);
+  for (const { first, last, length } of findTurns(text, lines, (line) => findRole(text, line)?.length ?? 0)) {
+    const { start } = lines[first] as Line;
+    appendTurn(sink, start, start + length, trimEnd(text, start, (lines[last] as Line).end));
   }
+}
+
+/** Lines `first … last`; the first says in so many characters whose turn it is, or in none. */
+interface Turn {
+  first: number;
+  last: number;
+  length: number;
+}
+
+/** Whose turn it is nothing in a code block tells. */
+function findTurns(text: string, lines: readonly Line[], lengthAt: (line: Line) => number): Turn[] {
+  const turns: Turn[] = [];
+  const isFence = (line: Line): boolean => text.startsWith("```", line.start);
+  const lastFence = lines.findLastIndex(isFence);
+  let isInCode = false;
+  lines.forEach((line, at) => {
+    if (isFence(line)) isInCode = !isInCode && at < lastFence;
+    const length = isInCode ? 0 : lengthAt(line);
+    const turn = turns.at(-1);
+    if (turn === undefined || length > 0) turns.push({ first: at, last: at, length });
+    else turn.last = at;
+  });
+  return turns;
 }
 
 function appendTurn(sink: UnitSink, start: number, bodyFrom: number, end: number): void {

@@ -23,7 +23,17 @@ export function findRecords(text: string, lines: readonly Line[], first: number,
   const sample = lines.slice(first, first + count).map((line) => firstRow(text, line));
   const separator = SEPARATORS.find((code) => isSeparator(text, sample, code));
   if (separator !== undefined) return { hasHeader: isHeader(text, sample[0] as Line) };
-  return sample.filter((line) => opensRecord(text, line)).length >= RECORD_SHARE * count ? { hasHeader: false } : undefined;
+  return sample.filter((line) => opensRecord(text, line) && !holdsSentences(text, line)).length >= RECORD_SHARE * count ? { hasHeader: false } : undefined;
+}
+
+/** Whether most of the lines are the rows of a table whose first names its columns. */
+export function isTableWithHeader(text: string, lines: readonly Line[]): boolean {
+  return findRecords(text, lines, 0, lines.length - 1)?.hasHeader === true;
+}
+
+/** Whether a line is a paragraph: a sentence ends in it, and another begins. */
+function holdsSentences(text: string, line: Line): boolean {
+  return /\p{Ll}[.!?]["'”’)]? \p{Lu}/u.test(text.slice(line.start, Math.min(line.end, line.start + MAX_RECORD_HEAD_CHARS)));
 }
 
 /** The line up to its first break. */

@@ -33,13 +33,14 @@ export function scoreUnits(units: readonly Unit[], index: TermIndex, statistics:
   return scores;
 }
 
-/** How fully the words of a section's label are asked for. */
+/** How fully the words of the label are asked for that a section begins with, or that stands above it. */
 function titleScore(units: readonly Unit[], index: TermIndex, statistics: TermStatistics, query: WeightedQuery, first: number): number {
-  if ((units[first] as Unit).role !== "label") return 0;
+  const label = (units[first] as Unit).role === "label" ? first : (units[first] as Unit).needs;
+  if (label === -1) return 0;
   const sectionCount = statistics.sectionStarts.length - 1;
   let asked = 0;
   let all = 0;
-  for (let at = index.offsets[first] as number; at < (index.offsets[first + 1] as number); at += 1) {
+  for (let at = index.offsets[label] as number; at < (index.offsets[label + 1] as number); at += 1) {
     const term = index.ids[at] as number;
     const frequency = statistics.sectionFrequency[term] as number;
     // Words that most labels have ("Document", "Title") tell nothing.

@@ -45,8 +45,11 @@ const RUNS: Record<string, string> = {
 
 /** What has names before colons, or times, and is no talk. */
 const NO_TALK: Record<string, [text: string, kind: string]> = {
-  "results with titles": [Array.from({ length: 9 }, (_, at) => `Title: Lamp ${at}\nContent: A lamp that burns ${at} hours.`).join("\n\n"), "prose"],
+  "results with titles": [Array.from({ length: 9 }, (_, at) => `Title: Lamp ${at}\nContent: A lamp that burns ${at} hours.`).join("\n\n"), "documents"],
   "settings": [Array.from({ length: 9 }, (_, at) => `host: pier-${at}\nport: ${at}`).join("\n"), "prose"],
+  "rows with times": [`id,when,what\n${Array.from({ length: 9 }, (_, at) => `${at},2026-01-02 10:00:0${at},lit`).join("\n")}`, "prose"],
+  "a table with times": [`| when | what |\n|---|---|\n${Array.from({ length: 9 }, (_, at) => `| 2026-01-02 10:00:0${at} | lit |`).join("\n")}`, "prose"],
+  "a page that says you": [`# How to light it\n\n${Array.from({ length: 30 }, (_, at) => `When you come to lamp number ${at}, you wind the clockwork first.`).join("\n\n")}`, "prose"],
   "a log with names": [Array.from({ length: 9 }, (_, at) => `10:00:0${at} INFO Keeper: lamp ${at} lit\n10:00:0${at} WARN Weather: fog ${at}`).join("\n"), "log"],
 };
 
