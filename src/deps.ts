@@ -1,9 +1,9 @@
 import { waitUntil } from "cloudflare:workers";
 import type { ApiDeps } from "./api/api-deps.ts";
-import type { RequestCounter } from "./api/request-limit.ts";
-import { OPERATOR_TENANT } from "./api/stored-tiers.ts";
 import type { TenantLifePort } from "./api/directory-port.ts";
 import type { KeyReplica } from "./api/key-port.ts";
+import type { RequestCounter } from "./api/request-limit.ts";
+import { OPERATOR_TENANT } from "./api/stored-tiers.ts";
 import type { LeaseHolderPort, TenantPort } from "./api/tenant-port.ts";
 import { checkOutboundUrl } from "./config/public-url.ts";
 import type { SettingsCache } from "./config/settings-cache.ts";
@@ -11,17 +11,18 @@ import type { Settings } from "./config/settings.ts";
 import type { AttemptPort, ExecutorPort, RunnerPort, TaskMessage } from "./consumer/attempt-port.ts";
 import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
+import { SUMS_SPAN_MS } from "./consumer/failure-memory.ts";
 import type { LoadModels } from "./consumer/load-models.ts";
-import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import { checkEachUrl } from "./consumer/outbound-fetch.ts";
+import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
+import { createSecret } from "./create-secret.ts";
 import type { TenantKeysDeps } from "./durable-objects/tenant-keys.ts";
-import type { TenantRemovalDeps } from "./durable-objects/tenant-removal.ts";
 import type { TenantLeasesDeps } from "./durable-objects/tenant-leases.ts";
+import type { TenantRemovalDeps } from "./durable-objects/tenant-removal.ts";
 import type { SessionDeps } from "./durable-objects/workflow-session.ts";
 import type { Identity } from "./durable-objects/workflow-store.ts";
 import type { Log } from "./log.ts";
-import { SUMS_SPAN_MS } from "./consumer/failure-memory.ts";
 import { KEY_CACHE_SECONDS, KEY_KEY, METRICS_KEY, nameWorkflow, openMetrics, openPlatform, openTenant, openWorkflow, SETTINGS_KEY, waitFor } from "./platform.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { Fetch } from "./router/language-model.ts";
@@ -259,28 +260,6 @@ function isPrivateAllowed(env: Env): boolean {
 function readSecret(env: Env, name: string): string | undefined {
   const value: unknown = (env as unknown as Record<string, unknown>)[name];
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-const SECRET_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/** Random bytes in stock: asked for one secret at a time, most of the time would go into the asking. Each is used once. */
-const randomBytes = new Uint8Array(4_096);
-let usedBytes = randomBytes.byteLength;
-
-/** 190 random bits in letters and digits. */
-function createSecret(): string {
-  let secret = "";
-  while (secret.length < 32) {
-    if (usedBytes === randomBytes.byteLength) {
-      crypto.getRandomValues(randomBytes);
-      usedBytes = 0;
-    }
-    const byte = randomBytes[usedBytes]!;
-    randomBytes[usedBytes] = 0;
-    usedBytes += 1;
-    // Of 256 values 62 divide 248: the rest would favour some letters.
-    if (byte < 248) secret += SECRET_LETTERS.charAt(byte % 62);
-  }
-  return secret;
 }
 
 /** FNV-1a, to spread workflows over runners. */

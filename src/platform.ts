@@ -5,11 +5,11 @@ import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
 import { createAllowanceCache, type AllowanceCache } from "./api/allowance-cache.ts";
-import { createDocumentCache, type StoredDocument } from "./config/document-cache.ts";
+import { createDocumentCache, type DocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
 import type { SettingsLayer } from "./config/settings-layers.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
-import { createTiersCache, type StoredTiers, type TiersCache } from "./config/tiers-cache.ts";
+import type { StoredTiers, TierDocument } from "./config/tiers.ts";
 import { ReductionCache } from "./consumer/agents/reduction-cache.ts";
 import type { AttemptPort } from "./consumer/attempt-port.ts";
 import { createFailureMemory, type FailureMemory } from "./consumer/failure-memory.ts";
@@ -37,10 +37,10 @@ interface Platform {
   baseSettings: Settings;
   settings: SettingsCache;
   log: Log;
-  tiers: TiersCache;
+  tiers: DocumentCache<TierDocument>;
   health: ModelHealth;
   failures: FailureMemory;
-  registries: WeakMap<StoredTiers["document"], EngineRegistry>;
+  registries: WeakMap<TierDocument, EngineRegistry>;
   reductions: ReductionCache;
   margins: TokenMargins;
   /** Enters what the gateway called into a tenant's ledger and stats. */
@@ -53,7 +53,7 @@ const platforms = new WeakMap<Env, Platform>();
 export function openPlatform(env: Env): Platform {
   const known = platforms.get(env);
   if (known !== undefined) return known;
-  const tiers = createTiersCache({
+  const tiers = createDocumentCache<TierDocument>({
     now: Date.now,
     readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
     readOrigin: () => readStoredTiers(openTenant(env, OPERATOR_TENANT)),
@@ -61,7 +61,19 @@ export function openPlatform(env: Env): Platform {
   });
   const baseSettings = readSettings(env.SETTINGS);
   const log = createLog(env.LOG_LEVEL);
-  const platform = { baseSettings, settings: openSettings(env, baseSettings), log, tiers, health: openHealth(env, log), failures: createFailureMemory(), registries: new WeakMap(), reductions: new ReductionCache(), margins: new TokenMargins(), entries: openEntries(env, log), allowances: openAllowances(env, log) };
+  const platform: Platform = {
+    baseSettings,
+    settings: openSettings(env, baseSettings),
+    log,
+    tiers,
+    health: openHealth(env, log),
+    failures: createFailureMemory(),
+    registries: new WeakMap(),
+    reductions: new ReductionCache(),
+    margins: new TokenMargins(),
+    entries: openEntries(env, log),
+    allowances: openAllowances(env, log),
+  };
   platforms.set(env, platform);
   return platform;
 }

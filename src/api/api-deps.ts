@@ -1,7 +1,7 @@
 import type { AllowanceCache } from "./allowance-cache.ts";
 import type { SettingsCache } from "../config/settings-cache.ts";
 import type { Settings } from "../config/settings.ts";
-import type { StoredTiers } from "../config/tiers-cache.ts";
+import type { StoredTiers } from "../config/tiers.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";

@@ -1,6 +1,5 @@
 import { DEFAULT_TIERS } from "../config/default-tiers.ts";
-import type { TierDocument } from "../config/tiers.ts";
-import type { StoredTiers } from "../config/tiers-cache.ts";
+import type { StoredTiers, TierDocument } from "../config/tiers.ts";
 import type { TenantPort } from "./tenant-port.ts";
 
 /** The tenant whose object keeps the operator's documents. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { TierName } from "../workflow/agent.ts";
 import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
+import type { StoredDocument } from "./document-cache.ts";
 import { isAllowedProviderSecretName } from "./secret-names.ts";
 
 /** Bounds that keep one document cheap to check and to hold in every isolate. */
@@ -97,6 +98,9 @@ export const TierDocument = z.strictObject({
   tiers: TierLists,
 });
 export type TierDocument = z.infer<typeof TierDocument>;
+
+/** Version 0 is the built-in one. */
+export type StoredTiers = StoredDocument<TierDocument>;
 
 /** Why a base URL may not be called, or null. Which origins are public is the shell's to say. */
 export type CheckUrl = (url: string) => string | null;

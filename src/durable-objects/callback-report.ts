@@ -6,7 +6,7 @@ import { refuseFaulty } from "../workflow/fault-list.ts";
 import { createCallbackToken, hashSecret } from "./work-orders.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 
-export const CALLBACK_OVER: Problem = { problem: "not_found", detail: "this callback token was used, superseded or cancelled" };
+export const CALLBACK_OVER: Problem = { problem: "not_found", detail: "This callback token was used, superseded or cancelled." };
 
 /** The attempt that a callback's secret was made for; null for an unknown one. */
 export function findCallback(session: WorkflowSession, secret: string): AttemptRef | null {
@@ -16,7 +16,7 @@ export function findCallback(session: WorkflowSession, secret: string): AttemptR
 /** What the holder of a callback's secret reports of its attempt. */
 export function readCallback(session: WorkflowSession, secret: string, body: Json, now: number): { report: Report } | Problem {
   const ref = findCallback(session, secret);
-  if (ref === null) return { problem: "not_found", detail: "this callback token is unknown" };
+  if (ref === null) return { problem: "not_found", detail: "This callback token is unknown." };
   const read = readCallbackBody(body, { agentName: session.agentNames[ref.task]!, at: now });
   if ("faults" in read) return session.isLive(ref) ? refuseFaulty(read.faults) : CALLBACK_OVER;
   return { report: { ...ref, outcome: withoutSent(read.outcome, session, ref.task, secret) } };

@@ -26,14 +26,14 @@ export function findRecordedAnswer(store: WorkflowStore, idempotency: { key: str
     return { kind: "expired" };
   }
   if (record.bodyHash === idempotency.bodyHash) return { kind: "replayed", body: store.readAnswer(record.parts) };
-  return { problem: "conflict", detail: "this Idempotency-Key was used with another body within the last 24 hours; use a new key" };
+  return { problem: "conflict", detail: "This Idempotency-Key was used with another body within the last 24 hours: use a new key." };
 }
 
 /** What an object that was used before answers to another creation; null when it is free. */
 export function findEarlierAnswer(store: WorkflowStore, session: WorkflowSession | null, request: CreateRequest, now: number): CreateAnswer | null {
   const recorded = findRecordedAnswer(store, request.idempotency, now);
   if (recorded !== null || session === null) return recorded;
-  return { problem: "conflict", detail: `the id ${request.workflowId} is taken; choose another, or leave it out` };
+  return { problem: "conflict", detail: `The id ${request.workflowId} is taken: choose another, or leave it out.` };
 }
 
 /** Stores a new workflow and takes its first step, in one transaction (after taking over the outputs that a rerun reuses). */
@@ -74,7 +74,7 @@ async function takeOutputs(store: WorkflowStore, { tenant, spec }: CreateRequest
   if (store.hasSchema()) store.transaction(() => store.removeAllButAnswer());
   while (reused.length < source.tasks.length) {
     const page = await deps.workflow(tenant, source.workflowId).readOutputs(source.tasks.slice(reused.length));
-    if (page.length === 0) return { problem: "conflict", detail: `the workflow ${source.workflowId} was deleted while its outputs were read` };
+    if (page.length === 0) return { problem: "conflict", detail: `The workflow ${source.workflowId} was deleted while its outputs were read.` };
     store.transaction(() => {
       store.migrate();
       for (const { taskId, json } of page) {

@@ -1,9 +1,8 @@
 import { RecentMap } from "../recent-map.ts";
+import { MAX_STREAMS } from "./live-feed.ts";
 
 /** How long a key is believed to be in force while streams that it opened show something: one that was revoked shows nothing more within 60 s (contract). */
 export const KEY_CHECK_MS = 30_000;
-/** As many as there can be streams. */
-const MAX_KEYS = 100;
 
 export interface StreamKeysDeps {
   /** Unix milliseconds. */
@@ -16,7 +15,7 @@ export interface StreamKeysDeps {
 /** Whether the keys by which a workflow's streams were opened are still in force. Asked only while there is something to show. */
 export class StreamKeys {
   readonly #deps: StreamKeysDeps;
-  readonly #answers = new RecentMap<string, { askedAt: number; answer: Promise<boolean> }>(MAX_KEYS);
+  readonly #answers = new RecentMap<string, { askedAt: number; answer: Promise<boolean> }>(MAX_STREAMS);
 
   constructor(deps: StreamKeysDeps) {
     this.#deps = deps;

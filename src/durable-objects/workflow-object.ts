@@ -98,7 +98,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async readTask(taskId: string): Promise<TaskView | Problem> {
     const session = this.#load();
     const task = session?.taskNumbers.get(taskId);
-    if (session === null || task === undefined) return notFound(`there is no task ${taskId} in this workflow`);
+    if (session === null || task === undefined) return notFound(`There is no task ${taskId} in this workflow.`);
     return viewTask(session, task);
   }
 
@@ -113,7 +113,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (session === null) return notFound();
     const { status } = session.run.state;
     if (command === "cancel" && status === "cancelled") return { status };
-    if (isFinalWorkflow(status)) return { problem: "conflict", detail: `the workflow is ${status} already and cannot be ${command === "cancel" ? "cancelled" : `${command}d`}` };
+    if (isFinalWorkflow(status)) return { problem: "conflict", detail: `The workflow is ${status} already and cannot be ${command === "cancel" ? "cancelled" : `${command}d`}.` };
     this.#apply({ type: command });
     return { status: session.run.state.status };
   }
@@ -122,9 +122,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.refill();
     const session = this.#load();
     const task = session?.taskNumbers.get(taskId);
-    if (session === null || task === undefined) return notFound(`there is no task ${taskId} in this workflow`);
+    if (session === null || task === undefined) return notFound(`There is no task ${taskId} in this workflow.`);
     if (!canRetryTask(session.run, task)) {
-      return { problem: "conflict", detail: `only a failed task of a failed or running workflow can be retried; this task is ${session.run.tasks[task]!.status}, its workflow ${session.run.state.status}` };
+      return { problem: "conflict", detail: `Only a failed task of a failed or running workflow can be retried; this task is ${session.run.tasks[task]!.status}, its workflow ${session.run.state.status}.` };
     }
     this.#apply({ type: "retryTask", task });
     return { status: session.run.state.status };
@@ -154,7 +154,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async acceptCallback(secret: string, body: Json): Promise<{ accepted: true } | Problem> {
     this.#outbox.refill();
     const session = this.#load();
-    const read = session === null ? notFound("this callback token is unknown") : readCallback(session, secret, body, this.#deps.now());
+    const read = session === null ? notFound("This callback token is unknown.") : readCallback(session, secret, body, this.#deps.now());
     if ("problem" in read) return read;
     return this.#applyReports([read.report]).accepted.length > 0 ? { accepted: true } : CALLBACK_OVER;
   }
@@ -162,9 +162,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async remove(): Promise<{ removed: true } | Problem> {
     const session = this.#load();
     if (session === null) return notFound();
-    if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it before you delete it` };
+    if (!session.isFinal) return { problem: "conflict", detail: `The workflow is ${session.run.state.status}: cancel it before you delete it.` };
     if (await this.#forgetEnded(session)) return { removed: true };
-    return { problem: "conflict", detail: `the workflow is ${session.run.state.status} again; cancel it before you delete it` };
+    return { problem: "conflict", detail: `The workflow is ${session.run.state.status} again: cancel it before you delete it.` };
   }
 
   async purge(): Promise<void> {
@@ -383,7 +383,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 }
 
-function notFound(detail = "there is no such workflow"): Problem {
+function notFound(detail = "There is no such workflow."): Problem {
   return { problem: "not_found", detail };
 }
 

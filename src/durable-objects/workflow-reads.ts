@@ -25,7 +25,7 @@ export function listTasks(session: WorkflowSession, { status, limit, cursor }: {
 export function readCheckpoint(session: WorkflowSession, from: readonly string[] | null): Checkpoint | Problem {
   const errors = (from ?? []).flatMap((id, index) => (session.taskNumbers.has(id) ? [] : [{ path: `/from/${index}`, message: `there is no task ${id} in this workflow` }]));
   if (errors.length > 0) return refuseFaulty(errors);
-  if (!session.isFinal) return { problem: "conflict", detail: `the workflow is ${session.run.state.status}; cancel it or wait for its end before a rerun` };
+  if (!session.isFinal) return { problem: "conflict", detail: `The workflow is ${session.run.state.status}: cancel it or wait for its end before a rerun.` };
   const { run, identity, store } = session;
   const numbers = from?.map((id) => session.taskNumbers.get(id)!) ?? run.tasks.flatMap((state, task) => (state.status === "completed" ? [] : [task]));
   const again = findDescendants(run.plan.graph, numbers);

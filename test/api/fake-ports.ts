@@ -9,7 +9,7 @@ import { editLayer } from "../../src/config/edit-settings.ts";
 import { NO_ALLOWANCE } from "../../src/config/tenant-record.ts";
 import { layerSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
 import { Settings } from "../../src/config/settings.ts";
-import type { StoredTiers } from "../../src/config/tiers-cache.ts";
+import type { StoredTiers } from "../../src/config/tiers.ts";
 import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
 import type { EvidenceRow } from "../../src/optimizer/evidence.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../../src/api/stats-port.ts";

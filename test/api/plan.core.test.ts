@@ -93,6 +93,12 @@ describe("POST /v1/workflows/plan", () => {
     expect((await planOf({ tasks: chain, deadlineMs: 10 })).totals.expectedMs).toBe(2_000);
   });
 
+  test.each(["quality", "fastest"] as const)("takes what was asked for with the strategy %s, whatever the deadline", async (strategy) => {
+    const chain = [task("a"), task("b", ["a"])];
+    const alone = await planOf({ tasks: chain, strategy });
+    for (const deadlineMs of [1, 3_000, 60_000]) expect(await planOf({ tasks: chain, strategy, deadlineMs })).toEqual(alone);
+  });
+
   test("counts a wave as over when its last task is, with wave scheduling", async () => {
     // Eager, x could take its time beside b and c.
     const tasks = [task("a"), task("x"), task("b", ["a"]), task("c", ["b"])];

@@ -1,16 +1,19 @@
 import { describe, expect, test, vi } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
-import { createTiersCache, type StoredTiers, type TiersCacheDeps } from "../../src/config/tiers-cache.ts";
+import { createDocumentCache, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
+import type { StoredTiers, TierDocument } from "../../src/config/tiers.ts";
+
+type CacheDeps = DocumentCacheDeps<TierDocument>;
 
 const FRESH_MS = 10_000;
 const version = (number: number): StoredTiers => ({ version: number, document: DEFAULT_TIERS });
 
-function createCache(changes: Partial<TiersCacheDeps> = {}) {
+function createCache(changes: Partial<CacheDeps> = {}) {
   let now = 1_000_000;
-  const readReplica = vi.fn<TiersCacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
-  const readOrigin = vi.fn<TiersCacheDeps["readOrigin"]>(async () => version(2));
-  const writeReplica = vi.fn<TiersCacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
-  const cache = createTiersCache({ now: () => now, readReplica, readOrigin, writeReplica });
+  const readReplica = vi.fn<CacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
+  const readOrigin = vi.fn<CacheDeps["readOrigin"]>(async () => version(2));
+  const writeReplica = vi.fn<CacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
+  const cache = createDocumentCache<TierDocument>({ now: () => now, readReplica, readOrigin, writeReplica });
   return { cache, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
 }
 
