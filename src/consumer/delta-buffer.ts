@@ -1,4 +1,5 @@
 import type { TaskDelta } from "./attempt-port.ts";
+import { refOfOrder } from "./run-orders.ts";
 import type { WorkOrder } from "./work-order.ts";
 
 /** How long deltas gather before they are sent: short enough to read along, long enough to save most calls. */
@@ -40,7 +41,7 @@ export function createDeltaBuffer(publish: (order: WorkOrder, deltas: TaskDelta[
       pending.set(name, batch);
       const last = batch.deltas.at(-1);
       if (last?.task === order.task && last.attempt === order.attempt) last.text += text;
-      else batch.deltas.push({ task: order.task, attempt: order.attempt, text });
+      else batch.deltas.push({ ...refOfOrder(order), text });
     },
     flush: (order) => send(nameOf(order)),
   };

@@ -5,42 +5,71 @@ import type { TenantStore } from "./tenant-store.ts";
 /** How long index entries gather. */
 const GATHER_MS = 4;
 
+/** Entries that are stored together, and what those wait for who told them. */
+interface Batch {
+  entries: IndexEntry[];
+  stored: PromiseWithResolvers<void>;
+}
+
 /** Takes in what workflows tell of themselves. Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. */
 export class TenantIndex {
-  readonly #store: TenantStore;
+  readonly #store: Pick<TenantStore, "transaction" | "putWorkflow">;
   readonly #starts: Pick<TenantStarts, "tell">;
   /** Unix milliseconds. */
   readonly #now: () => number;
-  #entries: IndexEntry[] = [];
-  #gathering: Promise<void> | null = null;
+  #gathering: Batch | null = null;
   #storedAt = 0;
 
-  constructor(store: TenantStore, starts: Pick<TenantStarts, "tell">, now: () => number) {
+  constructor(store: Pick<TenantStore, "transaction" | "putWorkflow">, starts: Pick<TenantStarts, "tell">, now: () => number) {
     this.#store = store;
     this.#starts = starts;
     this.#now = now;
   }
 
-  /** Settles once the entry is stored. One that comes alone is stored at once: somebody may wait for it. */
+  /** Settles once the entry is stored, and rejects when it could not be. One that comes alone is stored at once: somebody may wait for it. */
   async take(entry: IndexEntry): Promise<void> {
-    this.#entries.push(entry);
-    if (this.#gathering === null && this.#now() - this.#storedAt >= GATHER_MS) this.flush();
-    else await (this.#gathering ??= new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => this.flush()));
+    if (this.#gathering === null && this.#now() - this.#storedAt >= GATHER_MS) return this.#put([entry]);
+    const batch = (this.#gathering ??= this.#open());
+    batch.entries.push(entry);
+    return batch.stored.promise;
   }
 
   /** Stores what has gathered. Reads do it first, so that they see every entry that arrived before them. */
   flush(): void {
+    const batch = this.#gathering;
+    if (batch === null) return;
     this.#gathering = null;
-    this.#storedAt = this.#now();
-    const entries = this.#entries;
-    this.#entries = [];
-    if (entries.length === 0) return;
-    this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, this.#now())));
-    for (const { summary, starts } of entries) if (starts !== undefined) this.#starts.tell({ id: summary.id, createdAt: Date.parse(summary.createdAt) }, starts);
+    try {
+      this.#put(batch.entries);
+      batch.stored.resolve();
+    } catch (error) {
+      batch.stored.reject(error);
+      throw error;
+    }
   }
 
   /** Forgets what has gathered: the tenant's data goes. */
   drop(): void {
-    this.#entries = [];
+    this.#gathering?.stored.resolve();
+    this.#gathering = null;
+  }
+
+  #open(): Batch {
+    const batch: Batch = { entries: [], stored: Promise.withResolvers() };
+    setTimeout(() => {
+      if (this.#gathering !== batch) return;
+      try {
+        this.flush();
+      } catch {
+        // Those who told the entries hear of it.
+      }
+    }, GATHER_MS);
+    return batch;
+  }
+
+  #put(entries: readonly IndexEntry[]): void {
+    this.#storedAt = this.#now();
+    this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, this.#now())));
+    for (const { summary, starts } of entries) if (starts !== undefined) this.#starts.tell({ id: summary.id, createdAt: Date.parse(summary.createdAt) }, starts);
   }
 }

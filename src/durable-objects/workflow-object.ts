@@ -220,7 +220,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const session = this.#load();
     if (session === null || this.#feed.size === 0) return;
     const at = new Date(this.#deps.now()).toISOString();
-    for (const { task, attempt, text } of deltas) {
+    for (const { task, attempt, text } of this.#keepOwn(deltas)) {
       if (!session.isLive({ task, attempt })) continue;
       this.#feed.publish({ type: "task.delta", taskId: session.run.plan.tasks[task]!.id, at, data: { text, attempt } });
     }
@@ -268,6 +268,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async #doWhatIsDue(): Promise<void> {
+    // One that takes outputs over looks like nothing until it is done.
+    await this.#creating;
     const session = this.#load();
     const now = this.#deps.now();
     if (session === null) return forgetWorkflow(this.ctx.storage, this.#store, now);
@@ -303,7 +305,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#session = WorkflowSession.load(this.#store, this.#sessionDeps);
     if (this.#session === null || this.#session.isFinal) return this.#session;
     this.#session.refreshLeases();
-    this.#outbox.armForRest(this.#session);
+    // This moves the alarm, which may have stood behind the index.
+    this.#outbox.armForRest(this.#session, this.#outbox.tenant.alarmBehindIndex());
     const refs = this.#session.findOrphans();
     if (refs.length > 0) this.#apply({ type: "lose", refs });
     return this.#session;
@@ -330,6 +333,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       if (this.#load() !== null) work();
     } catch (error) {
       this.#deps.log({ event: "report.failed", workflowId, message: String(error) });
+      this.#forgetMemory(error);
     }
   }
 
@@ -360,18 +364,25 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile. */
-  async #forgetEnded(session: WorkflowSession): Promise<boolean> {
-    const tenant = this.#deps.tenant(session.identity.tenant);
+  async #forgetEnded(ended: WorkflowSession): Promise<boolean> {
+    const { tenant: tenantId, workflowId } = ended.identity;
+    const tenant = this.#deps.tenant(tenantId);
+    /** It may have been read again meanwhile; null when somebody else deleted it, though another may live here by now. */
+    const findIt = (): WorkflowSession | null => {
+      const session = this.#load();
+      return session?.run.state.createdAt === ended.run.state.createdAt ? session : null;
+    };
     // Nobody can correct a forgotten workflow's ledger: what is still out counts in full.
-    if (session.isFinal && session.hasOpenBooks) this.#apply({ type: "closeBooks" });
-    await this.#outbox.tenant.flushNews(session);
-    // Somebody else deleted it meanwhile, and another workflow may live here by now.
-    if (this.#session !== session) return true;
-    if (!session.isFinal) return false;
-    await tenant.removeWorkflow(session.identity.workflowId);
-    if (this.#session !== session) return true;
-    if (!session.isFinal) {
-      await tenant.readmitWorkflow(session.identity.workflowId);
+    if (ended.isFinal && ended.hasOpenBooks) this.#apply({ type: "closeBooks" });
+    await this.#outbox.tenant.flushNews(ended);
+    const told = findIt();
+    if (told === null) return true;
+    if (!told.isFinal) return false;
+    await tenant.removeWorkflow(workflowId);
+    const unlisted = findIt();
+    if (unlisted === null) return true;
+    if (!unlisted.isFinal) {
+      await tenant.readmitWorkflow(workflowId);
       await this.#outbox.tenant.indexAgain();
       return false;
     }

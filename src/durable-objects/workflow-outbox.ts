@@ -120,9 +120,9 @@ export class WorkflowOutbox {
     this.reset();
   }
 
-  /** Arms the alarm for whatever comes next, as the stored state says. */
-  armForRest(session: WorkflowSession): void {
-    this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session)));
+  /** Arms the alarm for whatever comes next, as the stored state says, and for `time` at the latest. */
+  armForRest(session: WorkflowSession, time = Infinity): void {
+    this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session), time));
   }
 
   /** Sends the webhooks that are due. */

@@ -45,7 +45,7 @@ export class WorkflowSession {
   readonly identity: Identity;
   readonly agents: Record<string, AgentDefinition>;
   /** By task id: models that the plan chose, where they are not what is best for the task alone. */
-  plannedModels: Readonly<Record<string, string>>;
+  plannedModels: ReadonlyMap<string, string>;
   readonly run: Run;
   readonly totals: Totals;
   /** What was foreseen of the tasks, and how it came out; null where no task calls a model. */
@@ -72,8 +72,7 @@ export class WorkflowSession {
     this.identity = parts.identity;
     this.#deps = deps;
     this.agents = parts.agents;
-    // Without a prototype: a task may be called `constructor`.
-    this.plannedModels = Object.assign(Object.create(null), parts.plannedModels);
+    this.plannedModels = new Map(Object.entries(parts.plannedModels));
     this.taskNumbers = new Map(specs.map((spec, task) => [spec.id, task]));
     this.agentNames = specs.map((spec) => spec.agent);
     const graph = buildGraph(specs.map((spec) => spec.dependsOn.map((id) => this.taskNumbers.get(id)!)));
@@ -175,9 +174,9 @@ export class WorkflowSession {
     this.#plannedAtNanoUsd = this.run.ledger.workflow.spent.nanoUsd;
     return this.#change(({ applied }) => {
       const ids = tasks.map((task) => this.run.plan.tasks[task]!.id);
-      const kept = Object.entries(this.plannedModels).filter(([id]) => !ids.includes(id));
-      this.plannedModels = { ...Object.fromEntries(kept), ...plan.deviations };
-      this.store.write("plannedModels", this.plannedModels);
+      const kept = [...this.plannedModels].filter(([id]) => !ids.includes(id));
+      this.plannedModels = new Map([...kept, ...Object.entries(plan.deviations)]);
+      this.store.write("plannedModels", Object.fromEntries(this.plannedModels));
       if (this.outlook !== null) {
         replaceExpected(this.outlook, new Map(tasks.map((task, place) => [task, pickExpected(plan.tasks[ids[place]!]!)])));
         this.store.write("outlook", [...this.outlook.tasks]);

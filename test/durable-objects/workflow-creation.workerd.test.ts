@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import type { TenantPort } from "../../src/api/tenant-port.ts";
+import type { LeaseHolderPort, TenantPort } from "../../src/api/tenant-port.ts";
 import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
 import { TenantObject } from "../../src/durable-objects/tenant-object.ts";
+import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
 
@@ -179,6 +180,25 @@ describe("a rerun", () => {
     expect(order!.dependencies).toEqual({ t8: wide[8]!.input });
   });
 
+  test("keeps what it copied when an alarm comes between two pages", async () => {
+    const source = openWorkflow();
+    await start(source, wide);
+    const workflow = openWorkflow();
+    const { readOutputs } = WorkflowObject.prototype;
+    const reading = vi.spyOn(WorkflowObject.prototype, "readOutputs").mockImplementation(async function (this: WorkflowObject, ids) {
+      if (ids[0] === "t8") {
+        const target = openWorkflow(workflow.name!);
+        void target.wake();
+        for (let round = 0; round < 3; round += 1) await target.exists();
+      }
+      return readOutputs.call(this, ids);
+    });
+    created(await workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: idOf(source), tasks: wide.map(({ id }) => id) } }));
+    expect(reading).toHaveBeenCalledTimes(2);
+    expect(await query(workflow, "SELECT count(*) AS count FROM outputs")).toEqual([{ count: 9 }]);
+    reading.mockRestore();
+  });
+
   test("whose source is gone leaves nothing behind", async () => {
     const workflow = openWorkflow();
     const answered = await workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: "nobody", tasks: ["t0"] } });
@@ -212,6 +232,26 @@ describe("a rerun", () => {
 });
 
 describe("a removal", () => {
+  test("that lost its memory on the way still removes the workflow that it was asked to remove", async () => {
+    const workflow = openWorkflow();
+    const { createdAt } = await start(workflow, ONE);
+    const { removeWorkflow } = TenantObject.prototype;
+    const removing = vi.spyOn(TenantObject.prototype, "removeWorkflow").mockImplementationOnce(async function (this: TenantObject, id) {
+      writing.mockImplementationOnce(() => {
+        throw new Error("the disk is full");
+      });
+      const holder = openWorkflow(workflow.name!) as unknown as LeaseHolderPort;
+      await holder.trimLease(Date.parse(createdAt), 1).then(() => null, () => null);
+      return removeWorkflow.call(this, id);
+    });
+    const writing = vi.spyOn(WorkflowStore.prototype, "write");
+    expect(await workflow.remove()).toEqual({ removed: true });
+    expect(writing.mock.results.map(({ type }) => type)).toContain("throw");
+    expect(await workflow.exists()).toBe(false);
+    removing.mockRestore();
+    writing.mockRestore();
+  });
+
   test("of a workflow that is not final is a conflict", async () => {
     const workflow = openWorkflow();
     await start(workflow, [{ id: "a", agent: "llm" }]);
@@ -344,6 +384,21 @@ describe("the tenant's index", () => {
     await runDurableObjectAlarm(workflow);
     expect(await listedStatus(workflow)).toBe("paused");
   });
+});
+
+test("a workflow that the index has not heard of is told to it soon by whatever wakes its object, however long it has nothing to do", async () => {
+  const tenant = env.TENANT.getByName(TENANT);
+  const rename = (name: string, other: string) => runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec(`ALTER TABLE ${name} RENAME TO ${other}`));
+  await rename("workflows", "workflows_away");
+  let workflow = openWorkflow();
+  await start(workflow, ONE, { spec: { startAt: new Date(Date.now() + DAY_MS).toISOString() } });
+  workflow = await kill(workflow);
+  await rename("workflows_away", "workflows");
+  await view(workflow);
+  expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);
+  await runDurableObjectAlarm(workflow);
+  expect(await listedStatus(workflow)).toBe("scheduled");
+  expect((await readAlarm(workflow)).armedAt).toBeGreaterThan(Date.now() + DAY_MS / 2);
 });
 
 describe("a manual retry", () => {
