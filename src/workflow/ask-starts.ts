@@ -11,10 +11,8 @@ const FIRST_PATIENCE_MS = 10_000;
 export const MAX_PATIENCE_MS = 60_000;
 /** When a question counts as lost, in times of its patience. */
 const LOST_FACTOR = 1.5;
-/** When a tenant that could not be reached is asked again. */
+/** Least time until a tenant that had nothing, or could not be reached, is asked again. Mostly its patience took longer. */
 const ASK_AGAIN_MS = 1_000;
-/** After an answer without a start: it came late enough by itself. */
-const ASK_ON_MS = 1;
 const NOTHING = [0, 0, 0, 0] as const;
 
 /** Attempts that may start now, as far as the tenant's limits go. */
@@ -44,15 +42,19 @@ export function askForStarts(step: Step): void {
     Object.assign(starts, { upTo: 0, asked: null, told: { ...describeDemand(run), wanted: NOTHING } });
     return;
   }
-  if (starts.asked !== null && starts.asked.lostAt <= now) Object.assign(starts, { asked: null, told: null });
+  if (starts.asked !== null && lostAt(starts.asked) <= now) Object.assign(starts, { asked: null, told: null });
   if (!isNews(run, describeDemand(run))) return;
   if (starts.asked === null && now < starts.askAgainAt) return wakeAt(step, starts.askAgainAt);
   starts.questions += 1;
   const question = { number: starts.questions, demand: tellStarts(run), patienceMs: choosePatienceMs(starts.inVain, step.abilities.random()) };
-  starts.asked = { ...question, lostAt: now + question.patienceMs * LOST_FACTOR };
+  starts.asked = { ...question, askedAt: now };
   step.startsQuestion = question;
   // An object that dies with its question is woken to ask it again.
-  wakeAt(step, starts.asked.lostAt);
+  wakeAt(step, lostAt(starts.asked));
+}
+
+function lostAt({ askedAt, patienceMs }: { askedAt: number; patienceMs: number }): number {
+  return askedAt + patienceMs * LOST_FACTOR;
 }
 
 /** Between half and all of it, so that workflows that were made together do not ask together. */
@@ -69,9 +71,9 @@ export function tellStarts(run: Run): StartDemand {
   return demand;
 }
 
-/** Takes the answer to the newest question. One without a start comes after a while: then it is asked again, by the alarm. */
+/** Takes the answer to the newest question. One without a start comes after a while: then it is asked again. */
 export function takeStarts(step: Step, number: number, reply: StartsReply): void {
-  const { run } = step;
+  const { run, now } = step;
   const { starts } = run;
   const { asked } = starts;
   if (asked?.number !== number) return;
@@ -81,20 +83,15 @@ export function takeStarts(step: Step, number: number, reply: StartsReply): void
       return setLimited(step, false);
     case "failed":
       starts.told = null;
-      return askAgain(step, ASK_AGAIN_MS);
+      starts.askAgainAt = now + ASK_AGAIN_MS;
+      return;
     case "granted": {
       starts.upTo = reply.upTo;
       const isInVain = sumWanted(asked.demand.wanted) > 0 && countStartsLeft(run) === 0;
       starts.inVain = isInVain ? starts.inVain + 1 : 0;
-      if (isInVain) askAgain(step, ASK_ON_MS);
+      if (isInVain) starts.askAgainAt = asked.askedAt + ASK_AGAIN_MS;
     }
   }
-}
-
-function askAgain(step: Step, delayMs: number): void {
-  const { starts } = step.run;
-  starts.askAgainAt = step.now + delayMs;
-  wakeAt(step, starts.askAgainAt);
 }
 
 /** The tenant got limits, or lost them. */
@@ -110,7 +107,7 @@ export function setLimited(step: Step, isLimited: boolean): void {
 export function nextStartsAt(run: Run): number {
   const { state, starts } = run;
   if (!state.isLimited || isFinalWorkflow(state.status)) return Infinity;
-  if (starts.asked !== null) return starts.asked.lostAt;
+  if (starts.asked !== null) return lostAt(starts.asked);
   return isNews(run, describeDemand(run)) ? starts.askAgainAt : Infinity;
 }
 

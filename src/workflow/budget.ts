@@ -77,10 +77,11 @@ function noteOverrun(step: Step, ref: CallRef, bill: Bill): void {
   const { ledger, state } = step.run;
   emit(step, "budget.overrun", describeAmount(step.run, ref, bill), ref.task);
   if (bill.isOverCap !== true) return;
-  step.isStateTouched = true;
   const isLeased = [...ledger.days.values()].some(({ leasedNanoUsd }) => leasedNanoUsd !== null);
   if (ledger.cap.nanoUsd !== null || ledger.cap.tokens !== null || isLeased) state.budget.isBlocked = true;
   else if (ledger.taskCaps.has(ref.task)) state.budget.blockedTasks = [...new Set([...(state.budget.blockedTasks ?? []), ref.task])];
+  else return;
+  step.isStateTouched = true;
 }
 
 /** Whether nothing more is reserved for a task, since caps were ignored. */

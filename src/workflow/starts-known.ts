@@ -4,8 +4,8 @@ import type { StartDemand } from "./start-permits.ts";
 export interface StartsKnown {
   /** It may start attempts until it has started so many in total. */
   upTo: number;
-  /** The question that is not answered yet; what is answered to earlier ones counts no more. From `lostAt` (Unix ms) on it counts as lost. */
-  asked: (StartsQuestion & { lostAt: number }) | null;
+  /** The question that is not answered yet, and when it was asked (Unix ms); what is answered to earlier ones counts no more. */
+  asked: (StartsQuestion & { askedAt: number }) | null;
   /** What the tenant was told last; null: nothing by this memory. */
   told: StartDemand | null;
   /** Numbers the questions. */

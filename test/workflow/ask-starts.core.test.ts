@@ -77,20 +77,24 @@ describe("under a tenant's limits", () => {
     expect(run.live).toEqual(["t0"]);
   });
 
-  test("a tenant that had nothing is asked again, by the alarm", () => {
+  test("a tenant that had nothing after a while is asked again at once, one that said so at once a second after it was asked", () => {
     const run = limited(1);
-    const { wakeBy } = run.answerStarts(0);
-    expect([wakeBy, nextWakeAt(run.run, 0)]).toEqual([START + 1, START + 1]);
-    run.wait(1);
+    run.now += 5_000;
+    run.answerStarts(0);
     expect(run.startsQuestions).toHaveLength(2);
+    run.now += 10;
+    const { wakeBy } = run.answerStarts(0);
+    expect([run.startsQuestions.length, wakeBy, nextWakeAt(run.run, 0)]).toEqual([2, START + 6_000, START + 6_000]);
+    run.wait(990);
+    expect(run.startsQuestions).toHaveLength(3);
   });
 
   test("who waits for long asks ever less often, and those made together do not ask together", () => {
     const patienceOf = (random: number, inVain: number): number => {
       const run = limited(2, { random, maxConcurrency: 1 });
       for (let time = 0; time < inVain; time += 1) {
+        run.now += 60_000;
         run.answerStarts(0);
-        run.wait(1);
       }
       return run.startsQuestions.at(-1)!.patienceMs;
     };
@@ -100,8 +104,8 @@ describe("under a tenant's limits", () => {
 
   test("a start makes the next wait a short one again, and what could not be asked is no wait", () => {
     const run = limited(2, { random: 1, maxConcurrency: 1 });
+    run.now += 10_000;
     run.answerStarts(0);
-    run.wait(1);
     run.apply({ type: "starts", number: 2, reply: { kind: "failed" } });
     run.wait(1_000);
     expect(run.startsQuestions.map(({ patienceMs }) => patienceMs)).toEqual([10_000, 20_000, 20_000]);

@@ -251,8 +251,9 @@ describe("a provider that bills more than was held", () => {
     expect(run.reserve("b", { nanoUsd: 1 })).toEqual(refused);
   });
 
-  test("blocks nothing where nothing is capped", () => {
+  test("blocks nothing where nothing is capped, and there is nothing to store of it", () => {
     const run = overrun({ isOverCap: true }, { cap: { nanoUsd: null, tokens: null } });
+    expect(run.last.isStateTouched).toBe(false);
     expect(run.reserve("b", { nanoUsd: 1 })).toEqual({ kind: "granted" });
   });
 
