@@ -2,7 +2,7 @@ import type { ActionForm } from "./inflection.ts";
 import type { Evidence } from "./intent.ts";
 
 /** Verbs whose intent hangs on what they act on; the rules in `cues.ts` look at the words around them. */
-export type ActionRole = "make" | "write" | "get" | "search" | "add" | "check" | "verify" | "remove" | "update" | "choose" | "answer" | "post" | "store" | "extract" | "tell" | "put" | "compute" | "append" | "fix" | "detect" | "sum" | "compress" | "parse" | "prepare";
+export type ActionRole = "make" | "write" | "get" | "search" | "add" | "check" | "verify" | "remove" | "update" | "choose" | "answer" | "post" | "store" | "extract" | "tell" | "put" | "compute" | "append" | "fix" | "detect" | "sum" | "compress" | "parse" | "prepare" | "confirm";
 
 /** What one word says about the action of a step. 3 points are what a plain verb ("convert …") is worth. */
 export interface Action {

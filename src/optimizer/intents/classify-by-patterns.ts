@@ -4,7 +4,8 @@ import { type ClauseFacts, STRONG } from "./clause-facts.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, STATES, VIRTUES } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES } from "./object-words.ts";
+import { EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
 import { type Clause, readClauses } from "./reading.ts";
 
 /**
@@ -18,11 +19,13 @@ export function classifyByPatterns(text: string): IntentRanking {
   const scores = emptyScores();
   const wordCount = clauses.reduce((count, clause) => count + clause.words.length, 0);
   let weight = 1;
-  for (const clause of clauses) {
+  for (const [index, clause] of clauses.entries()) {
     if (weight < LEAST_CLAUSE_WEIGHT) break;
     const points = scoreClause(clause, wordCount <= NAME_WORDS);
-    addEvidence(scores, points.scores, weight);
-    if (points.acts) weight *= LATER_CLAUSE_FACTOR;
+    // "Code: format the date", "Filter - Keep new": one word in front of a clause is often no more than a kind of node.
+    const label = clause.words.length === 1 && opensWithOrder(clauses[index + 1]);
+    addEvidence(scores, points.scores, label ? weight * LABEL_SHARE : weight);
+    if (points.acts && !label) weight *= LATER_CLAUSE_FACTOR;
   }
   return rankScores(scores);
 }
@@ -32,6 +35,14 @@ const NAME_WORDS = 14;
 
 /** Each clause with an action makes the ones behind it count less: the first action is what a step is for. */
 const LATER_CLAUSE_FACTOR = 0.5;
+
+function opensWithOrder(clause: Clause | undefined): boolean {
+  const action = clause === undefined ? undefined : findAction(clause.words, 0);
+  return action?.form === "base" && !action.thing;
+}
+
+/** Of the points of a label that is a clause of one word. */
+const LABEL_SHARE = 0.7;
 
 /** What counts for less cannot turn the balance any more. */
 const LEAST_CLAUSE_WEIGHT = 0.05;
@@ -46,7 +57,7 @@ const MIN_ALTERNATIVE_CONFIDENCE = 0.02;
 const POINTS_TO_LOG_ODDS = 1.3;
 
 function isKnownName(word: string): boolean {
-  return word === "if" || CHANNELS.has(word) || MODELS.has(word) || FORMATS.has(word) || isActionWord(word);
+  return word === "if" || CHANNELS.has(word) || MODELS.has(word) || LOOKUP_PRODUCTS.has(word) || EXTRACTION_PRODUCTS.has(word) || FORMATS.has(word) || isActionWord(word);
 }
 
 function scoreClause(clause: Clause, isName: boolean): { scores: Scores; acts: boolean } {
@@ -106,9 +117,12 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
     case "base":
       if (at === head) return opensWithThing(words, at, action) ? 0.15 : 1;
       // "Fetch the score and post it": what was fetched is for the second deed.
+      if (!led && isLink(words[at - 1]!) && (action.thing || FORMATS.has(words[at]!))) return 0.2;
       if (isLink(words[at - 1]!)) return led ? (facts.action?.role === "get" ? 0.9 : 0.35) : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
-      if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!)) return 0.2;
+      if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals") return 0.2;
+      // "Latest report", "filtered list".
+      if (ends && (action.thing || action.nounLike) && (RANKS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
@@ -143,18 +157,33 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   if (at + 2 === words.length && VIRTUES.has(next)) return true;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
   if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
+  if (action.role === "answer" && at + 2 === words.length && DECIDERS.has(next)) return true;
+  // "Chat summary".
+  if (SUMMED_UP.has(words[at]!) && at + 2 === words.length && SUMMARIES.has(next)) return true;
   if ((action.thing || action.role === "answer") && (DOERS.has(words[words.length - 1]!) || (at + 2 === words.length && findAction(words, at + 1)?.form === "noun"))) return true;
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
     const last = findAction(words, end);
-    if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or"))) return true;
+    if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or") || namesProcess(word, last))) return true;
     if (last?.role === "check" || (action.thing && last?.form === "base" && DECIDERS.has(word))) return true;
     if (action.thing && LOOKUPS.has(word)) return true;
   }
   return false;
 }
+
+/** "Upload validation": a process, not a thing that could be uploaded ("upload translation"). */
+function namesProcess(word: string, deed: Action): boolean {
+  if (MADE_THINGS.has(word) || !(word.endsWith("ion") || word.endsWith("ing"))) return false;
+  return deed.evidence.send === undefined && deed.evidence.summarize === undefined && deed.evidence.conditional === undefined;
+}
+
+/** Deeds whose names also name what comes of them. */
+const MADE_THINGS = new Set(["translation", "calculation", "selection", "collection", "combination", "transcription", "suggestion", "recommendation", "explanation", "prediction", "composition", "replacement"]);
+
+/** Of these a summary is made more often than they are done to one. */
+const SUMMED_UP = new Set("review chat plan search research audit test match order call project status".split(" "));
 
 /** What became of something: behind a noun it states, behind a verb it would mean nothing. */
 const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred"]);
@@ -162,7 +191,7 @@ const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
 const DOERS = new Set(["agent", "assistant", "bot", "chatbot"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */
-const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "split", "map", "draft"]);
+const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "split", "map", "draft"]);
 
 function rankScores(scores: Scores): IntentRanking {
   const best = Math.max(...INTENTS.map((intent) => scores[intent]));

@@ -40,13 +40,16 @@ export function lastWord(facts: ClauseFacts): string {
 
 /** "Write a summary of …" makes one; "write a summary email" makes an email. */
 export function namesSummary(facts: ClauseFacts): boolean {
-  for (let at = facts.objectAt; at < facts.words.length; at += 1) {
+  for (let at = facts.objectAt; at < facts.words.length && !PURPOSES.has(facts.words[at]!); at += 1) {
     if (!SUMMARIES.has(facts.words[at]!)) continue;
     const next = facts.words[at + 1];
     if (next === undefined || LINKS.has(next)) return true;
   }
   return false;
 }
+
+/** "Extract the text for the summary": what stands behind these is not what is made. */
+const PURPOSES = new Set(["for", "before", "to", "from", "with"]);
 
 export function namesKeyPoints(facts: ClauseFacts): boolean {
   return facts.words.some((word, at) => KEY_ADJECTIVES.has(word) && POINTS.has(facts.words[at + 1] ?? ""));

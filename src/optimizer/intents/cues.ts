@@ -3,9 +3,10 @@ import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, mainNoun, namesKe
 import { addEvidence, type Scores } from "./intent.ts";
 import { addObjectCues } from "./object-cues.ts";
 import {
-  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MENTIONS, MESSAGES, MODELS, PREDICATES, QUESTION_WORDS,
-  RANKS, RECIPIENTS, STATES, SUMMARIES, VIRTUES, WAYS, WHOLES,
+  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MENTIONS, MESSAGES, MODELS, PARTS, PREDICATES, QUESTION_WORDS,
+  RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLES,
 } from "./object-words.ts";
+import { CREATION_PRODUCTS, EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
 import { isDigits } from "./reading.ts";
 
 /** Adds what the words around the action say. */
@@ -40,7 +41,7 @@ const HAPPENINGS = new Set("happened said discussed decided agreed concluded hap
 function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   const first = facts.words[facts.head] ?? "";
   const tests = facts.action?.role === "check" || facts.action?.role === "verify";
-  if (facts.asks && !QUESTION_WORDS.has(first)) scores.conditional += facts.isName ? STRONG : HINT;
+  if (facts.asks && !QUESTION_WORDS.has(first)) scores.conditional += facts.isName ? (facts.words.length - facts.head <= SHORT_QUESTION_WORDS ? STRONG + CLEAR : STRONG) : HINT;
   const ifAt = facts.words.indexOf("if");
   if (ifAt === facts.head) scores.conditional += facts.isName ? STRONG + CLEAR : CLEAR;
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
@@ -52,6 +53,9 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   if (AUXILIARIES.has(first)) scores.conditional += STRONG;
   else if (facts.action === undefined) addStatementCues(scores, facts, first);
 }
+
+/** "Send?", "Generate summary?": so short that a verb in it is what is asked about. */
+const SHORT_QUESTION_WORDS = 3;
 
 const ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "equals", "versus", "vs"]);
 
@@ -72,9 +76,10 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
   const last = words.length - 1;
   if (hasAny(facts, PREDICATES)) scores.conditional += words.some((word, at) => at > facts.head && at < last && BEING.has(word)) ? STRONG : CLEAR;
   if (words.some((word, at) => at < last && COMPARATIVES.has(word))) scores.conditional += CLEAR;
+  if (has(facts, "too") || (words.indexOf("not") > facts.head && first !== "only") || first === "depends") scores.conditional += CLEAR;
   if (has(facts, "or") || first === "either") scores.conditional += STRONG;
   if (first === "any" || first === "no" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
-  if (STATES.has(first) || KINDS.has(words[last]!)) scores.conditional += HINT;
+  if (STATES.has(first) || KINDS.has(mainNoun(facts))) scores.conditional += HINT;
   if (SITUATIONS.has(first) && last > facts.head && last <= facts.head + 2) scores.conditional += HINT;
   if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last) || (last > 1 && OUTCOMES.has(words[last]!) && isPast(facts, last - 1)))) scores.conditional += CLEAR;
 }
@@ -111,15 +116,21 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   if (selects && hasAny(facts, RESTRICTIONS, facts.objectAt)) scores.filter += HINT;
   if (action !== undefined || !facts.isName) return;
   if (words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.filter += CLEAR;
-  if (!facts.asks && words.length > 1 && hasAny(facts, TIMES, 0)) scores.filter += CLEAR;
+  if (!facts.asks && words.length > 1 && hasAny(facts, TIMES, 0)) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
+  if (!facts.asks && words.length > 1 && UNDONE.test(first) && findAction(words, facts.head) === undefined) scores.filter += lastWord(facts).endsWith("s") ? STRONG : CLEAR;
+  // "Rows with errors".
+  if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += CLEAR;
   if (!facts.asks && words.length > 1 && RESTRICTIONS.has(first) && lastWord(facts).endsWith("s")) scores.filter += CLEAR;
   if (words.slice(0, facts.head + 1).some((word) => EXCLUSIONS.has(word)) || (has(facts, "except") && words.length > 1)) scores.filter += CLEAR;
 }
 
 const DUPLICATES = new Set(["duplicate", "duplicates", "duplicated", "dupes", "dups", "doubles"]);
 const TOTALITIES = new Set(["all", "everything", "everyone", "everybody", "anything", "anyone", "nothing"]);
+const PERIOD_LINKS = ["from", "since", "of", "within", "newer", "older"];
+/** "Unpaid", "unanswered", "unseen": what nothing was done to yet. */
+const UNDONE = /^un(?!it)[a-z]{2,}(?:ed|en|aid|ent)$/;
 const TIMES = new Set(["today", "yesterday", "tomorrow", "tonight", "week", "month", "year", "weekend"]);
-const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "distinct", "where", "just", "unread", "unsent"]);
+const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "uniques", "uniq", "distinct", "where", "just", "unread", "unsent"]);
 const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed", "unread", "relevant", "irrelevant", "unwanted", "excluding", "except", "within", "active", "inactive", "first", "those", "latest", "newest"]);
 
 /** How long the result may be tells a summary: "in three sentences", "at a glance". */
@@ -140,7 +151,7 @@ function addBrevityCues(scores: Scores, facts: ClauseFacts): void {
 
 /** "In two sentences", "to three lines", "at most 50 words". */
 const EXTENTS = new Set(["in", "to", "into", "within", "most", "under"]);
-const BREVITY = new Set(["briefly", "gist", "nutshell", "concisely", "tldr", "essence", "upshot"]);
+const BREVITY = new Set(["briefly", "nutshell", "concisely", "tldr", "essence", "upshot"]);
 const SHORT = new Set(["brief", "short", "condensed", "nutshell"]);
 const NUMBERS = new Set("one two three four five six seven eight ten few fifty hundred single".split(" "));
 
@@ -149,11 +160,13 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   const last = mainNoun(facts);
   const first = words[facts.head] ?? "";
   if (facts.action === undefined) {
-    if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !STATES.has(lastWord(facts)) && first !== "any" && first !== "no" && !words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.send += CLEAR;
+    if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !JUDGED.has(first) && !STATES.has(lastWord(facts)) && first !== "any" && first !== "no" && !words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.send += CLEAR;
+    if (MESSAGES.has(last) && OUTGOING.has(first)) scores.send += HINT;
     if (CHANNELS.has(last) || CHANNELS.has(first)) scores.send += HINT;
     if (first === "text" && (hasAny(facts, RECIPIENTS) || DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.send += CLEAR;
-    if (has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += HINT;
   }
+  // "Receipt to guest", "output to user".
+  if ((facts.action === undefined || facts.action.thing) && has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += facts.action === undefined ? HINT : CLEAR;
   if (ADDRESSING.has(first) && words.slice(facts.head + 1, facts.head + 4).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   // "Slack the results".
   if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
@@ -162,8 +175,12 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   if (CHANNEL_LINKS.some((link) => words.indexOf(link, facts.head + 1) > 0 && CHANNELS.has(words[words.indexOf(link, facts.head + 1) + 1] ?? ""))) scores.send += HINT;
 }
 
+/** "Valid email" is what a message is, "final response" which one is given. */
+const JUDGED = new Set(["valid", "invalid", "existing", "different", "same"]);
+const OUTGOING = new Set("final success error failure failed ok webhook fallback default welcome http".split(" "));
+
 /** In front of a person these turn to them: "call the customer", "update the team". */
-const ADDRESSING = new Set(["call", "phone", "ring", "contact", "brief", "update", "chase", "mail", "text", "hit"]);
+const ADDRESSING = new Set(["call", "phone", "ring", "contact", "brief", "update", "chase", "mail", "text", "hit", "ask", "dm", "page"]);
 const RECEIVING = new Set(["get", "receive", "hear", "know", "learn", "see"]);
 const RECEIVER_LINKS = new Set(["to", "should", "must", "shall", "will"]);
 const CHANNEL_LINKS = ["via", "on", "to", "in", "by", "over"];
@@ -171,13 +188,16 @@ const CHANNEL_LINKS = ["via", "on", "to", "in", "by", "over"];
 /** What a name without an action is about. */
 function addNounCues(scores: Scores, facts: ClauseFacts): void {
   const last = mainNoun(facts);
-  if (hasAny(facts, LOOKUPS)) scores.enrich += facts.action === undefined || facts.action.role !== undefined ? CLEAR : HINT;
+  if (hasAny(facts, LOOKUPS) || hasAny(facts, LOOKUP_PRODUCTS)) scores.enrich += facts.action === undefined || facts.action.role !== undefined ? CLEAR : HINT;
   if (facts.action !== undefined) return;
   if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from"))) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
   if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
   if (CONTENT.has(last)) scores.generate += CLEAR;
-  if (hasAny(facts, MODELS, 0)) scores.generate += HINT;
+  if (hasAny(facts, MODELS, 0) || hasAny(facts, CREATION_PRODUCTS, 0)) scores.generate += HINT;
+  if (hasAny(facts, EXTRACTION_PRODUCTS, 0)) scores.extract += HINT;
+  // "PDF text".
+  if (CONTAINERS.has(facts.words[facts.head]!) && PARTS.has(last) && !STRUCTURES.has(last) && last !== facts.words[facts.head]) scores.extract += HINT;
   if (VIRTUES.has(last)) scores.validate += CLEAR;
   if (last !== facts.words[0] && FACTS.has(last)) scores.enrich += HINT;
 }
@@ -200,6 +220,7 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
     return;
   }
   if (action === undefined && words.length <= 2 && FORMATS.has(lastWord(facts))) scores.transform += HINT;
+  if (action === undefined && words.length - facts.head === 2 && FORMATS.has(words[facts.head]!) && STRUCTURES.has(lastWord(facts))) scores.transform += HINT;
 }
 
 /** Spellings: what is written in them is not written anew. */
@@ -207,9 +228,11 @@ const CASES = new Set(["upper", "lower", "capital", "capitals", "uppercase", "lo
 
 /** "Items into a list", "rows to array": many become one. */
 function gathersMany(facts: ClauseFacts): boolean {
-  if (facts.action !== undefined) return false;
+  if (facts.action !== undefined && facts.action.role !== "put") return false;
+  // "Array from rows".
+  if (ONE_OF_MANY.has(facts.words[facts.head]!) && facts.words[facts.head + 1] === "from" && hasAny(facts, MANY)) return true;
   const link = facts.words.findIndex((word) => word === "to" || word === "into");
-  return link > 0 && MANY.has(facts.words[link - 1]!) && facts.words.slice(link + 1, link + 4).some((word) => ONE_OF_MANY.has(word));
+  return link > 0 && (MANY.has(facts.words[link - 1]!) || (facts.action !== undefined && facts.words[link - 1]!.endsWith("s"))) && facts.words.slice(link + 1, link + 4).some((word) => ONE_OF_MANY.has(word));
 }
 
 const MANY = new Set(["items", "rows", "records", "results", "lines", "messages", "pages", "values", "entries", "answers"]);
@@ -219,9 +242,16 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   if (gathersMany(facts)) scores.aggregate += CLEAR;
   if (has(facts, "together")) scores.aggregate += action?.role === "put" ? STRONG : CLEAR;
-  const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" ? words.indexOf("in") : -1);
-  if (into >= 0 && hasAny(facts, WHOLES, into)) scores.aggregate += action?.role === "put" ? STRONG : CLEAR;
+  const puts = action?.role === "put" || action?.role === "add";
+  const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" || action?.role === "get" ? words.indexOf("in") : -1);
+  if (into >= 0 && hasAny(facts, WHOLES, into)) scores.aggregate += puts ? STRONG : CLEAR;
+  else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array") scores.aggregate += STRONG;
   if (action !== undefined || !facts.isName) return;
+  // "One row per guest" parts what was together.
+  if (words[facts.head] === "one" && has(facts, "per")) {
+    scores.transform += STRONG;
+    return;
+  }
   if (hasAny(facts, WHOLES)) scores.aggregate += CLEAR;
   if (has(facts, "both") || has(facts, "per") || hasAny(facts, STATISTICS)) scores.aggregate += CLEAR;
 }

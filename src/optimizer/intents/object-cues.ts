@@ -1,10 +1,12 @@
 import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
 import { addEvidence, type Scores } from "./intent.ts";
-import { CHANNELS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, PARTS, QUALITIES, RANKS, RECIPIENTS, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLES } from "./object-words.ts";
+import { CHANNELS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MODELS, PARTS, QUALITIES, RANKS, RECIPIENTS, STATES, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLES } from "./object-words.ts";
 
 /** Verbs that say little alone, read with what they act on. */
 export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
   const { objectAt } = facts;
+  // "Message a model".
+  if (facts.action?.thing === true && facts.action.evidence.send !== undefined && hasAny(facts, ASKED, objectAt)) addEvidence(scores, { generate: STRONG, send: -HINT });
   switch (facts.action?.role) {
     case "make":
       addMadeThing(scores, facts);
@@ -21,6 +23,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "search":
       if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: STRONG, enrich: -HINT });
+      else if (hasAny(facts, CONTAINERS, wordsIndex(facts, "in", objectAt)) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       else if (SEARCHED.some((word) => has(facts, word, objectAt)) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
@@ -31,7 +34,8 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       // "Spam check" is the name of a test, "check spam" a question.
       if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, { validate: STRONG });
       else if (hasAny(facts, DEFECTS, objectAt) && facts.words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
-      if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
+      if (STATES.has(lastWord(facts)) && facts.words.length > objectAt + 1) scores.conditional += CLEAR;
+      else if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
       else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
       break;
     case "remove":
@@ -40,6 +44,9 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
     case "choose":
       if (hasAny(facts, WAYS, objectAt)) addEvidence(scores, { conditional: CLEAR, filter: -HINT });
       else if (takesOut(facts)) addEvidence(scores, { extract: CLEAR, filter: -HINT });
+      break;
+    case "confirm":
+      if (facts.words.some((word, at) => at >= objectAt && ((REPORTING_LINKS.has(facts.words[at - 1]!) && CHANNELS.has(word)) || (word === "to" && hasAny(facts, RECIPIENTS, at))))) addEvidence(scores, { send: STRONG });
       break;
     case "append":
       if (hasAny(facts, KNOWLEDGE, objectAt) || hasAny(facts, LOOKUPS, objectAt)) addEvidence(scores, { enrich: STRONG });
@@ -67,7 +74,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       if (hasAny(facts, PROSE, objectAt) || hasAny(facts, SUMMARIES, objectAt)) addEvidence(scores, { summarize: CLEAR, transform: -HINT });
       break;
     case "detect":
-      if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: CLEAR, extract: -HINT });
+      if (hasAny(facts, DEFECTS, facts.action.form === "noun" ? facts.head : objectAt)) addEvidence(scores, { validate: CLEAR, extract: -HINT });
       break;
     case "parse":
     case "store":
@@ -79,8 +86,22 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
   }
 }
 
+/** "Get the body of the letter". */
+function takesPart(facts: ClauseFacts): boolean {
+  const of = wordsIndex(facts, "of", facts.objectAt);
+  return PARTS.has(facts.words[of - 1] ?? "") && hasAny(facts, CONTAINERS, of);
+}
+
+/** Where `link` stands behind `from`, or behind the last word where it does not. */
+function wordsIndex({ words }: ClauseFacts, link: string, from: number): number {
+  const at = words.indexOf(link, from);
+  return at < 0 ? words.length : at;
+}
+
 /** What is known of a thing, as against the things themselves. */
 const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile", "profiles", "metadata", "context", "history"]);
+const ASKED = new Set([...MODELS, "model"]);
+const REPORTING_LINKS = new Set(["by", "via", "per", "over", "on", "in"]);
 const SEARCHED = ["in", "within", "inside", "from", "through", "the", "this"];
 const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed", "active", "inactive"]);
 const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "string", "markdown", "pdf", "transcript", "log", "logs", "page"]);
@@ -88,16 +109,18 @@ const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "
 const PROSE = new Set(["text", "transcript", "history", "thread", "conversation", "chat", "notes", "article", "report", "essentials"]);
 const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables", "number", "numbers", "header", "footer"]);
 const TOTALS = new Set(["average", "averages", "sum", "sums", "total", "totals", "mean", "median", "count", "counts", "subtotals"]);
-const AMOUNTS = new Set("numbers amounts costs hours prices scores figures values expenses invoices revenue sales points votes".split(" "));
+const AMOUNTS = new Set("numbers amounts costs hours prices scores figures values expenses invoices revenue sales points votes items lines".split(" "));
 
 function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   if (namesSummary(facts) || hasAny(facts, SHORTER, facts.objectAt)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
+  else if (facts.words.some((word, at) => at >= facts.objectAt && word === "of" && COLLECTIONS.has(facts.words[at - 1]!)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && WHOLES.has(word) && !LENGTHS.has(facts.words[at + 1] ?? ""))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
 }
 
+const COLLECTIONS = new Set(["list", "array"]);
 const CASES = ["lower", "upper", "lowercase", "uppercase"];
 const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
 
@@ -128,7 +151,7 @@ function addGottenThing(scores: Scores, facts: ClauseFacts): void {
   // "From the letter, list …": the source stands before the order.
   const led = (facts.whole[0] === "from" || facts.whole[0] === "in") && facts.whole !== words && facts.whole.slice(1, LEAD_IN_WORDS).some((word) => CONTAINERS.has(word));
   if (source >= 0 && hasAny(facts, STORES, source)) scores.enrich += CLEAR;
-  else if (led || isMentioned(facts) || (out >= 0 && words.includes("of", out)) || (source >= 0 && (hasAny(facts, CONTAINERS, source) || (from > 0 && PARTS.has(words[from - 1]!))))) addEvidence(scores, { extract: CLEAR });
+  else if (led || isMentioned(facts) || (out >= 0 && words.includes("of", out)) || takesPart(facts) || (source >= 0 && (hasAny(facts, CONTAINERS, source) || (from > 0 && PARTS.has(words[from - 1]!))))) addEvidence(scores, { extract: CLEAR });
   else if (has(facts, "by", objectAt) || has(facts, "for", objectAt)) scores.enrich += HINT;
   else if (FACTS.has(lastWord(facts))) scores.enrich += HINT;
   else if (PARTS.has(lastWord(facts))) addEvidence(scores, RECIPIENTS.has(words[words.length - 2]!) ? { enrich: HINT } : { extract: HINT });

@@ -25,7 +25,7 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks boolean integer integers number numbers strings dates float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
@@ -45,7 +45,7 @@ export const MARKUP = words(
 
 /** Services and media that carry messages. */
 export const CHANNELS = words(
-  "slack telegram gmail email emails mail discord teams msteams mattermost whatsapp sms twilio line signal outlook sendgrid mailchimp mailgun mailjet messenger twitter x linkedin facebook instagram reddit pushover pushbullet matrix rocketchat zulip wechat smtp inbox channel chat chatroom dm viber threads bluesky mastodon youtube wordpress webhook pagerduty opsgenie intercom brevo resend sns ntfy vonage",
+  "slack telegram gmail email emails mail discord teams msteams mattermost whatsapp sms twilio line signal outlook sendgrid mailchimp mailgun mailjet messenger twitter x linkedin facebook instagram reddit pushover pushbullet matrix rocketchat zulip wechat smtp inbox channel chat chatroom lark feishu dingtalk gotify pushcut postmark klaviyo mailerlite convertkit activecampaign customerio buffer hootsuite tiktok pinterest messagebird plivo chatwoot gupshup tumblr blotato ayrshare dm viber threads bluesky mastodon youtube wordpress webhook pagerduty opsgenie intercom brevo resend sns ntfy vonage",
 );
 
 /** Things that are sent; last in a step's name, they name the sending ("welcome email"). */
@@ -71,7 +71,7 @@ export const KEY_ADJECTIVES = words("key main major important core principal ess
 export const POINTS = words("points point takeaways takeaway ideas idea facts findings highlights insights messages themes moments learnings bullets topics arguments issues aspects conclusions facts");
 
 /** Models and their makers: a step named after one alone lets it write. */
-export const MODELS = words("gpt chatgpt openai dall dalle claude gemini deepseek llm ai mistral llama ollama perplexity anthropic midjourney flux groq copilot grok qwen agent assistant chatbot bot copywriter gpt4 gpt3 gpt4o elevenlabs");
+export const MODELS = words("gpt chatgpt openai claude gemini deepseek llm ai mistral llama ollama perplexity anthropic groq copilot grok qwen agent assistant chatbot bot copywriter gpt4 gpt3 gpt4o cohere bedrock huggingface openrouter");
 
 /** Words behind a doer or a deed that only say what kind of machine does it ("summarizer agent"). */
 export const CARRIERS = words("agent node step api workflow tool chain model service bot assistant function task job module action logic process processor engine system stage block subworkflow");
@@ -81,7 +81,7 @@ export const RANKS = words("top first last latest newest oldest bottom recent pa
 
 /** Tests of quality and form, as the object of "check". */
 export const QUALITIES = words(
-  "valid validity json xml yaml format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism parameters params fields auth api",
+  "valid validity json xml yaml format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism captcha otp parameters params fields auth api",
 );
 
 /** What a look-up in another source yields. */
@@ -90,11 +90,11 @@ export const FACTS = words(
 );
 
 /** Nouns that name a look-up by themselves. */
-export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks wikipedia virustotal clearbit crunchbase shodan");
+export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks");
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
-  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone filename filenames variable variables param params parameter parameters property properties content contents line lines word words phone paragraph paragraphs content body image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone filename filenames variable variables param params parameter parameters property properties content contents line lines word words phone paragraph paragraphs content body key keys image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */

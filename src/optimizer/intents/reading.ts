@@ -123,6 +123,9 @@ function wordEnd(source: string, start: number): number {
   return end;
 }
 
+/** "csv2json". */
+const FORMAT_PAIR = /^([a-z]{2,})2([a-z]{2,})$/;
+
 /**
  * `sendReport` and, where the whole text is one identifier, `SendReport` are several words; `GitHub` in a sentence is one.
  * A copy's number (`Merge2`) is left off a known word.
@@ -130,6 +133,11 @@ function wordEnd(source: string, start: number): number {
 function pushWord(words: string[], raw: string, identifier: boolean, isKnown: (word: string) => boolean): void {
   const word = withoutApostrophe(raw).toLowerCase();
   const first = raw.charCodeAt(0);
+  const pair = FORMAT_PAIR.exec(word);
+  if (pair !== null && isKnown(pair[1]!) && isKnown(pair[2]!)) {
+    words.push(pair[1]!, "to", pair[2]!);
+    return;
+  }
   const humped = (first >= 97 || identifier) && hasHump(raw);
   if (!humped || isKnown(word)) {
     const bare = withoutNumber(word);
@@ -160,7 +168,14 @@ function withoutApostrophe(raw: string): string {
 function isHump(raw: string, at: number): boolean {
   const code = raw.charCodeAt(at);
   const before = raw.charCodeAt(at - 1);
-  return code >= 65 && code <= 90 && before >= 97 && before <= 122;
+  if (!(code >= 65 && code <= 90)) return false;
+  if (before >= 97 && before <= 122) return true;
+  // "HTMLParser", but not "PDFs".
+  return before >= 65 && before <= 90 && isLower(raw.charCodeAt(at + 1)) && isLower(raw.charCodeAt(at + 2));
+}
+
+function isLower(code: number): boolean {
+  return code >= 97 && code <= 122;
 }
 
 function hasHump(raw: string): boolean {
