@@ -4,9 +4,9 @@ import { type ClauseFacts, STRONG } from "./clause-facts.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES } from "./object-words.ts";
-import { EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
-import { type Clause, readClauses } from "./reading.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES } from "./object-words.ts";
+import { isProduct } from "./product-words.ts";
+import { type Clause, isDigits, readClauses } from "./reading.ts";
 
 /**
  * The intent of a step, from its words alone: what its verb does, where the verb stands, and what the words around it say.
@@ -57,7 +57,7 @@ const MIN_ALTERNATIVE_CONFIDENCE = 0.02;
 const POINTS_TO_LOG_ODDS = 1.3;
 
 function isKnownName(word: string): boolean {
-  return word === "if" || CHANNELS.has(word) || MODELS.has(word) || LOOKUP_PRODUCTS.has(word) || EXTRACTION_PRODUCTS.has(word) || FORMATS.has(word) || isActionWord(word);
+  return word === "if" || CHANNELS.has(word) || MODELS.has(word) || isProduct(word) || FORMATS.has(word) || isActionWord(word);
 }
 
 function scoreClause(clause: Clause, isName: boolean): { scores: Scores; acts: boolean } {
@@ -116,13 +116,14 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   switch (action.form) {
     case "base":
       if (at === head) return opensWithThing(words, at, action) ? 0.15 : 1;
+      if (comparesBehind(words, at)) return 0.15;
       // "Fetch the score and post it": what was fetched is for the second deed.
       if (!led && isLink(words[at - 1]!) && (action.thing || FORMATS.has(words[at]!))) return 0.2;
       if (isLink(words[at - 1]!)) return led ? (facts.action?.role === "get" ? 0.9 : 0.35) : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals") return 0.2;
       // "Latest report", "filtered list".
-      if (ends && (action.thing || action.nounLike) && (RANKS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
+      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
@@ -154,6 +155,10 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   // "Newsletter writer" writes.
   if (action.form === "noun" && at + 2 === words.length && findAction(words, at + 1)?.form === "noun") return true;
   if (!action.thing && !action.nounLike) return false;
+  if (comparesBehind(words, at)) return true;
+  // "First match": in front of it stand only fillers.
+  if (at > 0 && at === words.length - 1 && RANKS.has(words[at - 1]!)) return true;
+  if (at + 2 === words.length && CHANNELS.has(words[at]!) && MESSAGES.has(next)) return true;
   if (at + 2 === words.length && VIRTUES.has(next)) return true;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
   if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
@@ -166,6 +171,9 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
     const last = findAction(words, end);
+    if (!action.thing && ORDERS.has(words[at]!)) return false;
+    if (action.nounLike && end === at + 1 && TESTS.has(word)) return true;
+    if (last?.form === "noun" && SUMMARIES.has(word) && PERIODIC.has(next)) return false;
     if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or") || namesProcess(word, last))) return true;
     if (last?.role === "check" || (action.thing && last?.form === "base" && DECIDERS.has(word))) return true;
     if (action.thing && LOOKUPS.has(word)) return true;
@@ -182,6 +190,17 @@ function namesProcess(word: string, deed: Action): boolean {
 /** Deeds whose names also name what comes of them. */
 const MADE_THINGS = new Set(["translation", "calculation", "selection", "collection", "combination", "transcription", "suggestion", "recommendation", "explanation", "prediction", "composition", "replacement"]);
 
+/** "Message length > 40": names what is compared. */
+function comparesBehind(words: readonly string[], at: number): boolean {
+  for (let index = at + 1; index < words.length - 1; index += 1) if (words[index] === "equals" || ((words[index] === "above" || words[index] === "below") && isDigits(words[index + 1]!))) return index - at <= 2 && words.length - index <= 3 && !ORDERS.has(words[at]!);
+  return false;
+}
+
+/** Nouns as well, but in front of a step's name always orders. */
+const ORDERS = new Set("set update save store upsert archive sync return share collect gather join keep include attach insert add inject restrict list check filter limit drop remove".split(" "));
+const TESTS = new Set(["filter", "switch", "gate", "guard"]);
+const PERIODIC = new Set(["daily", "weekly", "monthly", "new", "final", "short"]);
+
 /** Of these a summary is made more often than they are done to one. */
 const SUMMED_UP = new Set("review chat plan search research audit test match order call project status".split(" "));
 
@@ -191,7 +210,7 @@ const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
 const DOERS = new Set(["agent", "assistant", "bot", "chatbot"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */
-const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "split", "map", "draft"]);
+const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "review", "audit", "split", "map", "draft"]);
 
 function rankScores(scores: Scores): IntentRanking {
   const best = Math.max(...INTENTS.map((intent) => scores[intent]));

@@ -6,7 +6,7 @@ import {
   AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MENTIONS, MESSAGES, MODELS, PARTS, PREDICATES, QUESTION_WORDS,
   RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLES,
 } from "./object-words.ts";
-import { CREATION_PRODUCTS, EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
+import { CONVERSION_PRODUCTS, CREATION_PRODUCTS, EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
 import { isDigits } from "./reading.ts";
 
 /** Adds what the words around the action say. */
@@ -45,7 +45,8 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   const ifAt = facts.words.indexOf("if");
   if (ifAt === facts.head) scores.conditional += facts.isName ? STRONG + CLEAR : CLEAR;
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
-  if (has(facts, "whether") || hasAny(facts, ALTERNATIVES)) scores.conditional += CLEAR;
+  const assigns = facts.action !== undefined && !facts.action.thing && !tests && facts.action.evidence.conditional === undefined;
+  if (has(facts, "whether") || hasAny(facts, assigns ? PLAIN_ALTERNATIVES : ALTERNATIVES)) scores.conditional += CLEAR;
   if (first === "when" && !facts.asks) scores.conditional += facts.isName ? STRONG : CLEAR;
   if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first)) return;
   if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
@@ -57,7 +58,9 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
 /** "Send?", "Generate summary?": so short that a verb in it is what is asked about. */
 const SHORT_QUESTION_WORDS = 3;
 
-const ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "equals", "versus", "vs"]);
+const PLAIN_ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "versus", "vs"]);
+/** Behind a verb "equals" may as well assign ("set state = done"). */
+const ALTERNATIVES = new Set([...PLAIN_ALTERNATIVES, "equals"]);
 
 /** "Send or skip", "create or update". */
 function choosesDeed({ words, head }: ClauseFacts): boolean {
@@ -79,7 +82,7 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
   if (has(facts, "too") || (words.indexOf("not") > facts.head && first !== "only") || first === "depends") scores.conditional += CLEAR;
   if (has(facts, "or") || first === "either") scores.conditional += STRONG;
   if (first === "any" || first === "no" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
-  if (STATES.has(first) || KINDS.has(mainNoun(facts))) scores.conditional += HINT;
+  if ((STATES.has(first) && !namesMany(facts)) || KINDS.has(mainNoun(facts))) scores.conditional += HINT;
   if (SITUATIONS.has(first) && last > facts.head && last <= facts.head + 2) scores.conditional += HINT;
   if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last) || (last > 1 && OUTCOMES.has(words[last]!) && isPast(facts, last - 1)))) scores.conditional += CLEAR;
 }
@@ -99,6 +102,12 @@ function isPast(facts: ClauseFacts, at: number): boolean {
   return action === undefined ? facts.words[at]!.endsWith("ed") || IRREGULAR_PARTICIPLES.has(facts.words[at]!) : action.form === "past";
 }
 
+/** "Open tickets", "paid orders": an adjective and a plural. */
+function namesMany({ words, head, asks }: ClauseFacts): boolean {
+  const last = words[words.length - 1]!;
+  return !asks && STATES.has(words[head]!) && words.length - head >= 2 && words.length - head <= 3 && last.endsWith("s") && !last.endsWith("ss") && !last.endsWith("us") && !STATES.has(last) && !MESSAGES.has(last);
+}
+
 function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   const first = words[facts.head] ?? "";
@@ -116,8 +125,9 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   if (selects && hasAny(facts, RESTRICTIONS, facts.objectAt)) scores.filter += HINT;
   if (action !== undefined || !facts.isName) return;
   if (words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.filter += CLEAR;
-  if (!facts.asks && words.length > 1 && hasAny(facts, TIMES, 0)) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
+  if (!facts.asks && words.length > 1 && words.some((word, at) => TIMES.has(word) && !PERIODS.has(words[at - 1] ?? ""))) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
   if (!facts.asks && words.length > 1 && UNDONE.test(first) && findAction(words, facts.head) === undefined) scores.filter += lastWord(facts).endsWith("s") ? STRONG : CLEAR;
+  if (namesMany(facts)) scores.filter += CLEAR;
   // "Rows with errors".
   if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += CLEAR;
   if (!facts.asks && words.length > 1 && RESTRICTIONS.has(first) && lastWord(facts).endsWith("s")) scores.filter += CLEAR;
@@ -126,6 +136,7 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
 
 const DUPLICATES = new Set(["duplicate", "duplicates", "duplicated", "dupes", "dups", "doubles"]);
 const TOTALITIES = new Set(["all", "everything", "everyone", "everybody", "anything", "anyone", "nothing"]);
+const PERIODS = new Set(["by", "per", "each", "every"]);
 const PERIOD_LINKS = ["from", "since", "of", "within", "newer", "older"];
 /** "Unpaid", "unanswered", "unseen": what nothing was done to yet. */
 const UNDONE = /^un(?!it)[a-z]{2,}(?:ed|en|aid|ent)$/;
@@ -136,7 +147,7 @@ const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed
 /** How long the result may be tells a summary: "in three sentences", "at a glance". */
 function addBrevityCues(scores: Scores, facts: ClauseFacts): void {
   const words = facts.whole;
-  if (hasAny(facts, BREVITY)) scores.summarize += STRONG;
+  if (hasAny(facts, BREVITY) || (words.includes("tl") && words[words.indexOf("tl") + 1] === "dr")) scores.summarize += STRONG;
   else if ( (has(facts, "at") && lastWord(facts) === "glance") || (has(facts, "in") && SHORT.has(lastWord(facts)))) scores.summarize += CLEAR;
   // "Summary writer".
   if (facts.action?.form === "noun" && facts.action.evidence.generate !== undefined && hasAny(facts, SUMMARIES)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
@@ -161,12 +172,14 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   const first = words[facts.head] ?? "";
   if (facts.action === undefined) {
     if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !JUDGED.has(first) && !STATES.has(lastWord(facts)) && first !== "any" && first !== "no" && !words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.send += CLEAR;
-    if (MESSAGES.has(last) && OUTGOING.has(first)) scores.send += HINT;
+    if (MESSAGES.has(last) && hasAny(facts, OUTGOING)) scores.send += HINT;
     if (CHANNELS.has(last) || CHANNELS.has(first)) scores.send += HINT;
     if (first === "text" && (hasAny(facts, RECIPIENTS) || DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.send += CLEAR;
   }
   // "Receipt to guest", "output to user".
   if ((facts.action === undefined || facts.action.thing) && has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += facts.action === undefined ? HINT : CLEAR;
+  // "AI reply", "GPT post": what a model is named before is its answer.
+  if ((facts.action?.thing === true || facts.action?.role === "answer") && words.length <= 2 && WRITING_MODELS.has(words[words.length - 2] ?? "")) addEvidence(scores, { generate: STRONG, send: -HINT });
   if (ADDRESSING.has(first) && words.slice(facts.head + 1, facts.head + 4).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   // "Slack the results".
   if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
@@ -176,8 +189,10 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
 }
 
 /** "Valid email" is what a message is, "final response" which one is given. */
-const JUDGED = new Set(["valid", "invalid", "existing", "different", "same"]);
+const JUDGED = new Set(["valid", "invalid", "existing", "different", "same", "empty", "missing"]);
 const OUTGOING = new Set("final success error failure failed ok webhook fallback default welcome http".split(" "));
+
+const WRITING_MODELS = new Set([...MODELS].filter((model) => !["agent", "assistant", "bot", "chatbot"].includes(model)));
 
 /** In front of a person these turn to them: "call the customer", "update the team". */
 const ADDRESSING = new Set(["call", "phone", "ring", "contact", "brief", "update", "chase", "mail", "text", "hit", "ask", "dm", "page"]);
@@ -196,6 +211,7 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (CONTENT.has(last)) scores.generate += CLEAR;
   if (hasAny(facts, MODELS, 0) || hasAny(facts, CREATION_PRODUCTS, 0)) scores.generate += HINT;
   if (hasAny(facts, EXTRACTION_PRODUCTS, 0)) scores.extract += HINT;
+  if (hasAny(facts, CONVERSION_PRODUCTS, 0)) scores.transform += HINT;
   // "PDF text".
   if (CONTAINERS.has(facts.words[facts.head]!) && PARTS.has(last) && !STRUCTURES.has(last) && last !== facts.words[facts.head]) scores.extract += HINT;
   if (VIRTUES.has(last)) scores.validate += CLEAR;

@@ -134,8 +134,15 @@ function skipAdverbs(words: readonly string[], start: number): number {
   return words[start]?.endsWith("ly") === true || words[start] === "then" || words[start] === "first" ? start + 1 : start;
 }
 
+/** "Batch rows" makes batches, "batch update rows" updates. */
+function batches(words: readonly string[], at: number): boolean {
+  if (words[at] !== "batch") return false;
+  const next = findAction(words, at + 1);
+  return next === undefined || next.thing || next.form === "third";
+}
+
 function skipFillers(words: readonly string[], start: number): number {
   let at = start;
-  while (at < words.length - 1 && FILLERS.has(words[at]!)) at += 1;
+  while (at < words.length - 1 && FILLERS.has(words[at]!) && !batches(words, at)) at += 1;
   return at;
 }

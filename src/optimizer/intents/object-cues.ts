@@ -23,16 +23,16 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "search":
       if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: STRONG, enrich: -HINT });
-      else if (hasAny(facts, CONTAINERS, wordsIndex(facts, "in", objectAt)) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
+      else if ((hasAny(facts, CONTAINERS, wordsIndex(facts, "in", objectAt)) || (has(facts, "in", objectAt) && PARTS.has(facts.words[wordsIndex(facts, "in", objectAt) - 1] ?? ""))) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       else if (SEARCHED.some((word) => has(facts, word, objectAt)) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
-      if (hasAny(facts, ADDED_FIELDS, objectAt)) scores.transform += CLEAR;
+      if (hasAny(facts, ADDED_FIELDS, objectAt) && !has(facts, "from", objectAt)) scores.transform += CLEAR;
       else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
       break;
     case "check":
       // "Spam check" is the name of a test, "check spam" a question.
-      if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, { validate: STRONG });
+      if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
       else if (hasAny(facts, DEFECTS, objectAt) && facts.words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
       if (STATES.has(lastWord(facts)) && facts.words.length > objectAt + 1) scores.conditional += CLEAR;
       else if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
@@ -68,9 +68,11 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       if (hasAny(facts, TOTALS, objectAt) || hasAny(facts, AMOUNTS, objectAt)) addEvidence(scores, { aggregate: STRONG + HINT });
       break;
     case "prepare":
+      if (namesSummary(facts)) scores.summarize += CLEAR;
       if ((facts.words[objectAt] === "a" || facts.words[objectAt] === "an") && hasAny(facts, CONTENT, objectAt)) addEvidence(scores, { generate: CLEAR });
       break;
     case "compress":
+      if (hasAny(facts, ADDRESSES, objectAt)) addEvidence(scores, { transform: STRONG, summarize: -HINT });
       if (hasAny(facts, PROSE, objectAt) || hasAny(facts, SUMMARIES, objectAt)) addEvidence(scores, { summarize: CLEAR, transform: -HINT });
       break;
     case "detect":
@@ -101,6 +103,9 @@ function wordsIndex({ words }: ClauseFacts, link: string, from: number): number 
 /** What is known of a thing, as against the things themselves. */
 const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile", "profiles", "metadata", "context", "history"]);
 const ASKED = new Set([...MODELS, "model"]);
+/** What a check of only tells which way to go ("weekday check"). */
+const SITUATIONS = new Set("status state existence exists weekday weekend day hours limit threshold role loop type language admin".split(" "));
+const ADDRESSES = new Set(["url", "urls", "link", "links"]);
 const REPORTING_LINKS = new Set(["by", "via", "per", "over", "on", "in"]);
 const SEARCHED = ["in", "within", "inside", "from", "through", "the", "this"];
 const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed", "active", "inactive"]);
@@ -115,12 +120,14 @@ function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   if (namesSummary(facts) || hasAny(facts, SHORTER, facts.objectAt)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && word === "of" && COLLECTIONS.has(facts.words[at - 1]!)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && WHOLES.has(word) && !LENGTHS.has(facts.words[at + 1] ?? ""))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
+  else if (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
 }
 
 const COLLECTIONS = new Set(["list", "array"]);
+const WHOLE_LISTS = new Set(["final", "full", "complete", "overall"]);
 const CASES = ["lower", "upper", "lowercase", "uppercase"];
 const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
 
@@ -147,7 +154,7 @@ function addGottenThing(scores: Scores, facts: ClauseFacts): void {
   if (words.slice(objectAt, objectAt + 2).some((word) => CHOSEN.has(word))) scores.filter += CLEAR;
   const out = words.indexOf("out", objectAt);
   const from = words.indexOf("from", objectAt);
-  const source = from >= 0 ? from : words.indexOf("in", objectAt);
+  const source = from >= 0 ? from : Math.max(words.indexOf("in", objectAt), words.indexOf("on", objectAt));
   // "From the letter, list …": the source stands before the order.
   const led = (facts.whole[0] === "from" || facts.whole[0] === "in") && facts.whole !== words && facts.whole.slice(1, LEAD_IN_WORDS).some((word) => CONTAINERS.has(word));
   if (source >= 0 && hasAny(facts, STORES, source)) scores.enrich += CLEAR;

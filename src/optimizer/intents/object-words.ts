@@ -25,22 +25,22 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields ms seconds minutes hours days usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
 export const CONTAINERS = words(
-  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message list url link audio video recording sitemap prompt text note notes letter letters statement statements report reports contract contracts agreement form forms slip bill bills certificate manifest label thread conversation chat call interview article articles paper papers description filename subject log logs citation citations dump node query input comment comments code",
+  "file files pdf pdfs html attachment attachments document documents doc docx docs page pages webpage website image images xml csv xlsx xls excel spreadsheet json text txt body header headers receipt receipts invoice invoices resume cv transcript screenshot screenshots zip archive binary response email emails url urls rss feed sitemap binary photo scan scans markdown string payload output message list url link audio video recording sitemap prompt text note notes letter letters statement statements report reports contract contracts agreement form forms slip bill bills certificate manifest label thread conversation chat call interview article articles paper papers description caption captions filename subject log logs citation citations dump node query input comment comments code",
 );
 
 /** Shapes of data that a step makes out of other data. */
 export const STRUCTURES = words(
-  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows html body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding",
+  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows html body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding sql",
 );
 
 /** Marks and other text that is cleaned away, not filtered. */
 export const MARKUP = words(
-  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark",
+  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark json markdown citations footnotes accents diacritics fences",
 );
 
 /** Services and media that carry messages. */
@@ -77,7 +77,7 @@ export const MODELS = words("gpt chatgpt openai claude gemini deepseek llm ai mi
 export const CARRIERS = words("agent node step api workflow tool chain model service bot assistant function task job module action logic process processor engine system stage block subworkflow");
 
 /** Ordering words that, with a number, cut a list. */
-export const RANKS = words("top first last latest newest oldest bottom recent past best most max maximum");
+export const RANKS = words("top first last latest newest oldest bottom recent past best most max maximum cheapest longest shortest highest lowest biggest smallest largest fastest closest random");
 
 /** Tests of quality and form, as the object of "check". */
 export const QUALITIES = words(
@@ -98,7 +98,7 @@ export const PARTS = words(
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */
-export const LINKS = words("for between of about on in to when that which with via from by at after before if per using based because and as into");
+export const LINKS = words("for between of about on in to when that which with via from by at after before if per using based because and as into without");
 
 /** Openers of a phrase that stands before the order ("from the list below, keep …"). */
 export const LEAD_INS = words("from for given using in with after before once when as based on within among out of using at");

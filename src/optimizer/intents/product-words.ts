@@ -12,7 +12,14 @@ export const EXTRACTION_PRODUCTS = words(
   "firecrawl apify scrapingbee scraperapi scrapfly scrapeless scrapegraph scrapegraphai brightdata zenrows browserless puppeteer playwright phantombuster browserbase diffbot parseur docparser mailparser mindee nanonets docsumo llamaparse unstructured textract tesseract whisper assemblyai deepgram gladia",
 );
 
+/** Services and programs that turn one form into another. */
+export const CONVERSION_PRODUCTS = words("deepl libretranslate pandoc cloudconvert convertapi imagemagick ffmpeg handlebars tinypng");
+
 /** Services that draw, film, sing or speak. */
 export const CREATION_PRODUCTS = words(
   "midjourney dall dalle flux stability ideogram leonardo runway runwayml kling veo sora heygen synthesia hedra pika luma suno udio elevenlabs playht cartesia creatomate bannerbear placid json2video shotstack imagen recraft piapi replicate fal",
 );
+
+export function isProduct(word: string): boolean {
+  return LOOKUP_PRODUCTS.has(word) || EXTRACTION_PRODUCTS.has(word) || CONVERSION_PRODUCTS.has(word) || CREATION_PRODUCTS.has(word);
+}
