@@ -24,6 +24,7 @@ export function classifyByPatterns(text: string): IntentRanking {
     const points = scoreClause(clause, wordCount <= NAME_WORDS);
     // "Code: format the date", "Filter - Keep new": one word in front of a clause is often no more than a kind of node.
     const label = clause.words.length === 1 && opensWithOrder(clauses[index + 1]);
+    if (index > 0 && !points.acts && !clause.asks && labelsMessage(clauses[0]!)) points.scores.conditional = points.scores.filter = 0;
     addEvidence(scores, points.scores, label ? weight * LABEL_SHARE : weight);
     if (points.acts && !label) weight *= LATER_CLAUSE_FACTOR;
   }
@@ -39,6 +40,11 @@ const LATER_CLAUSE_FACTOR = 0.5;
 function opensWithOrder(clause: Clause | undefined): boolean {
   const action = clause === undefined ? undefined : findAction(clause.words, 0);
   return action?.form === "base" && !action.thing;
+}
+
+/** "Slack: not authorized": what follows is what the message says. */
+function labelsMessage({ words }: Clause): boolean {
+  return words.length === 1 && (MESSAGES.has(words[0]!) || (CHANNELS.has(words[0]!) && words[0] !== "webhook"));
 }
 
 /** Of the points of a label that is a clause of one word. */
@@ -121,9 +127,9 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (!led && isLink(words[at - 1]!) && (action.thing || FORMATS.has(words[at]!))) return 0.2;
       if (isLink(words[at - 1]!)) return led ? (facts.action?.role === "get" ? 0.9 : 0.35) : 0.7;
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
-      if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals") return 0.2;
+      if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals" || COPULAS.has(words[at - 1]!)) return 0.2;
       // "Latest report", "filtered list".
-      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || findAction(words, head)?.form === "past")) return 0.3;
+      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
@@ -132,7 +138,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (at === head && opensWithThing(words, at, action)) return 0.15;
       return ends ? 0.95 : at === head ? 0.75 : facts.isName ? 0.4 : 0.2;
     case "ing":
-      if (at === head) return 0.95;
+      if (at === head) return COPULAS.has(words[at + 1] ?? "") || comparesNext(words, at) ? 0.15 : 0.95;
       return led ? 0.12 : ends ? 0.8 : 0.3;
     case "past":
       if (led) return 0.08;
@@ -151,9 +157,12 @@ function isLink(word: string): boolean {
 function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
   const next = words[at + 1] ?? "";
   // "Match found", "summary is empty", "extraction succeeded".
-  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next) || (COMPARATIVES.has(next) && at + 2 < words.length) || next === "equals")) return true;
+  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next) || comparesNext(words, at) || next === "equals" || next === "exists")) return true;
+  if ((action.nounLike || action.thing || action.form === "noun") && next === "not" && (HAPPENED.has(words[at + 2] ?? "") || STATES.has(words[at + 2] ?? ""))) return true;
   // "Newsletter writer" writes.
-  if (action.form === "noun" && at + 2 === words.length && findAction(words, at + 1)?.form === "noun") return true;
+  if (action.form === "noun" && (at + 2 === words.length || (at + 3 === words.length && CARRIERS.has(words[at + 2]!))) && (findAction(words, at + 1)?.form === "noun" || TESTS.has(next) || LOOKUPS.has(next))) return true;
+  // "Hash is different": no order goes on like this.
+  if (COPULAS.has(next) && action.role !== "check" && action.role !== "verify") return true;
   if (!action.thing && !action.nounLike) return false;
   if (comparesBehind(words, at)) return true;
   // "First match": in front of it stand only fillers.
@@ -171,8 +180,8 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
     const last = findAction(words, end);
-    if (!action.thing && ORDERS.has(words[at]!)) return false;
-    if (action.nounLike && end === at + 1 && TESTS.has(word)) return true;
+    if (action.nounLike && end === at + 1 && isMadeOfNoun(words[at]!, word, last)) return true;
+    if (!action.thing && ORDERS.has(words[at]!) && THING_DOERS.has(word)) return false;
     if (last?.form === "noun" && SUMMARIES.has(word) && PERIODIC.has(next)) return false;
     if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or") || namesProcess(word, last))) return true;
     if (last?.role === "check" || (action.thing && last?.form === "base" && DECIDERS.has(word))) return true;
@@ -184,11 +193,19 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
 /** "Upload validation": a process, not a thing that could be uploaded ("upload translation"). */
 function namesProcess(word: string, deed: Action): boolean {
   if (MADE_THINGS.has(word) || !(word.endsWith("ion") || word.endsWith("ing"))) return false;
-  return deed.evidence.send === undefined && deed.evidence.summarize === undefined && deed.evidence.conditional === undefined;
+  return deed.evidence.send === undefined && deed.evidence.conditional === undefined;
 }
 
 /** Deeds whose names also name what comes of them. */
 const MADE_THINGS = new Set(["translation", "calculation", "selection", "collection", "combination", "transcription", "suggestion", "recommendation", "explanation", "prediction", "composition", "replacement"]);
+
+/** "Stock below 5", "rating less than 3". */
+function comparesNext(words: readonly string[], at: number): boolean {
+  const next = words[at + 1] ?? "";
+  return COMPARATIVES.has(next) && at + 2 < words.length && (!MEASURES.has(next) || words[at + 2] === "than" || words[at + 2] === "to");
+}
+
+const MEASURES = new Set(["greater", "less", "more", "higher", "lower", "equal"]);
 
 /** "Message length > 40": names what is compared. */
 function comparesBehind(words: readonly string[], at: number): boolean {
@@ -198,6 +215,18 @@ function comparesBehind(words: readonly string[], at: number): boolean {
 
 /** Nouns as well, but in front of a step's name always orders. */
 const ORDERS = new Set("set update save store upsert archive sync return share collect gather join keep include attach insert add inject restrict list check filter limit drop remove".split(" "));
+/** Named like doers, yet things that are set or added. */
+const THING_DOERS = new Set(["counter", "reminder", "newsletter", "sender", "folder", "number"]);
+
+/** "Score filter", "branch merge", "import notification": the first word is a noun here, unless it orders most of the time. */
+function isMadeOfNoun(first: string, last: string, deed: Action | undefined): boolean {
+  if (ORDERS.has(first)) return false;
+  if (TESTS.has(last)) return true;
+  if (WORKS.has(first)) return false;
+  return LOOKUPS.has(last) || (deed?.form === "base" && !deed.thing && !deed.nounLike) || (deed?.form === "noun" && deed.evidence.send !== undefined && last.endsWith("ion"));
+}
+
+const WORKS = new Set("format process map design review plan check test group route switch limit".split(" "));
 const TESTS = new Set(["filter", "switch", "gate", "guard"]);
 const PERIODIC = new Set(["daily", "weekly", "monthly", "new", "final", "short"]);
 

@@ -31,10 +31,13 @@ function addQuestionCues(scores: Scores, facts: ClauseFacts): void {
   else if (hasAny(facts, HAPPENINGS, at) || (word === "what" && lastWord(facts) === "about")) scores.summarize += CLEAR;
   else if (has(facts, "in", at) && hasAny(facts, CONTAINERS, facts.words.indexOf("in", at))) scores.extract += CLEAR;
   else if (word === "how" && (next === "many" || next === "much")) scores.aggregate += CLEAR;
-  else if (facts.isName && (hasAny(facts, WAYS, at) || (word === "which" && facts.words.length <= 3))) scores.conditional += CLEAR;
+  else if (facts.isName && (hasAny(facts, WAYS, at) || (word === "which" && facts.words.length <= ASIDE_QUESTION_WORDS))) scores.conditional += CLEAR;
   else if (word === "where" && (next === "should" || next === "to")) scores.conditional += CLEAR;
   else if (facts.asks) scores.generate += facts.action === undefined ? CLEAR : HINT;
 }
+
+/** "Which button was pressed?": a name of up to so many words asks itself. */
+const ASIDE_QUESTION_WORDS = 5;
 
 const HAPPENINGS = new Set("happened said discussed decided agreed concluded happen say discuss decide agree conclude important".split(" "));
 
@@ -48,7 +51,7 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   const assigns = facts.action !== undefined && !facts.action.thing && !tests && facts.action.evidence.conditional === undefined;
   if (has(facts, "whether") || hasAny(facts, assigns ? PLAIN_ALTERNATIVES : ALTERNATIVES)) scores.conditional += CLEAR;
   if (first === "when" && !facts.asks) scores.conditional += facts.isName ? STRONG : CLEAR;
-  if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first)) return;
+  if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first) || first === "only") return;
   if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
   if (statesFinding(facts)) scores.conditional += STRONG;
   if (AUXILIARIES.has(first)) scores.conditional += STRONG;
@@ -78,15 +81,36 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
   const { words } = facts;
   const last = words.length - 1;
   if (hasAny(facts, PREDICATES)) scores.conditional += words.some((word, at) => at > facts.head && at < last && BEING.has(word)) ? STRONG : CLEAR;
-  if (words.some((word, at) => at < last && COMPARATIVES.has(word))) scores.conditional += CLEAR;
+  if (boundsMany(facts)) scores.filter += STRONG;
+  else if (words.some((word, at) => at < last && COMPARATIVES.has(word))) scores.conditional += CLEAR;
+  if (statesDeed(facts)) scores.conditional += STRONG;
+  if (has(facts, "nothing") || has(facts, "none") || (has(facts, "between") && words.some(isDigits))) scores.conditional += CLEAR;
   if (has(facts, "too") || (words.indexOf("not") > facts.head && first !== "only") || first === "depends") scores.conditional += CLEAR;
   if (has(facts, "or") || first === "either") scores.conditional += STRONG;
   if (first === "any" || first === "no" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
   if ((STATES.has(first) && !namesMany(facts)) || KINDS.has(mainNoun(facts))) scores.conditional += HINT;
   if (SITUATIONS.has(first) && last > facts.head && last <= facts.head + 2) scores.conditional += HINT;
+  if (last === 0 && STATES.has(first)) scores.conditional += CLEAR;
   if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last) || (last > 1 && OUTCOMES.has(words[last]!) && isPast(facts, last - 1)))) scores.conditional += CLEAR;
 }
 
+/** "Deals over 10k": which of many. */
+function boundsMany({ words, head, asks }: ClauseFacts): boolean {
+  if (asks || !isPlural(words[head]!)) return false;
+  return words.some((word, at) => at > head && COMPARATIVES.has(word) && !((word === "above" || word === "below") && isDigits(words[at + 1] ?? "")));
+}
+
+/** "Page changed since yesterday", of one thing. */
+function statesDeed(facts: ClauseFacts): boolean {
+  const { words, head } = facts;
+  return !isPlural(words[head]!) && words.some((_, at) => at + 1 < words.length && ((at > head && AFTERWARDS.has(words[at + 1]!)) || (at === head && words[at + 1] === "since")) && isPast(facts, at));
+}
+
+function isPlural(word: string): boolean {
+  return word.endsWith("s") && !word.endsWith("ss") && !word.endsWith("us") && !word.endsWith("is");
+}
+
+const AFTERWARDS = new Set(["since", "on", "after", "before", "in", "by", "already", "yet"]);
 const BEING = new Set(["is", "are", "was", "were", "isnt", "arent"]);
 /** "In stock", "over limit": a place or a bound said of something. */
 const SITUATIONS = new Set(["in", "on", "out", "over", "under", "within", "outside", "past"]);
@@ -95,17 +119,17 @@ const OUTCOMES = new Set(["out", "in", "up", "off", "down", "away"]);
 /** Last words of names that hold what a switch turns on ("message type"). */
 const KINDS = new Set(["type", "kind", "status", "state", "mode"]);
 /** Participles of common verbs that no ending tells. */
-const IRREGULAR_PARTICIPLES = new Set("won lost left met gone done bought sold given known held built begun run spent hit born driven eaten fallen felt grown heard led laid lent meant risen shown shut slept spoken stolen stuck swept taught torn understood worn".split(" "));
+const IRREGULAR_PARTICIPLES = new Set("won lost left met gone done bought sold given known held built begun spent hit born driven eaten fallen felt grown heard led laid lent meant risen shown shut slept spoken stolen stuck swept taught torn understood worn".split(" "));
 
 function isPast(facts: ClauseFacts, at: number): boolean {
   const action = findAction(facts.words, at);
-  return action === undefined ? facts.words[at]!.endsWith("ed") || IRREGULAR_PARTICIPLES.has(facts.words[at]!) : action.form === "past";
+  return action === undefined ? facts.words[at]!.endsWith("ed") || UNDONE.test(facts.words[at]!) || IRREGULAR_PARTICIPLES.has(facts.words[at]!) : action.form === "past";
 }
 
 /** "Open tickets", "paid orders": an adjective and a plural. */
 function namesMany({ words, head, asks }: ClauseFacts): boolean {
   const last = words[words.length - 1]!;
-  return !asks && STATES.has(words[head]!) && words.length - head >= 2 && words.length - head <= 3 && last.endsWith("s") && !last.endsWith("ss") && !last.endsWith("us") && !STATES.has(last) && !MESSAGES.has(last);
+  return !asks && STATES.has(words[head]!) && words.length - head >= 2 && words.length - head <= 3 && isPlural(last) && !STATES.has(last) && !MESSAGES.has(last);
 }
 
 function addFilterCues(scores: Scores, facts: ClauseFacts): void {
@@ -115,7 +139,7 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   const onlyAt = words.indexOf("only");
   // "…, keeping only the names" says how.
   const only = onlyAt >= 0 && !namesKeyPoints(facts) && !(onlyAt > facts.head + 1 && words[onlyAt - 1]!.endsWith("ing"));
-  if (only) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && (action?.evidence.extract ?? 0) > HINT ? HINT : STRONG;
+  if (only) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && ((action?.evidence.extract ?? 0) > HINT || (action?.evidence.transform ?? 0) > HINT) ? HINT : STRONG;
   if ((first === "only" && !namesKeyPoints(facts)) || facts.restricts) scores.filter += facts.restricts ? STRONG : CLEAR;
   if (facts.forbids && facts.isName) scores.filter += CLEAR;
   if (hasAny(facts, DUPLICATES) && !facts.asks) scores.filter += (action?.evidence.transform ?? 0) > 0 ? STRONG : CLEAR;
@@ -125,8 +149,9 @@ function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   if (selects && hasAny(facts, RESTRICTIONS, facts.objectAt)) scores.filter += HINT;
   if (action !== undefined || !facts.isName) return;
   if (words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.filter += CLEAR;
-  if (!facts.asks && words.length > 1 && words.some((word, at) => TIMES.has(word) && !PERIODS.has(words[at - 1] ?? ""))) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
+  if (!facts.asks && words.length > 1 && words.some((word, at) => TIMES.has(word) && !PERIODS.has(words[at - 1] ?? "")) && !SUMMARIES.has(mainNoun(facts)) && !statesDeed(facts)) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
   if (!facts.asks && words.length > 1 && UNDONE.test(first) && findAction(words, facts.head) === undefined) scores.filter += lastWord(facts).endsWith("s") ? STRONG : CLEAR;
+  if (!facts.asks && isPlural(first) && (has(facts, "since") || words.some((word, at) => RANKS.has(word) && (words[at - 1] === "in" || words[at - 1] === "within")))) scores.filter += CLEAR;
   if (namesMany(facts)) scores.filter += CLEAR;
   // "Rows with errors".
   if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += CLEAR;
@@ -139,7 +164,7 @@ const TOTALITIES = new Set(["all", "everything", "everyone", "everybody", "anyth
 const PERIODS = new Set(["by", "per", "each", "every"]);
 const PERIOD_LINKS = ["from", "since", "of", "within", "newer", "older"];
 /** "Unpaid", "unanswered", "unseen": what nothing was done to yet. */
-const UNDONE = /^un(?!it)[a-z]{2,}(?:ed|en|aid|ent)$/;
+const UNDONE = /^un(?!it)[a-z]+(?:ed|en|aid|ent)$/;
 const TIMES = new Set(["today", "yesterday", "tomorrow", "tonight", "week", "month", "year", "weekend"]);
 const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "uniques", "uniq", "distinct", "where", "just", "unread", "unsent"]);
 const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed", "unread", "relevant", "irrelevant", "unwanted", "excluding", "except", "within", "active", "inactive", "first", "those", "latest", "newest"]);
@@ -174,6 +199,7 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
     if (MESSAGES.has(last) && !EXCLUSIONS.has(first) && !JUDGED.has(first) && !STATES.has(lastWord(facts)) && first !== "any" && first !== "no" && !words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.send += CLEAR;
     if (MESSAGES.has(last) && hasAny(facts, OUTGOING)) scores.send += HINT;
     if (CHANNELS.has(last) || CHANNELS.has(first)) scores.send += HINT;
+    if (MESSENGERS.has(first) && CONTENT.has(last)) scores.send += CLEAR;
     if (first === "text" && (hasAny(facts, RECIPIENTS) || DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.send += CLEAR;
   }
   // "Receipt to guest", "output to user".
@@ -192,6 +218,7 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
 const JUDGED = new Set(["valid", "invalid", "existing", "different", "same", "empty", "missing"]);
 const OUTGOING = new Set("final success error failure failed ok webhook fallback default welcome http".split(" "));
 
+const MESSENGERS = new Set(["telegram", "whatsapp", "slack", "discord", "signal", "teams", "twilio", "sms"]);
 const WRITING_MODELS = new Set([...MODELS].filter((model) => !["agent", "assistant", "bot", "chatbot"].includes(model)));
 
 /** In front of a person these turn to them: "call the customer", "update the team". */
@@ -205,7 +232,7 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   const last = mainNoun(facts);
   if (hasAny(facts, LOOKUPS) || hasAny(facts, LOOKUP_PRODUCTS)) scores.enrich += facts.action === undefined || facts.action.role !== undefined ? CLEAR : HINT;
   if (facts.action !== undefined) return;
-  if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from"))) scores.extract += CLEAR;
+  if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from")) && !namesKeyPoints(facts)) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
   if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
   if (CONTENT.has(last)) scores.generate += CLEAR;
@@ -221,6 +248,8 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
 function addFormatCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   if (gathersMany(facts)) return;
+  // "Order rows by price".
+  if (action === undefined && words[facts.head] === "order" && has(facts, "by")) scores.transform += STRONG;
   for (let at = facts.head; at + 1 < words.length; at += 1) {
     const word = words[at]!;
     if (word !== "to" && word !== "as" && word !== "into" && word !== "2" && word !== "in") continue;
@@ -247,8 +276,8 @@ function gathersMany(facts: ClauseFacts): boolean {
   if (facts.action !== undefined && facts.action.role !== "put") return false;
   // "Array from rows".
   if (ONE_OF_MANY.has(facts.words[facts.head]!) && facts.words[facts.head + 1] === "from" && hasAny(facts, MANY)) return true;
-  const link = facts.words.findIndex((word) => word === "to" || word === "into");
-  return link > 0 && (MANY.has(facts.words[link - 1]!) || (facts.action !== undefined && facts.words[link - 1]!.endsWith("s"))) && facts.words.slice(link + 1, link + 4).some((word) => ONE_OF_MANY.has(word));
+  const link = facts.words.findIndex((word) => word === "to" || word === "into" || (word === "in" && facts.action !== undefined));
+  return link > 0 && (MANY.has(facts.words[link - 1]!) || (facts.action !== undefined && isPlural(facts.words[link - 1]!))) && facts.words.slice(link + 1, link + 4).some((word) => ONE_OF_MANY.has(word));
 }
 
 const MANY = new Set(["items", "rows", "records", "results", "lines", "messages", "pages", "values", "entries", "answers"]);
@@ -260,7 +289,7 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   if (has(facts, "together")) scores.aggregate += action?.role === "put" ? STRONG : CLEAR;
   const puts = action?.role === "put" || action?.role === "add";
   const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" || action?.role === "get" ? words.indexOf("in") : -1);
-  if (into >= 0 && hasAny(facts, WHOLES, into)) scores.aggregate += puts ? STRONG : CLEAR;
+  if (into >= 0 && words.some((word, at) => at > into && WHOLES.has(word) && !isPlural(words[at + 1] ?? ""))) scores.aggregate += puts || (action?.evidence.transform ?? 0) > CLEAR ? STRONG + CLEAR : CLEAR;
   else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array") scores.aggregate += STRONG;
   if (action !== undefined || !facts.isName) return;
   // "One row per guest" parts what was together.
@@ -272,4 +301,4 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   if (has(facts, "both") || has(facts, "per") || hasAny(facts, STATISTICS)) scores.aggregate += CLEAR;
 }
 
-const STATISTICS = new Set(["statistics", "stats", "totals", "subtotal"]);
+const STATISTICS = new Set(["statistics", "stats", "totals", "subtotal", "subtotals"]);

@@ -24,10 +24,10 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
     case "search":
       if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: STRONG, enrich: -HINT });
       else if ((hasAny(facts, CONTAINERS, wordsIndex(facts, "in", objectAt)) || (has(facts, "in", objectAt) && PARTS.has(facts.words[wordsIndex(facts, "in", objectAt) - 1] ?? ""))) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
-      else if (SEARCHED.some((word) => has(facts, word, objectAt)) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
+      else if ((SEARCHED.some((word) => has(facts, word, objectAt)) || (facts.words[objectAt] === "the" && TEXTS.has(facts.words[objectAt + 1] ?? ""))) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
-      if (hasAny(facts, ADDED_FIELDS, objectAt) && !has(facts, "from", objectAt)) scores.transform += CLEAR;
+      if (hasAny(facts, ADDED_FIELDS, objectAt) && !has(facts, "from", objectAt) && !has(facts, "by", objectAt)) scores.transform += CLEAR;
       else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
       break;
     case "check":
@@ -35,7 +35,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
       else if (hasAny(facts, DEFECTS, objectAt) && facts.words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
       if (STATES.has(lastWord(facts)) && facts.words.length > objectAt + 1) scores.conditional += CLEAR;
-      else if (hasAny(facts, QUALITIES) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
+      else if ((hasAny(facts, QUALITIES) || QUALITY.test(lastWord(facts))) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
       else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
       break;
     case "remove":
@@ -53,6 +53,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "answer":
       if (hasAny(facts, CHANNELS, objectAt)) scores.send += CLEAR;
+      else if (facts.words[objectAt] === "to" && hasAny(facts, RECIPIENTS, objectAt)) scores.send += STRONG;
       else if (has(facts, "to", objectAt) || hasAny(facts, RECIPIENTS, objectAt)) scores.send += HINT;
       break;
     case "post":
@@ -103,16 +104,18 @@ function wordsIndex({ words }: ClauseFacts, link: string, from: number): number 
 /** What is known of a thing, as against the things themselves. */
 const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile", "profiles", "metadata", "context", "history"]);
 const ASKED = new Set([...MODELS, "model"]);
+/** "Deliverability", "uniqueness": what a thing is measured by. */
+const QUALITY = /^(?!availability|business|facility|capability).+(?:ility|ness)$/;
 /** What a check of only tells which way to go ("weekday check"). */
 const SITUATIONS = new Set("status state existence exists weekday weekend day hours limit threshold role loop type language admin".split(" "));
 const ADDRESSES = new Set(["url", "urls", "link", "links"]);
 const REPORTING_LINKS = new Set(["by", "via", "per", "over", "on", "in"]);
-const SEARCHED = ["in", "within", "inside", "from", "through", "the", "this"];
+const SEARCHED = ["in", "within", "inside", "from", "through", "this"];
 const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed", "active", "inactive"]);
 const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "string", "markdown", "pdf", "transcript", "log", "logs", "page"]);
 /** Texts that people read. */
 const PROSE = new Set(["text", "transcript", "history", "thread", "conversation", "chat", "notes", "article", "report", "essentials"]);
-const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables", "number", "numbers", "header", "footer"]);
+const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables", "number", "numbers", "header", "footer", "day", "days", "hour", "hours", "minutes", "month", "months", "quotes", "zeros", "line", "newline"]);
 const TOTALS = new Set(["average", "averages", "sum", "sums", "total", "totals", "mean", "median", "count", "counts", "subtotals"]);
 const AMOUNTS = new Set("numbers amounts costs hours prices scores figures values expenses invoices revenue sales points votes items lines".split(" "));
 
@@ -130,6 +133,9 @@ const COLLECTIONS = new Set(["list", "array"]);
 const WHOLE_LISTS = new Set(["final", "full", "complete", "overall"]);
 const CASES = ["lower", "upper", "lowercase", "uppercase"];
 const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
+
+/** By these a thing is looked up, even where they are written "from". */
+const KEYS = new Set(["coordinates", "ip", "phone", "zip", "postcode", "sku"]);
 
 const LEAD_IN_WORDS = 6;
 
@@ -157,7 +163,8 @@ function addGottenThing(scores: Scores, facts: ClauseFacts): void {
   const source = from >= 0 ? from : Math.max(words.indexOf("in", objectAt), words.indexOf("on", objectAt));
   // "From the letter, list …": the source stands before the order.
   const led = (facts.whole[0] === "from" || facts.whole[0] === "in") && facts.whole !== words && facts.whole.slice(1, LEAD_IN_WORDS).some((word) => CONTAINERS.has(word));
-  if (source >= 0 && hasAny(facts, STORES, source)) scores.enrich += CLEAR;
+  if (has(facts, "count", objectAt)) scores.aggregate += CLEAR;
+  if (source >= 0 && (hasAny(facts, STORES, source) || hasAny(facts, KEYS, source))) scores.enrich += CLEAR;
   else if (led || isMentioned(facts) || (out >= 0 && words.includes("of", out)) || takesPart(facts) || (source >= 0 && (hasAny(facts, CONTAINERS, source) || (from > 0 && PARTS.has(words[from - 1]!))))) addEvidence(scores, { extract: CLEAR });
   else if (has(facts, "by", objectAt) || has(facts, "for", objectAt)) scores.enrich += HINT;
   else if (FACTS.has(lastWord(facts))) scores.enrich += HINT;

@@ -25,7 +25,7 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields ms seconds minutes hours days usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields words bytes kb mb gb audio video ms seconds minutes hours days usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
@@ -35,12 +35,12 @@ export const CONTAINERS = words(
 
 /** Shapes of data that a step makes out of other data. */
 export const STRUCTURES = words(
-  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows html body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug encoding sql",
+  "json object objects array arrays list item items payload field fields schema csv file files xlsx excel table row rows html body url urls query params parameters request id ids key keys date dates variable variables column columns binary metadata header headers filename path dictionary hash string block blocks xml timestamp structure format slug range encoding sql",
 );
 
 /** Marks and other text that is cleaned away, not filtered. */
 export const MARKUP = words(
-  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark json markdown citations footnotes accents diacritics fences",
+  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas symbol leading trailing code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark json markdown citations footnotes accents diacritics fences",
 );
 
 /** Services and media that carry messages. */
@@ -55,7 +55,7 @@ export const MESSAGES = words(
 
 /** Who receives them. */
 export const RECIPIENTS = words(
-  "user users customer customers client clients team teams manager admin admins administrator owner channel chat subscriber subscribers sender caller webhook me everyone group recipient recipients employee employees staff teacher student students parent attendees attendee participants participant lead leads candidate candidates sales support finance hr boss patient visitor guest member members mailing inbox requester author assignee driver drivers tenant landlord supplier suppliers vendor vendors partner partners doctor nurse applicant applicants buyer seller donor donors colleague colleagues board contractor provider engineer supervisor accountant accounting everybody reviewer reviewers",
+  "user users customer customers client clients team teams manager admin admins administrator owner channel chat subscriber subscribers sender caller webhook me everyone group recipient recipients employee employees staff teacher student students parent attendees attendee participants participant lead leads candidate candidates sales support finance hr boss patient visitor guest member members mailing inbox requester author assignee driver drivers tenant landlord supplier suppliers vendor vendors partner partners doctor nurse applicant applicants buyer seller donor donors colleague colleagues board contractor provider engineer supervisor accountant accounting everybody reviewer reviewers human humans approver approvers operator",
 );
 
 /** Things that are written, drawn or said anew. */
@@ -81,7 +81,7 @@ export const RANKS = words("top first last latest newest oldest bottom recent pa
 
 /** Tests of quality and form, as the object of "check". */
 export const QUALITIES = words(
-  "valid validity json xml yaml format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism captcha otp parameters params fields auth api",
+  "valid validity json xml yaml format schema syntax signature signatures required integrity quality compliance correctness spelling grammar token tokens permissions permission input inputs credentials structure consistency accuracy authenticity conformity sanity eligibility completeness formatting constraints security password authorization authentication checksum legality plagiarism captcha otp facts parameters params fields auth api",
 );
 
 /** What a look-up in another source yields. */
@@ -116,7 +116,7 @@ export const STORES = words("database db crm api sheet sheets directory register
 export const WHOLES = words("one single combined merged unified common consolidated joint");
 
 /** What a decision is between. */
-export const WAYS = words("action step path branch route way direction next queue destination outcome type kind category");
+export const WAYS = words("action step path branch route way direction next queue destination outcome type kind category intent");
 
 /** Who asks for what a text mentions wants it taken out. */
 export const MENTIONS = words("mentioned named listed contained stated written quoted cited given hidden included appear appears mention contain list name");
