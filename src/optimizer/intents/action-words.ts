@@ -90,6 +90,18 @@ for (const [word, action] of ACTIONS) {
   if (word.length >= MIN_CONSONANTS_LENGTH) BY_CONSONANTS.set(keepConsonants(word), action);
 }
 
+/** Base verbs by what is left of them where one letter is missing ("aggregte"). */
+const BY_MISSING = new Map<string, Action>();
+for (const [word, action] of ACTIONS) {
+  if (action.form !== "base" || word.length < MIN_CONSONANTS_LENGTH - 1) continue;
+  for (const left of leaveOutLetters(word)) BY_MISSING.set(left, action);
+}
+
+/** The word without one of its letters, the first one apart, in all ways. */
+function leaveOutLetters(word: string): string[] {
+  return Array.from({ length: word.length - 1 }, (_, at) => word.slice(0, at + 1) + word.slice(at + 2));
+}
+
 function sortLetters(word: string): string {
   return word.charAt(0) + [...word.slice(1)].sort().join("");
 }
@@ -106,7 +118,10 @@ export function findMisspelledAction(word: string): Action | undefined {
   if (word.length < MIN_MISSPELLED_LENGTH || word.length > MAX_MISSPELLED_LENGTH) return undefined;
   // "Unsent" is no slip of "unnest".
   if (/^(?:un|re|non|pre)/.test(word) && ACTIONS.has(word.replace(/^(?:un|re|non|pre)/, ""))) return undefined;
-  return BY_LETTERS.get(sortLetters(word)) ?? (word.length < MIN_CONSONANTS_LENGTH ? undefined : BY_CONSONANTS.get(keepConsonants(word)));
+  const swapped = BY_LETTERS.get(sortLetters(word)) ?? (word.length < MIN_CONSONANTS_LENGTH ? undefined : BY_CONSONANTS.get(keepConsonants(word))) ?? BY_MISSING.get(word);
+  if (swapped !== undefined || word.length < MIN_CONSONANTS_LENGTH) return swapped;
+  const longer = leaveOutLetters(word).find((left) => ACTIONS.get(left)?.form === "base");
+  return longer === undefined ? undefined : ACTIONS.get(longer);
 }
 
 export function isActionWord(word: string): boolean {

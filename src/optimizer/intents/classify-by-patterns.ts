@@ -4,7 +4,7 @@ import { type ClauseFacts, STRONG } from "./clause-facts.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, DOERS, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES, WHOLE_LISTS } from "./object-words.ts";
 import { isProduct } from "./product-words.ts";
 import { type Clause, isDigits, readClauses } from "./reading.ts";
 
@@ -48,7 +48,7 @@ function labelsMessage({ words }: Clause): boolean {
 }
 
 /** Of the points of a label that is a clause of one word. */
-const LABEL_SHARE = 0.7;
+const LABEL_SHARE = 0.85;
 
 /** What counts for less cannot turn the balance any more. */
 const LEAST_CLAUSE_WEIGHT = 0.05;
@@ -129,7 +129,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals" || COPULAS.has(words[at - 1]!)) return 0.2;
       // "Latest report", "filtered list".
-      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || findAction(words, head)?.form === "past")) return 0.3;
+      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || LOOKUPS.has(words[head]!) || WHOLE_LISTS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
@@ -176,6 +176,8 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   if (SUMMED_UP.has(words[at]!) && at + 2 === words.length && SUMMARIES.has(next)) return true;
   if ((action.thing || action.role === "answer") && (DOERS.has(words[words.length - 1]!) || (at + 2 === words.length && findAction(words, at + 1)?.form === "noun"))) return true;
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
+  // "Tag string to array".
+  if (FORMATS.has(next) && words[at + 2] === "to" && FORMATS.has(words[at + 3] ?? "")) return true;
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
@@ -236,7 +238,6 @@ const SUMMED_UP = new Set("review chat plan search research audit test match ord
 /** What became of something: behind a noun it states, behind a verb it would mean nothing. */
 const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred"]);
 const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
-const DOERS = new Set(["agent", "assistant", "bot", "chatbot"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */
 const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "review", "audit", "split", "map", "draft"]);

@@ -3,8 +3,8 @@ import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, mainNoun, namesKe
 import { addEvidence, type Scores } from "./intent.ts";
 import { addObjectCues } from "./object-cues.ts";
 import {
-  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MENTIONS, MESSAGES, MODELS, PARTS, PREDICATES, QUESTION_WORDS,
-  RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLES,
+  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, DOERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MESSAGES, MODELS, PARTS, PREDICATES, QUESTION_WORDS,
+  COLLECTIONS, RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLE_LISTS, WHOLES,
 } from "./object-words.ts";
 import { CONVERSION_PRODUCTS, CREATION_PRODUCTS, EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
 import { isDigits } from "./reading.ts";
@@ -49,7 +49,7 @@ function addConditionCues(scores: Scores, facts: ClauseFacts): void {
   if (ifAt === facts.head) scores.conditional += facts.isName ? STRONG + CLEAR : CLEAR;
   else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
   const assigns = facts.action !== undefined && !facts.action.thing && !tests && facts.action.evidence.conditional === undefined;
-  if (has(facts, "whether") || hasAny(facts, assigns ? PLAIN_ALTERNATIVES : ALTERNATIVES)) scores.conditional += CLEAR;
+  if (has(facts, "whether") || hasAny(facts, assigns ? PLAIN_ALTERNATIVES : ALTERNATIVES)) scores.conditional += assigns && facts.isName ? HINT : CLEAR;
   if (first === "when" && !facts.asks) scores.conditional += facts.isName ? STRONG : CLEAR;
   if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first) || first === "only") return;
   if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
@@ -82,7 +82,7 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
   const last = words.length - 1;
   if (hasAny(facts, PREDICATES)) scores.conditional += words.some((word, at) => at > facts.head && at < last && BEING.has(word)) ? STRONG : CLEAR;
   if (boundsMany(facts)) scores.filter += STRONG;
-  else if (words.some((word, at) => at < last && COMPARATIVES.has(word))) scores.conditional += CLEAR;
+  else if (words.some((_, at) => at < last && comparesAt(words, at))) scores.conditional += CLEAR;
   if (statesDeed(facts)) scores.conditional += STRONG;
   if (has(facts, "nothing") || has(facts, "none") || (has(facts, "between") && words.some(isDigits))) scores.conditional += CLEAR;
   if (has(facts, "too") || (words.indexOf("not") > facts.head && first !== "only") || first === "depends") scores.conditional += CLEAR;
@@ -98,6 +98,10 @@ function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): vo
 function boundsMany({ words, head, asks }: ClauseFacts): boolean {
   if (asks || !isPlural(words[head]!)) return false;
   return words.some((word, at) => at > head && COMPARATIVES.has(word) && !((word === "above" || word === "below") && isDigits(words[at + 1] ?? "")));
+}
+
+function comparesAt(words: readonly string[], at: number): boolean {
+  return COMPARATIVES.has(words[at]!) && (words[at] !== "more" || words[at + 1] === "than" || isDigits(words[at + 1] ?? ""));
 }
 
 /** "Page changed since yesterday", of one thing. */
@@ -206,6 +210,8 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   if ((facts.action === undefined || facts.action.thing) && has(facts, "to") && hasAny(facts, RECIPIENTS, words.indexOf("to"))) scores.send += facts.action === undefined ? HINT : CLEAR;
   // "AI reply", "GPT post": what a model is named before is its answer.
   if ((facts.action?.thing === true || facts.action?.role === "answer") && words.length <= 2 && WRITING_MODELS.has(words[words.length - 2] ?? "")) addEvidence(scores, { generate: STRONG, send: -HINT });
+  // "Email reply agent".
+  if (facts.action?.role === "answer" && DOERS.has(lastWord(facts))) addEvidence(scores, { generate: STRONG, send: -HINT });
   if (ADDRESSING.has(first) && words.slice(facts.head + 1, facts.head + 4).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   // "Slack the results".
   if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
@@ -219,7 +225,7 @@ const JUDGED = new Set(["valid", "invalid", "existing", "different", "same", "em
 const OUTGOING = new Set("final success error failure failed ok webhook fallback default welcome http".split(" "));
 
 const MESSENGERS = new Set(["telegram", "whatsapp", "slack", "discord", "signal", "teams", "twilio", "sms"]);
-const WRITING_MODELS = new Set([...MODELS].filter((model) => !["agent", "assistant", "bot", "chatbot"].includes(model)));
+const WRITING_MODELS = new Set([...MODELS].filter((model) => !DOERS.has(model)));
 
 /** In front of a person these turn to them: "call the customer", "update the team". */
 const ADDRESSING = new Set(["call", "phone", "ring", "contact", "brief", "update", "chase", "mail", "text", "hit", "ask", "dm", "page"]);
@@ -235,7 +241,10 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from")) && !namesKeyPoints(facts)) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
   if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
-  if (CONTENT.has(last)) scores.generate += CLEAR;
+  if (CONTENT.has(last) && !hasAny(facts, LOOKUPS)) scores.generate += CLEAR;
+  // "Details on product", "forecast by city".
+  if (DETAILS.has(last) && last !== lastWord(facts)) scores.enrich += CLEAR;
+  if (LOOKUP_KEYS.has(facts.words[facts.words.indexOf("by") + 1] ?? "") && facts.words.indexOf("by") > facts.head) scores.enrich += STRONG;
   if (hasAny(facts, MODELS, 0) || hasAny(facts, CREATION_PRODUCTS, 0)) scores.generate += HINT;
   if (hasAny(facts, EXTRACTION_PRODUCTS, 0)) scores.extract += HINT;
   if (hasAny(facts, CONVERSION_PRODUCTS, 0)) scores.transform += HINT;
@@ -245,11 +254,21 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (last !== facts.words[0] && FACTS.has(last)) scores.enrich += HINT;
 }
 
+const DETAILS = new Set(["details", "info", "information", "background"]);
+const LOOKUP_KEYS = new Set("email id ids ip name domain city zip postcode ticker sku phone isbn handle username coordinates".split(" "));
+
 function addFormatCues(scores: Scores, facts: ClauseFacts): void {
   const { words, action } = facts;
   if (gathersMany(facts)) return;
+  // "Comma separated list".
+  if (has(facts, "separated") || has(facts, "delimited")) scores.transform += CLEAR;
   // "Order rows by price".
   if (action === undefined && words[facts.head] === "order" && has(facts, "by")) scores.transform += STRONG;
+  // "As plain text", "to title case".
+  if (action === undefined && FORM_LINKS.has(words[facts.head]!) && (FORMATS.has(lastWord(facts)) || lastWord(facts) === "case")) {
+    scores.transform += STRONG;
+    return;
+  }
   for (let at = facts.head; at + 1 < words.length; at += 1) {
     const word = words[at]!;
     if (word !== "to" && word !== "as" && word !== "into" && word !== "2" && word !== "in") continue;
@@ -257,7 +276,7 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
       addEvidence(scores, { transform: STRONG });
       return;
     }
-    const target = FORMATS.has(words[at + 1]!) || (DETERMINERS.has(words[at + 1]!) && FORMATS.has(words[at + 2] ?? ""));
+    const target = FORMATS.has(words[at + 1]!) || (action === undefined && MARKUP.has(words[at + 1]!) && MARKUP.has(words[at - 1] ?? "")) || (DETERMINERS.has(words[at + 1]!) && FORMATS.has(words[at + 2] ?? ""));
     if (!target || (word === "in" && action?.role !== "put")) continue;
     const pair = at - 1 === facts.head || FORMATS.has(words[at - 1] ?? "");
     if (action?.role === "put" || ((action?.role === "extract" || action?.role === "parse") && word !== "as")) addEvidence(scores, { transform: STRONG });
@@ -267,6 +286,8 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
   if (action === undefined && words.length <= 2 && FORMATS.has(lastWord(facts))) scores.transform += HINT;
   if (action === undefined && words.length - facts.head === 2 && FORMATS.has(words[facts.head]!) && STRUCTURES.has(lastWord(facts))) scores.transform += HINT;
 }
+
+const FORM_LINKS = new Set(["to", "as", "into"]);
 
 /** Spellings: what is written in them is not written anew. */
 const CASES = new Set(["upper", "lower", "capital", "capitals", "uppercase", "lowercase", "italics", "bold"]);
@@ -290,14 +311,14 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   const puts = action?.role === "put" || action?.role === "add";
   const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" || action?.role === "get" ? words.indexOf("in") : -1);
   if (into >= 0 && words.some((word, at) => at > into && WHOLES.has(word) && !isPlural(words[at + 1] ?? ""))) scores.aggregate += puts || (action?.evidence.transform ?? 0) > CLEAR ? STRONG + CLEAR : CLEAR;
-  else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array") scores.aggregate += STRONG;
+  else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array" && !FORMATS.has(words[into - 1]!)) scores.aggregate += STRONG;
   if (action !== undefined || !facts.isName) return;
   // "One row per guest" parts what was together.
   if (words[facts.head] === "one" && has(facts, "per")) {
     scores.transform += STRONG;
     return;
   }
-  if (hasAny(facts, WHOLES)) scores.aggregate += CLEAR;
+  if (hasAny(facts, WHOLES) || (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS))) scores.aggregate += CLEAR;
   if (has(facts, "both") || has(facts, "per") || hasAny(facts, STATISTICS)) scores.aggregate += CLEAR;
 }
 

@@ -1,6 +1,6 @@
 import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
 import { addEvidence, type Scores } from "./intent.ts";
-import { CHANNELS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MODELS, PARTS, QUALITIES, RANKS, RECIPIENTS, STATES, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLES } from "./object-words.ts";
+import { CHANNELS, COLLECTIONS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MODELS, PARTS, QUALITIES, RANKS, RECIPIENTS, STATES, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLE_LISTS, WHOLES } from "./object-words.ts";
 
 /** Verbs that say little alone, read with what they act on. */
 export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
@@ -27,7 +27,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       else if ((SEARCHED.some((word) => has(facts, word, objectAt)) || (facts.words[objectAt] === "the" && TEXTS.has(facts.words[objectAt + 1] ?? ""))) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
-      if (hasAny(facts, ADDED_FIELDS, objectAt) && !has(facts, "from", objectAt) && !has(facts, "by", objectAt)) scores.transform += CLEAR;
+      if ((hasAny(facts, ADDED_FIELDS, objectAt) || (hasAny(facts, ADDED_KEYS, objectAt) && !has(facts, "to", objectAt))) && !has(facts, "from", objectAt) && !has(facts, "by", objectAt)) scores.transform += CLEAR;
       else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
       break;
     case "check":
@@ -115,7 +115,9 @@ const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent",
 const TEXTS = new Set(["text", "texts", "html", "body", "document", "message", "string", "markdown", "pdf", "transcript", "log", "logs", "page"]);
 /** Texts that people read. */
 const PROSE = new Set(["text", "transcript", "history", "thread", "conversation", "chat", "notes", "article", "report", "essentials"]);
-const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "key", "keys", "variable", "variables", "number", "numbers", "header", "footer", "day", "days", "hour", "hours", "minutes", "month", "months", "quotes", "zeros", "line", "newline"]);
+const ADDED_FIELDS = new Set(["field", "fields", "column", "columns", "timestamp", "property", "prefix", "suffix", "index", "params", "parameters", "offset", "variable", "variables", "header", "footer", "day", "days", "hour", "hours", "minutes", "month", "months", "quotes", "zeros", "line", "newline"]);
+/** Of another thing's record when they are added to something. */
+const ADDED_KEYS = new Set(["key", "keys", "number", "numbers"]);
 const TOTALS = new Set(["average", "averages", "sum", "sums", "total", "totals", "mean", "median", "count", "counts", "subtotals"]);
 const AMOUNTS = new Set("numbers amounts costs hours prices scores figures values expenses invoices revenue sales points votes items lines".split(" "));
 
@@ -124,13 +126,14 @@ function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   else if (facts.words.some((word, at) => at >= facts.objectAt && word === "of" && COLLECTIONS.has(facts.words[at - 1]!)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && WHOLES.has(word) && !LENGTHS.has(facts.words[at + 1] ?? ""))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
+  else if (DATA_FORMATS.has(facts.words[facts.objectAt] ?? "")) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
+  else if (facts.action?.evidence.transform !== undefined && FORMATS.has(lastWord(facts))) scores.transform += CLEAR;
 }
 
-const COLLECTIONS = new Set(["list", "array"]);
-const WHOLE_LISTS = new Set(["final", "full", "complete", "overall"]);
+const DATA_FORMATS = new Set(["json", "jsonl", "csv", "tsv", "xml", "yaml", "xlsx", "binary"]);
 const CASES = ["lower", "upper", "lowercase", "uppercase"];
 const SHORTER = new Set(["shorter", "concise", "briefer", "brief"]);
 

@@ -25,7 +25,7 @@ export const QUESTION_WORDS = words("what how why which who whom whose when wher
 
 /** Names of data formats. */
 export const FORMATS = words(
-  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields words bytes kb mb gb audio video ms seconds minutes hours days usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
+  "json jsonl csv tsv xml html xhtml markdown md yaml toml pdf xlsx xls excel spreadsheet docx doc docs base64 binary text txt string markup rtf svg png jpg jpeg webp gif mp3 mp4 wav ics rss sql array object file files buffer hex uuid url unix timestamp iso date datetime utc timezone snake camel uppercase lowercase table list items rows columns fields spaces flat words bytes kb mb gb audio video ms seconds minutes hours days usd eur currency celsius fahrenheit kelvin miles kilometres kilometers metres meters feet inches pounds kilograms grams litres gallons dollars euros cents slug uppercase capitals vcf geojson ascii utf8 utf unicode plaintext blocks lines sentences paragraphs chunks image images boolean integer integers number numbers strings dates float zip epub latex",
 );
 
 /** Files and pages that data is taken out of. */
@@ -40,7 +40,7 @@ export const STRUCTURES = words(
 
 /** Marks and other text that is cleaned away, not filtered. */
 export const MARKUP = words(
-  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas symbol leading trailing code column columns field fields key keys property properties attribute attributes signature footer background indentation escape slashes pii watermark json markdown citations footnotes accents diacritics fences",
+  "html tags tag whitespace whitespaces spaces space markdown characters character chars emoji emojis quotes quote prefix suffix accents formatting stopwords newlines newline lines linebreaks breaks line punctuation markup css scripts symbols backticks brackets commas symbol leading trailing code column columns field fields key keys property properties attribute attributes signature footer background params indentation escape slashes pii watermark json markdown citations footnotes accents diacritics fences",
 );
 
 /** Services and media that carry messages. */
@@ -76,6 +76,9 @@ export const MODELS = words("gpt chatgpt openai claude gemini deepseek llm ai mi
 /** Words behind a doer or a deed that only say what kind of machine does it ("summarizer agent"). */
 export const CARRIERS = words("agent node step api workflow tool chain model service bot assistant function task job module action logic process processor engine system stage block subworkflow");
 
+/** Makers of what stands before them ("reply agent"). */
+export const DOERS = words("agent assistant bot chatbot");
+
 /** Ordering words that, with a number, cut a list. */
 export const RANKS = words("top first last latest newest oldest bottom recent past best most max maximum cheapest longest shortest highest lowest biggest smallest largest fastest closest random");
 
@@ -90,7 +93,7 @@ export const FACTS = words(
 );
 
 /** Nouns that name a look-up by themselves. */
-export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar nearest enrichment enricher similarity firmographics backlinks");
+export const LOOKUPS = words("reputation geolocation whois lookup lookups lookalike similar related nearest enrichment enricher similarity firmographics backlinks");
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
@@ -114,6 +117,10 @@ export const STORES = words("database db crm api sheet sheets directory register
 
 /** Words for one thing made of several. */
 export const WHOLES = words("one single combined merged unified common consolidated joint");
+
+/** Shapes that hold many, and what is said of one that holds all. */
+export const COLLECTIONS = words("list array");
+export const WHOLE_LISTS = words("final full complete overall master entire");
 
 /** What a decision is between. */
 export const WAYS = words("action step path branch route way direction next queue destination outcome type kind category intent");
