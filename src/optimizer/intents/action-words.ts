@@ -4,9 +4,13 @@ import { type ActionForm, inflect } from "./inflection.ts";
 
 const FORM_ORDER: readonly ActionForm[] = ["base", "noun", "ing", "past", "third"];
 
+/** Formed like deeds and doers of verbs in the lists, but names of things. */
+const NOT_DEEDS = new Set("setting listing recording rating posting building drawing painting connector drawer filler poster reporter".split(" "));
+
 function listActions(): Map<string, Action> {
   const actions = new Map<string, Action>();
   const put = (word: string, form: ActionForm, group: ActionGroup) => {
+    if (NOT_DEEDS.has(word)) return;
     const known = actions.get(word);
     if (known !== undefined && FORM_ORDER.indexOf(known.form) <= FORM_ORDER.indexOf(form)) return;
     actions.set(word, { evidence: group.evidence, form, role: group.role, thing: group.thing === true, nounLike: group.nounLike === true });

@@ -129,12 +129,14 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals" || COPULAS.has(words[at - 1]!)) return 0.2;
       // "Latest report", "filtered list".
-      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || LOOKUPS.has(words[head]!) || WHOLE_LISTS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
+      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || LOOKUPS.has(words[head]!) || LIKENESSES.has(words[head]!) || WHOLE_LISTS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;
     case "noun":
       if (led) return 0.12;
+      // "Unknown sender" is a person, "mail sender" a machine.
+      if (words[at] === "sender" && !MESSAGES.has(words[at - 1] ?? "")) return 0.15;
       if (at === head && opensWithThing(words, at, action)) return 0.15;
       return ends ? 0.95 : at === head ? 0.75 : facts.isName ? 0.4 : 0.2;
     case "ing":
@@ -157,8 +159,8 @@ function isLink(word: string): boolean {
 function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
   const next = words[at + 1] ?? "";
   // "Match found", "summary is empty", "extraction succeeded".
-  if ((action.nounLike || action.form === "noun") && ((at + 2 === words.length && HAPPENED.has(next)) || COPULAS.has(next) || comparesNext(words, at) || next === "equals" || next === "exists")) return true;
-  if ((action.nounLike || action.thing || action.form === "noun") && next === "not" && (HAPPENED.has(words[at + 2] ?? "") || STATES.has(words[at + 2] ?? ""))) return true;
+  if ((action.nounLike || action.form === "noun") && (happens(words, at) || COPULAS.has(next) || comparesNext(words, at) || next === "equals" || next === "exists")) return true;
+  if ((action.nounLike || action.thing || action.form === "noun") && next === "not" && action.role !== "answer" && (HAPPENED.has(words[at + 2] ?? "") || STATES.has(words[at + 2] ?? ""))) return true;
   // "Newsletter writer" writes.
   if (action.form === "noun" && (at + 2 === words.length || (at + 3 === words.length && CARRIERS.has(words[at + 2]!))) && (findAction(words, at + 1)?.form === "noun" || TESTS.has(next) || LOOKUPS.has(next))) return true;
   // "Hash is different": no order goes on like this.
@@ -168,7 +170,7 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   // "First match": in front of it stand only fillers.
   if (at > 0 && at === words.length - 1 && RANKS.has(words[at - 1]!)) return true;
   if (at + 2 === words.length && CHANNELS.has(words[at]!) && MESSAGES.has(next)) return true;
-  if (at + 2 === words.length && VIRTUES.has(next)) return true;
+  if (at + 2 === words.length && (VIRTUES.has(next) || ((action.thing || action.role === "answer") && WORDINGS.has(next)))) return true;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
   if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
   if (action.role === "answer" && at + 2 === words.length && DECIDERS.has(next)) return true;
@@ -228,15 +230,25 @@ function isMadeOfNoun(first: string, last: string, deed: Action | undefined): bo
   return LOOKUPS.has(last) || (deed?.form === "base" && !deed.thing && !deed.nounLike) || (deed?.form === "noun" && deed.evidence.send !== undefined && last.endsWith("ion"));
 }
 
-const WORKS = new Set("format process map design review plan check test group route switch limit".split(" "));
+const LIKENESSES = new Set(["no", "any", "same", "different", "another"]);
+const WORKS = new Set("format process map design draft review plan check test group route switch limit".split(" "));
 const TESTS = new Set(["filter", "switch", "gate", "guard"]);
 const PERIODIC = new Set(["daily", "weekly", "monthly", "new", "final", "short"]);
+
+/** "Match found", "rate limit exceeded". */
+function happens(words: readonly string[], at: number): boolean {
+  const length = words.length - at;
+  return HAPPENED.has(words[words.length - 1]!) && (length === 2 || (length === 3 && !ORDERS.has(words[at]!) && !LINKS.has(words[at + 1]!) && words[at + 1] !== "if"));
+}
+
+/** What a message is made of before it is sent ("email copy"). */
+const WORDINGS = new Set("copy title titles headline headlines caption captions ideas idea description outline hashtags prompt script text wording slogan".split(" "));
 
 /** Of these a summary is made more often than they are done to one. */
 const SUMMED_UP = new Set("review chat plan search research audit test match order call project status".split(" "));
 
 /** What became of something: behind a noun it states, behind a verb it would mean nothing. */
-const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred"]);
+const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred", "hit", "passed", "enabled", "disabled", "ready", "available", "needed", "required"]);
 const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */

@@ -1,11 +1,9 @@
-import { findAction } from "./action-words.ts";
-import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, mainNoun, namesKeyPoints, STRONG } from "./clause-facts.ts";
+import { type ClauseFacts, CLEAR, has, hasAny, HINT, lastWord, mainNoun, namesKeyPoints, STRONG } from "./clause-facts.ts";
+import { addConditionCues, isPlural } from "./condition-cues.ts";
+import { addFilterCues, EXCLUSIONS } from "./filter-cues.ts";
 import { addEvidence, type Scores } from "./intent.ts";
 import { addObjectCues } from "./object-cues.ts";
-import {
-  AUXILIARIES, CHANNELS, COMPARATIVES, CONTAINERS, CONTENT, DETERMINERS, DOERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MESSAGES, MODELS, PARTS, PREDICATES, QUESTION_WORDS,
-  COLLECTIONS, RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLE_LISTS, WHOLES,
-} from "./object-words.ts";
+import { CHANNELS, COLLECTIONS, CONTAINERS, CONTENT, DETERMINERS, DOERS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MESSAGES, MODELS, PARTS, QUESTION_WORDS, RANKS, RECIPIENTS, STATES, STRUCTURES, SUMMARIES, VIRTUES, WAYS, WHOLES, WHOLE_LISTS } from "./object-words.ts";
 import { CONVERSION_PRODUCTS, CREATION_PRODUCTS, EXTRACTION_PRODUCTS, LOOKUP_PRODUCTS } from "./product-words.ts";
 import { isDigits } from "./reading.ts";
 
@@ -32,6 +30,7 @@ function addQuestionCues(scores: Scores, facts: ClauseFacts): void {
   else if (has(facts, "in", at) && hasAny(facts, CONTAINERS, facts.words.indexOf("in", at))) scores.extract += CLEAR;
   else if (word === "how" && (next === "many" || next === "much")) scores.aggregate += CLEAR;
   else if (facts.isName && (hasAny(facts, WAYS, at) || (word === "which" && facts.words.length <= ASIDE_QUESTION_WORDS))) scores.conditional += CLEAR;
+  else if (facts.isName && CHOICES.has(word) && facts.words.length <= 3 && next !== "is" && next !== "are") scores.conditional += CLEAR;
   else if (word === "where" && (next === "should" || next === "to")) scores.conditional += CLEAR;
   else if (facts.asks) scores.generate += facts.action === undefined ? CLEAR : HINT;
 }
@@ -39,139 +38,8 @@ function addQuestionCues(scores: Scores, facts: ClauseFacts): void {
 /** "Which button was pressed?": a name of up to so many words asks itself. */
 const ASIDE_QUESTION_WORDS = 5;
 
+const CHOICES = new Set(["which", "who", "whose", "what"]);
 const HAPPENINGS = new Set("happened said discussed decided agreed concluded happen say discuss decide agree conclude important".split(" "));
-
-function addConditionCues(scores: Scores, facts: ClauseFacts): void {
-  const first = facts.words[facts.head] ?? "";
-  const tests = facts.action?.role === "check" || facts.action?.role === "verify";
-  if (facts.asks && !QUESTION_WORDS.has(first)) scores.conditional += facts.isName ? (facts.words.length - facts.head <= SHORT_QUESTION_WORDS ? STRONG + CLEAR : STRONG) : HINT;
-  const ifAt = facts.words.indexOf("if");
-  if (ifAt === facts.head) scores.conditional += facts.isName ? STRONG + CLEAR : CLEAR;
-  else if (ifAt > facts.head) scores.conditional += facts.action?.role === "check" ? STRONG : tests ? CLEAR : HINT;
-  const assigns = facts.action !== undefined && !facts.action.thing && !tests && facts.action.evidence.conditional === undefined;
-  if (has(facts, "whether") || hasAny(facts, assigns ? PLAIN_ALTERNATIVES : ALTERNATIVES)) scores.conditional += assigns && facts.isName ? HINT : CLEAR;
-  if (first === "when" && !facts.asks) scores.conditional += facts.isName ? STRONG : CLEAR;
-  if (!facts.isName || facts.addressed || QUESTION_WORDS.has(first) || first === "only") return;
-  if (choosesDeed(facts)) scores.conditional += STRONG + CLEAR;
-  if (statesFinding(facts)) scores.conditional += STRONG;
-  if (AUXILIARIES.has(first)) scores.conditional += STRONG;
-  else if (facts.action === undefined) addStatementCues(scores, facts, first);
-}
-
-/** "Send?", "Generate summary?": so short that a verb in it is what is asked about. */
-const SHORT_QUESTION_WORDS = 3;
-
-const PLAIN_ALTERNATIVES = new Set(["else", "otherwise", "unless", "depending", "condition", "conditions", "versus", "vs"]);
-/** Behind a verb "equals" may as well assign ("set state = done"). */
-const ALTERNATIVES = new Set([...PLAIN_ALTERNATIVES, "equals"]);
-
-/** "Send or skip", "create or update". */
-function choosesDeed({ words, head }: ClauseFacts): boolean {
-  return words[head + 1] === "or" && findAction(words, head)?.form === "base" && findAction(words, head + 2)?.form === "base";
-}
-
-/** "Found a match", "got results": in front of a thing the past of a verb tells what came of it. */
-function statesFinding({ words, head }: ClauseFacts): boolean {
-  const action = findAction(words, head);
-  return action?.form === "past" && (action.role === "get" || action.role === "search") && head + 1 < words.length;
-}
-
-/** A name that states what may be true or false, and does nothing. */
-function addStatementCues(scores: Scores, facts: ClauseFacts, first: string): void {
-  const { words } = facts;
-  const last = words.length - 1;
-  if (hasAny(facts, PREDICATES)) scores.conditional += words.some((word, at) => at > facts.head && at < last && BEING.has(word)) ? STRONG : CLEAR;
-  if (boundsMany(facts)) scores.filter += STRONG;
-  else if (words.some((_, at) => at < last && comparesAt(words, at))) scores.conditional += CLEAR;
-  if (statesDeed(facts)) scores.conditional += STRONG;
-  if (has(facts, "nothing") || has(facts, "none") || (has(facts, "between") && words.some(isDigits))) scores.conditional += CLEAR;
-  if (has(facts, "too") || (words.indexOf("not") > facts.head && first !== "only") || first === "depends") scores.conditional += CLEAR;
-  if (has(facts, "or") || first === "either") scores.conditional += STRONG;
-  if (first === "any" || first === "no" || (first === "not" && DETERMINERS.has(words[facts.head + 1] ?? ""))) scores.conditional += CLEAR;
-  if ((STATES.has(first) && !namesMany(facts)) || KINDS.has(mainNoun(facts))) scores.conditional += HINT;
-  if (SITUATIONS.has(first) && last > facts.head && last <= facts.head + 2) scores.conditional += HINT;
-  if (last === 0 && STATES.has(first)) scores.conditional += CLEAR;
-  if (last > 0 && (STATES.has(words[last]!) || isPast(facts, last) || (last > 1 && OUTCOMES.has(words[last]!) && isPast(facts, last - 1)))) scores.conditional += CLEAR;
-}
-
-/** "Deals over 10k": which of many. */
-function boundsMany({ words, head, asks }: ClauseFacts): boolean {
-  if (asks || !isPlural(words[head]!)) return false;
-  return words.some((word, at) => at > head && COMPARATIVES.has(word) && !((word === "above" || word === "below") && isDigits(words[at + 1] ?? "")));
-}
-
-function comparesAt(words: readonly string[], at: number): boolean {
-  return COMPARATIVES.has(words[at]!) && (words[at] !== "more" || words[at + 1] === "than" || isDigits(words[at + 1] ?? ""));
-}
-
-/** "Page changed since yesterday", of one thing. */
-function statesDeed(facts: ClauseFacts): boolean {
-  const { words, head } = facts;
-  return !isPlural(words[head]!) && words.some((_, at) => at + 1 < words.length && ((at > head && AFTERWARDS.has(words[at + 1]!)) || (at === head && words[at + 1] === "since")) && isPast(facts, at));
-}
-
-function isPlural(word: string): boolean {
-  return word.endsWith("s") && !word.endsWith("ss") && !word.endsWith("us") && !word.endsWith("is");
-}
-
-const AFTERWARDS = new Set(["since", "on", "after", "before", "in", "by", "already", "yet"]);
-const BEING = new Set(["is", "are", "was", "were", "isnt", "arent"]);
-/** "In stock", "over limit": a place or a bound said of something. */
-const SITUATIONS = new Set(["in", "on", "out", "over", "under", "within", "outside", "past"]);
-/** Behind a participle these belong to it ("user opted out"). */
-const OUTCOMES = new Set(["out", "in", "up", "off", "down", "away"]);
-/** Last words of names that hold what a switch turns on ("message type"). */
-const KINDS = new Set(["type", "kind", "status", "state", "mode"]);
-/** Participles of common verbs that no ending tells. */
-const IRREGULAR_PARTICIPLES = new Set("won lost left met gone done bought sold given known held built begun spent hit born driven eaten fallen felt grown heard led laid lent meant risen shown shut slept spoken stolen stuck swept taught torn understood worn".split(" "));
-
-function isPast(facts: ClauseFacts, at: number): boolean {
-  const action = findAction(facts.words, at);
-  return action === undefined ? facts.words[at]!.endsWith("ed") || UNDONE.test(facts.words[at]!) || IRREGULAR_PARTICIPLES.has(facts.words[at]!) : action.form === "past";
-}
-
-/** "Open tickets", "paid orders": an adjective and a plural. */
-function namesMany({ words, head, asks }: ClauseFacts): boolean {
-  const last = words[words.length - 1]!;
-  return !asks && STATES.has(words[head]!) && words.length - head >= 2 && words.length - head <= 3 && isPlural(last) && !STATES.has(last) && !MESSAGES.has(last);
-}
-
-function addFilterCues(scores: Scores, facts: ClauseFacts): void {
-  const { words, action } = facts;
-  const first = words[facts.head] ?? "";
-  const selects = action === undefined || action.role === "get" || action.role === "choose" || action.role === "tell";
-  const onlyAt = words.indexOf("only");
-  // "…, keeping only the names" says how.
-  const only = onlyAt >= 0 && !namesKeyPoints(facts) && !(onlyAt > facts.head + 1 && words[onlyAt - 1]!.endsWith("ing"));
-  if (only) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && ((action?.evidence.extract ?? 0) > HINT || (action?.evidence.transform ?? 0) > HINT) ? HINT : STRONG;
-  if ((first === "only" && !namesKeyPoints(facts)) || facts.restricts) scores.filter += facts.restricts ? STRONG : CLEAR;
-  if (facts.forbids && facts.isName) scores.filter += CLEAR;
-  if (hasAny(facts, DUPLICATES) && !facts.asks) scores.filter += (action?.evidence.transform ?? 0) > 0 ? STRONG : CLEAR;
-  if (words[facts.head + 1] === "just") scores.filter += CLEAR;
-  if (TOTALITIES.has(first) && has(facts, "but")) scores.filter += STRONG + CLEAR;
-  if (selects && facts.isName && words.some(isDigits) && hasAny(facts, RANKS, 0)) scores.filter += CLEAR;
-  if (selects && hasAny(facts, RESTRICTIONS, facts.objectAt)) scores.filter += HINT;
-  if (action !== undefined || !facts.isName) return;
-  if (words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.filter += CLEAR;
-  if (!facts.asks && words.length > 1 && words.some((word, at) => TIMES.has(word) && !PERIODS.has(words[at - 1] ?? "")) && !SUMMARIES.has(mainNoun(facts)) && !statesDeed(facts)) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
-  if (!facts.asks && words.length > 1 && UNDONE.test(first) && findAction(words, facts.head) === undefined) scores.filter += lastWord(facts).endsWith("s") ? STRONG : CLEAR;
-  if (!facts.asks && isPlural(first) && (has(facts, "since") || words.some((word, at) => RANKS.has(word) && (words[at - 1] === "in" || words[at - 1] === "within")))) scores.filter += CLEAR;
-  if (namesMany(facts)) scores.filter += CLEAR;
-  // "Rows with errors".
-  if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += CLEAR;
-  if (!facts.asks && words.length > 1 && RESTRICTIONS.has(first) && lastWord(facts).endsWith("s")) scores.filter += CLEAR;
-  if (words.slice(0, facts.head + 1).some((word) => EXCLUSIONS.has(word)) || (has(facts, "except") && words.length > 1)) scores.filter += CLEAR;
-}
-
-const DUPLICATES = new Set(["duplicate", "duplicates", "duplicated", "dupes", "dups", "doubles"]);
-const TOTALITIES = new Set(["all", "everything", "everyone", "everybody", "anything", "anyone", "nothing"]);
-const PERIODS = new Set(["by", "per", "each", "every"]);
-const PERIOD_LINKS = ["from", "since", "of", "within", "newer", "older"];
-/** "Unpaid", "unanswered", "unseen": what nothing was done to yet. */
-const UNDONE = /^un(?!it)[a-z]+(?:ed|en|aid|ent)$/;
-const TIMES = new Set(["today", "yesterday", "tomorrow", "tonight", "week", "month", "year", "weekend"]);
-const EXCLUSIONS = new Set(["not", "non", "without", "except", "unique", "uniques", "uniq", "distinct", "where", "just", "unread", "unsent"]);
-const RESTRICTIONS = new Set(["older", "newer", "than", "matching", "unprocessed", "unread", "relevant", "irrelevant", "unwanted", "excluding", "except", "within", "active", "inactive", "first", "those", "latest", "newest"]);
 
 /** How long the result may be tells a summary: "in three sentences", "at a glance". */
 function addBrevityCues(scores: Scores, facts: ClauseFacts): void {
@@ -283,10 +151,11 @@ function addFormatCues(scores: Scores, facts: ClauseFacts): void {
     else scores.transform += action !== undefined ? HINT : pair ? STRONG : CLEAR;
     return;
   }
-  if (action === undefined && words.length <= 2 && FORMATS.has(lastWord(facts))) scores.transform += HINT;
+  if (action === undefined && words.length <= 2 && FORM_NAMES.has(lastWord(facts))) scores.transform += HINT;
   if (action === undefined && words.length - facts.head === 2 && FORMATS.has(words[facts.head]!) && STRUCTURES.has(lastWord(facts))) scores.transform += HINT;
 }
 
+const FORM_NAMES = new Set("json jsonl csv tsv xml html markdown md yaml pdf xlsx xls excel base64 binary hex slug timestamp utc iso".split(" "));
 const FORM_LINKS = new Set(["to", "as", "into"]);
 
 /** Spellings: what is written in them is not written anew. */
@@ -313,12 +182,12 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   if (into >= 0 && words.some((word, at) => at > into && WHOLES.has(word) && !isPlural(words[at + 1] ?? ""))) scores.aggregate += puts || (action?.evidence.transform ?? 0) > CLEAR ? STRONG + CLEAR : CLEAR;
   else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array" && !FORMATS.has(words[into - 1]!)) scores.aggregate += STRONG;
   if (action !== undefined || !facts.isName) return;
-  // "One row per guest" parts what was together.
-  if (words[facts.head] === "one" && has(facts, "per")) {
-    scores.transform += STRONG;
+  // "One row per guest" parts what was together, "one per guest" chooses.
+  if (words[facts.head] === "one" && (has(facts, "per") || has(facts, "each"))) {
+    addEvidence(scores, FORMATS.has(words[facts.head + 1] ?? "") || words[facts.head + 2] === "per" ? { transform: STRONG } : { filter: STRONG });
     return;
   }
-  if (hasAny(facts, WHOLES) || (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS))) scores.aggregate += CLEAR;
+  if (words.some((word, at) => WHOLES.has(word) && !RANKS.has(words[at - 1] ?? "")) || (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS))) scores.aggregate += CLEAR;
   if (has(facts, "both") || has(facts, "per") || hasAny(facts, STATISTICS)) scores.aggregate += CLEAR;
 }
 

@@ -23,20 +23,14 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       break;
     case "search":
       if (hasAny(facts, DEFECTS, objectAt)) addEvidence(scores, { validate: STRONG, enrich: -HINT });
-      else if ((hasAny(facts, CONTAINERS, wordsIndex(facts, "in", objectAt)) || (has(facts, "in", objectAt) && PARTS.has(facts.words[wordsIndex(facts, "in", objectAt) - 1] ?? ""))) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
-      else if ((SEARCHED.some((word) => has(facts, word, objectAt)) || (facts.words[objectAt] === "the" && TEXTS.has(facts.words[objectAt + 1] ?? ""))) && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt) && !hasAny(facts, STORES, objectAt)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
+      else if (!hasAny(facts, STORES, objectAt) && findsInText(facts)) addEvidence(scores, { extract: CLEAR, enrich: -HINT });
       break;
     case "add":
-      if ((hasAny(facts, ADDED_FIELDS, objectAt) || (hasAny(facts, ADDED_KEYS, objectAt) && !has(facts, "to", objectAt))) && !has(facts, "from", objectAt) && !has(facts, "by", objectAt)) scores.transform += CLEAR;
+      if (addsField(facts)) scores.transform += CLEAR;
       else if (has(facts, "to", objectAt) || has(facts, "with", objectAt) || hasAny(facts, FACTS, objectAt)) scores.enrich += HINT;
       break;
     case "check":
-      // "Spam check" is the name of a test, "check spam" a question.
-      if (facts.words.length - 1 === objectAt - 1 && objectAt - 1 > facts.head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
-      else if (hasAny(facts, DEFECTS, objectAt) && facts.words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
-      if (STATES.has(lastWord(facts)) && facts.words.length > objectAt + 1) scores.conditional += CLEAR;
-      else if ((hasAny(facts, QUALITIES) || QUALITY.test(lastWord(facts))) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
-      else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
+      addCheckedThing(scores, facts);
       break;
     case "remove":
       if (hasAny(facts, MARKUP, objectAt)) addEvidence(scores, { transform: CLEAR, filter: -HINT });
@@ -87,6 +81,30 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
     case undefined:
       break;
   }
+}
+
+/** "Find dates in the letter", "search this log". */
+function findsInText(facts: ClauseFacts): boolean {
+  const { words, objectAt } = facts;
+  const inAt = wordsIndex(facts, "in", objectAt);
+  if (hasAny(facts, CONTAINERS, inAt) || (inAt < words.length && PARTS.has(words[inAt - 1] ?? ""))) return true;
+  const names = SEARCHED.some((word) => has(facts, word, objectAt)) || (words[objectAt] === "the" && TEXTS.has(words[objectAt + 1] ?? ""));
+  return names && hasAny(facts, TEXTS, objectAt) && !has(facts, "for", objectAt);
+}
+
+function addsField(facts: ClauseFacts): boolean {
+  if (has(facts, "from", facts.objectAt) || has(facts, "by", facts.objectAt)) return false;
+  return hasAny(facts, ADDED_FIELDS, facts.objectAt) || (hasAny(facts, ADDED_KEYS, facts.objectAt) && !has(facts, "to", facts.objectAt));
+}
+
+/** "Spam check" is the name of a test, "check spam" a question. */
+function addCheckedThing(scores: Scores, facts: ClauseFacts): void {
+  const { words, head, objectAt } = facts;
+  if (words.length === objectAt && objectAt - 1 > head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
+  else if (hasAny(facts, DEFECTS, objectAt) && words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
+  if (STATES.has(lastWord(facts)) && words.length > objectAt + 1) scores.conditional += CLEAR;
+  else if ((hasAny(facts, QUALITIES) || QUALITY.test(lastWord(facts))) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
+  else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
 }
 
 /** "Get the body of the letter". */

@@ -17,7 +17,7 @@ export const PREDICATES = words("is are was were has isnt arent exists exist con
 
 /** Last words of such a statement ("user found"). */
 export const STATES = words(
-  "yes no found exists exist empty missing present enabled disabled valid invalid failed success successful succeeded error true false ready available changed due already expired completed complete done finished active online offline paid approved rejected null undefined set received existing allowed open closed different equal same reached exceeded passed ok matched used seen processed available",
+  "yes no found exists exist empty missing present enabled disabled valid invalid failed success successful succeeded error true false ready available changed due already expired completed complete done finished active online offline paid approved rejected null undefined set received existing allowed open closed different equal same reached exceeded passed ok matched used seen processed positive negative neutral urgent unchanged overdue outstanding pending unknown known needed required",
 );
 
 /** Openers of questions that want an answer, not a decision. */
@@ -60,7 +60,7 @@ export const RECIPIENTS = words(
 
 /** Things that are written, drawn or said anew. */
 export const CONTENT = words(
-  "image images picture pictures photo video videos audio speech music song voiceover caption captions story stories article articles blog script scripts title titles headline headlines letter proposal essay poem ideas idea description descriptions copy content tweet thread slogan outline hashtags prompt prompts quiz questionnaire questions joke lyrics logo thumbnail illustration ad ads tutorial guide documentation readme code function tests response answer plan recipe persona brief contract bio tagline podcast narration avatar lesson course itinerary review dialogue dialog speech song sketch novel chapter verse lines",
+  "image images wording picture pictures photo video videos audio speech music song voiceover caption captions story stories article articles blog script scripts title titles headline headlines letter proposal essay poem ideas idea description descriptions copy content tweet thread slogan outline hashtags prompt prompts quiz questionnaire questions joke lyrics logo thumbnail illustration ad ads tutorial guide documentation readme code function tests response answer plan recipe persona brief contract bio tagline podcast narration avatar lesson course itinerary review dialogue dialog speech song sketch novel chapter verse lines",
 );
 
 /** The short version of something. */

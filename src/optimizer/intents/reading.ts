@@ -54,6 +54,8 @@ export function readClauses(text: string, isKnown: (word: string) => boolean): C
       at += code === AMPERSAND || code === PLUS || code === ARROW ? 1 : 2;
       continue;
     }
+    // "Pass / fail".
+    if (code === SLASH && source.charCodeAt(at - 1) === 32 && next === 32) words.push("or");
     const comparison = comparisonWord(source, at);
     if (comparison !== "") words.push(comparison);
     if (code === QUESTION) close(true);
@@ -71,6 +73,7 @@ const COMMA = 44;
 const BAR = 124;
 const AMPERSAND = 38;
 const PLUS = 43;
+const SLASH = 47;
 const EQUALS = 61;
 const GREATER = 62;
 const ARROW = 0x2192;
@@ -139,8 +142,8 @@ function pushWord(words: string[], raw: string, identifier: boolean, isKnown: (w
     return;
   }
   const humped = (first >= 97 || identifier) && hasHump(raw);
-  if (!humped || isKnown(word)) {
-    const bare = withoutNumber(word);
+  const bare = withoutNumber(word);
+  if (!humped || isKnown(word) || isKnown(bare)) {
     words.push(bare !== word && !isKnown(word) && isKnown(bare) ? bare : word);
     return;
   }
