@@ -55,6 +55,7 @@ export function openPlatform(env: Env): Platform {
   if (known !== undefined) return known;
   const tiers = createDocumentCache<TierDocument>({
     now: Date.now,
+    sleep: waitFor,
     readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
     readOrigin: () => readStoredTiers(openTenant(env, OPERATOR_TENANT)),
     writeReplica: (stored) => env.CONFIG.put(TIERS_KEY, JSON.stringify(stored)),
@@ -85,6 +86,7 @@ function openSettings(env: Env, base: Settings): SettingsCache {
     openLayer: (tenant) =>
       createDocumentCache<SettingsLayer>({
         now: Date.now,
+        sleep: waitFor,
         readReplica: () => env.CONFIG.get<StoredDocument<SettingsLayer>>(SETTINGS_KEY + tenant, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
         readOrigin: () => openTenant(env, tenant).readSettings(),
         writeReplica: (stored) => env.CONFIG.put(SETTINGS_KEY + tenant, JSON.stringify(stored)),

@@ -36,7 +36,9 @@ export interface ApiDeps {
   tiers: {
     /** The tiers document as this isolate knows it: without a round trip when warm, up to a minute old. */
     read: () => Promise<StoredTiers>;
-    /** Takes a document that was just written or read from the operator's object: for this isolate at once, for the others through their cache. */
+    /** The document as the operator's object has it, for a model that this isolate does not know. */
+    refresh: () => Promise<StoredTiers>;
+    /** Takes a document that was just written: for this isolate at once, for the others through their cache. */
     publish: (tiers: StoredTiers) => Promise<void>;
   };
   /** The defaults with the deployment's own over them: what the operator's settings lie over. */

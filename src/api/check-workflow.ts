@@ -5,7 +5,6 @@ import { WorkflowId } from "../workflow/spec.ts";
 import { validateSpec, type AcceptedSpec } from "../workflow/validate-spec.ts";
 import { callerOf, type Api, type ApiContext } from "./endpoint.ts";
 import { fillDefaults } from "./fill-defaults.ts";
-import { OPERATOR_TENANT, readStoredTiers } from "./stored-tiers.ts";
 
 /** Checks a posted workflow against the tenant's agents and the configured models, once: what these copies do not know is looked up before. */
 export async function checkWorkflow(context: ApiContext, api: Api, json: unknown): Promise<AcceptedSpec | { faults: Fault[] }> {
@@ -31,13 +30,9 @@ export function readOwnId(json: unknown): string | null {
 async function readModels(api: Api, needed: Iterable<string>): Promise<ReadonlySet<string>> {
   const { document } = await api.deps.tiers.read();
   const known = new Set(document.models.map(({ id }) => id));
-  for (const name of needed) {
-    if (known.has(name)) continue;
-    const tiers = await readStoredTiers(api.deps.tenant(OPERATOR_TENANT));
-    await api.deps.tiers.publish(tiers);
-    return new Set(tiers.document.models.map(({ id }) => id));
-  }
-  return known;
+  if ([...needed].every((name) => known.has(name))) return known;
+  const newest = await api.deps.tiers.refresh();
+  return new Set(newest.document.models.map(({ id }) => id));
 }
 
 function pinnedModels(agents: Readonly<Record<string, AgentDefinition>>, names: ReadonlySet<string>): string[] {

@@ -143,11 +143,20 @@ function parseJson(bytes: Uint8Array): Omit<ReadBody, "bytes"> {
 }
 
 function decodeJson(bytes: Uint8Array): { json: unknown; text: string } {
+  if (bytes.byteLength === 0) refuse("malformed_json", "The body is empty: send one JSON value.");
+  const text = decodeText(bytes);
   try {
-    const text = utf8.decode(bytes);
     return { json: JSON.parse(text), text };
+  } catch (error) {
+    refuse("malformed_json", `The body is no JSON: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
   } catch {
-    refuse("malformed_json", "Send one JSON value in UTF-8.");
+    refuse("malformed_json", "The body is no UTF-8: send one JSON value in UTF-8.");
   }
 }
 

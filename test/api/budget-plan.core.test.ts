@@ -40,7 +40,7 @@ interface Plan {
 }
 
 function createApi(models: Partial<Models> = {}) {
-  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
+  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), refresh: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
   return createTestApi({ loadModels: async () => ({ ...MODELS, ...models }), tiers });
 }
 

@@ -121,6 +121,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
     checkUrl: (url) => checkOutboundUrl(url, { allowPrivate: false }),
     tiers: {
       read: async () => world.published ?? { version: 0, document: (await readStoredTiers({ readTiers: async () => null })).document },
+      refresh: async () => (world.published = await readStoredTiers(tenant("default"))),
       publish: async (tiers) => void (world.published = tiers),
     },
     baseSettings: Settings.parse({}),

@@ -46,7 +46,7 @@ const task = (id: string, dependsOn: string[] = [], changes: object = {}) => ({ 
 const BRANCHES = [task("start"), ...["a", "b", "c", "d"].map((id, index) => task(id, [["start", "a", "b", "c"][index]!])), task("beside", ["start"]), task("end", ["d", "beside"])];
 
 async function planOf(body: object, models: Partial<Models> = {}): Promise<Plan> {
-  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
+  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), refresh: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
   const { ask, world } = createTestApi({ loadModels: async () => ({ ...MODELS, ...models }), tiers });
   const response = await ask("POST", "/v1/workflows/plan", body);
   const answer = (await response.json()) as Plan;
@@ -135,7 +135,7 @@ describe("POST /v1/workflows/plan", () => {
 });
 
 describe("POST /v1/workflows", () => {
-  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
+  const tiers = { read: async () => ({ version: 1, document: DOCUMENT }), refresh: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined };
   const plannedFor = async (body: object, loadModels: () => Promise<Models> = async () => MODELS) => {
     const { ask, world } = createTestApi({ loadModels, tiers });
     expect((await ask("POST", "/v1/workflows", body)).status).toBe(201);

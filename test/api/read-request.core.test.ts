@@ -40,6 +40,15 @@ describe("bodies", () => {
     expect(sent).toBeLessThanOrEqual((MAX_BODY_BYTES + MAX_DISCARDED_BYTES) / chunk.byteLength + 2);
   });
 
+  test.each([
+    ["", "The body is empty: send one JSON value."],
+    ["{\"kind\": \"transform\",}", expect.stringMatching(/^The body is no JSON: .*position 21.*\.$/)],
+    [new Uint8Array([0x22, 0xff, 0x22]), "The body is no UTF-8: send one JSON value in UTF-8."],
+  ])("that are no JSON are told where (%j)", async (body, detail) => {
+    const response = await createTestApi().app.request("https://weft.test/v1/agents/x", { method: "PUT", headers: { authorization: `Bearer ${ROOT_KEY}` }, body });
+    expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ title: "Not JSON", detail })]);
+  });
+
   test("in another encoding than UTF-8 are 400, with a byte order mark they are read", async () => {
     expect((await sendChunks([new Uint8Array([0x22, 0xff, 0x22])])).status).toBe(400);
     expect((await sendChunks([new Uint8Array([0xef, 0xbb, 0xbf]), AGENT])).status).toBe(201);

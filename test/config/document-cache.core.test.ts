@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
-import { createDocumentCache, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
+import { createDocumentCache, MAX_REFRESHES_PER_SECOND, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
 import type { StoredTiers, TierDocument } from "../../src/config/tiers.ts";
 
 type CacheDeps = DocumentCacheDeps<TierDocument>;
@@ -10,11 +10,12 @@ const version = (number: number): StoredTiers => ({ version: number, document: D
 
 function createCache(changes: Partial<CacheDeps> = {}) {
   let now = 1_000_000;
+  const sleep = vi.fn(async (ms: number) => void (now += ms));
   const readReplica = vi.fn<CacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
   const readOrigin = vi.fn<CacheDeps["readOrigin"]>(async () => version(2));
   const writeReplica = vi.fn<CacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
-  const cache = createDocumentCache<TierDocument>({ now: () => now, readReplica, readOrigin, writeReplica });
-  return { cache, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
+  const cache = createDocumentCache<TierDocument>({ now: () => now, sleep, readReplica, readOrigin, writeReplica });
+  return { cache, sleep, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
 }
 
 describe("an isolate's copy", () => {
@@ -68,6 +69,16 @@ describe("a copy that was not asked for in two minutes", () => {
     pass(120_001);
     expect((await cache.read()).version).toBe(1);
   });
+
+  test("yields to what is published under the same name, too", async () => {
+    const { cache, writeReplica, pass } = createCache();
+    await cache.publish(version(5));
+    pass(120_001);
+    writeReplica.mockRejectedValueOnce(new Error("one write a second"));
+    await cache.publish(version(1));
+    expect((await cache.read()).version).not.toBe(5);
+    expect(writeReplica).toHaveBeenCalledTimes(3);
+  });
 });
 
 describe("a published document", () => {
@@ -80,9 +91,65 @@ describe("a published document", () => {
     expect(writeReplica).toHaveBeenCalledExactlyOnceWith(version(7));
   });
 
-  test("is seen here even if it cannot be replicated, and the caller hears of that", async () => {
-    const { cache } = createCache({ writeReplica: () => Promise.reject(new Error("one write a second")) });
-    await expect(cache.publish(version(7))).rejects.toThrow("one write a second");
+  test("is replicated although another was within the same second, which the store refuses", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    await cache.publish(version(7));
+    writeReplica.mockRejectedValueOnce(new Error("one write a second"));
+    readOrigin.mockResolvedValue(version(8));
+    await cache.publish(version(8));
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([7, 8, 8]);
+  });
+
+  test("does not go over a newer one that another isolate wrote while it waited", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    writeReplica.mockRejectedValueOnce(new Error("one write a second"));
+    readOrigin.mockResolvedValue(version(9));
+    await cache.publish(version(8));
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([8, 9]);
+    expect((await cache.read()).version).toBe(9);
+  });
+
+  test("is not written again when the next one has been written meanwhile", async () => {
+    const { cache, sleep, writeReplica } = createCache();
+    writeReplica.mockRejectedValueOnce(new Error("one write a second"));
+    sleep.mockImplementationOnce(async () => {
+      await cache.publish(version(8));
+      return undefined;
+    });
+    await cache.publish(version(7));
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([7, 8]);
+  });
+
+  test("is seen here even if it cannot be replicated for seconds, and the caller hears of that", async () => {
+    const { cache } = createCache({ writeReplica: () => Promise.reject(new Error("KV is away")) });
+    await expect(cache.publish(version(7))).rejects.toThrow("KV is away");
     expect((await cache.read()).version).toBe(7);
+  });
+});
+
+describe("what the copy does not know", () => {
+  test("is asked of the object, and replicated if it is newer", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    await cache.read();
+    expect((await cache.refresh()).version).toBe(2);
+    expect((await cache.read()).version).toBe(2);
+    await cache.refresh();
+    expect(readOrigin).toHaveBeenCalledTimes(2);
+    expect(writeReplica).toHaveBeenCalledExactlyOnceWith(version(2));
+  });
+
+  test("is known although it cannot be replicated", async () => {
+    const { cache } = createCache({ writeReplica: () => Promise.reject(new Error("one write a second")) });
+    expect((await cache.refresh()).version).toBe(2);
+  });
+
+  test(`is asked for at most ${MAX_REFRESHES_PER_SECOND} times a second, so that made-up names wear no object out`, async () => {
+    const { cache, readOrigin, pass } = createCache();
+    await cache.read();
+    for (let asked = 0; asked <= MAX_REFRESHES_PER_SECOND; asked += 1) await cache.refresh();
+    expect(readOrigin).toHaveBeenCalledTimes(MAX_REFRESHES_PER_SECOND);
+    pass(1_000);
+    await cache.refresh();
+    expect(readOrigin).toHaveBeenCalledTimes(MAX_REFRESHES_PER_SECOND + 1);
   });
 });

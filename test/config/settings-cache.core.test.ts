@@ -10,7 +10,7 @@ function openCache() {
   const cache = createSettingsCache({
     base: readSettings(undefined),
     operator: "default",
-    openLayer: () => createDocumentCache<SettingsLayer>({ now: () => clock.now, readReplica: async () => stored, readOrigin: async () => stored, writeReplica: async (newest) => void (stored = newest) }),
+    openLayer: () => createDocumentCache<SettingsLayer>({ now: () => clock.now, sleep: async () => undefined, readReplica: async () => stored, readOrigin: async () => stored, writeReplica: async (newest) => void (stored = newest) }),
   });
   return { clock, cache };
 }

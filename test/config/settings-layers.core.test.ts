@@ -139,7 +139,7 @@ describe("an isolate's settings", () => {
       return found;
     });
     const openLayer = (tenant: string) =>
-      createDocumentCache<SettingsLayer>({ now: () => now, readReplica: () => readReplica(tenant), readOrigin: () => readReplica(tenant), writeReplica: async (written) => void (stored[tenant] = written) });
+      createDocumentCache<SettingsLayer>({ now: () => now, sleep: async () => undefined, readReplica: () => readReplica(tenant), readOrigin: () => readReplica(tenant), writeReplica: async (written) => void (stored[tenant] = written) });
     return { cache: createSettingsCache({ base: DEFAULTS, operator: "default", openLayer }), readReplica, pass: (ms: number) => void (now += ms) };
   }
 

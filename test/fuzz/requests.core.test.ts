@@ -28,7 +28,7 @@ async function createFuzzedApi() {
   const fetch: Fetch = async (_url, init) => (String(init?.body).includes('"stream":true') ? stream([chunk({ content: "an answer" }, "stop"), DONE]) : completion("an answer"));
   const registry = registerDocument(DOCUMENT, { secrets: () => undefined, fetch });
   const test = createTestApi({
-    tiers: { read: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined },
+    tiers: { read: async () => ({ version: 1, document: DOCUMENT }), refresh: async () => ({ version: 1, document: DOCUMENT }), publish: async () => undefined },
     loadModels: async () => ({
       document: DOCUMENT, isConfigured: registry.isConfigured, engine: (provider, entry) => registry.get(provider.id)!(entry), settings: Settings.parse({}), metrics: null,
       health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true }, failureRate: () => 0, margins: new TokenMargins(),
