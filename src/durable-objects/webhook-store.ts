@@ -1,4 +1,5 @@
 import type { WorkflowEvent } from "../workflow/events.ts";
+import type { WorkflowStatus } from "../workflow/run.ts";
 
 const DEFAULT_EVENTS: readonly string[] = ["workflow.completed", "workflow.failed", "workflow.cancelled"];
 
@@ -19,16 +20,16 @@ export class WebhookStore {
     this.#sql = sql;
   }
 
-  /** Adds a webhook for each of a step's events that is wanted; without a list the ends of workflows are. */
-  addWanted(wanted: readonly string[] | undefined, { firstSeq, events }: { firstSeq: number; events: readonly WorkflowEvent[] }, status: string): void {
+  /** Adds a webhook for each of a transaction's events that is wanted, with the workflow's status at it; without a list the ends of workflows are. */
+  addWanted(wanted: readonly string[] | undefined, { firstSeq, events }: { firstSeq: number; events: readonly WorkflowEvent[] }, statuses: readonly WorkflowStatus[]): void {
     const types = wanted ?? DEFAULT_EVENTS;
     events.forEach((event, index) => {
-      if (types.includes(event.type)) this.#add(firstSeq + index, event.type, Date.parse(event.at), status);
+      if (types.includes(event.type)) this.#add(firstSeq + index, event.type, Date.parse(event.at), statuses[index]!);
     });
   }
 
   /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
-  #add(seq: number, type: string, at: number, status: string): void {
+  #add(seq: number, type: string, at: number, status: WorkflowStatus): void {
     this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
   }
 

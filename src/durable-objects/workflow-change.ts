@@ -1,6 +1,7 @@
 import type { AttemptRef, WorkOrder } from "../consumer/work-order.ts";
 import type { StatsCell } from "../optimizer/call-stats.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
+import type { WorkflowStatus } from "../workflow/run.ts";
 import type { LeaseRequest, ReserveReply } from "../workflow/reserve-port.ts";
 import type { StartsQuestion } from "../workflow/starts-known.ts";
 import type { RunInput } from "../workflow/transition.ts";
@@ -35,6 +36,8 @@ export interface Applied {
 /** What a transaction gathers on its way. */
 export interface Change {
   applied: Applied;
+  /** Of the workflow, before any of it. */
+  statusBefore: WorkflowStatus;
   evaluation: WorkflowEvaluation;
   pending: RunInput[];
   details: Map<number, TaskDetail>;

@@ -5,6 +5,7 @@ import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { listRouteCells } from "../optimizer/call-stats.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
+import { listStatuses } from "../workflow/status-at-event.ts";
 import { buildGraph } from "../workflow/graph.ts";
 import { noteSpending, noteTasks, openOutlook, replaceExpected, type Outlook, type TaskOutlook } from "../workflow/outlook.ts";
 import { sumByTask } from "../workflow/ledger.ts";
@@ -212,7 +213,7 @@ export class WorkflowSession {
   #change(prepare: (change: Change) => void, afterFirst: (accepted: readonly AttemptRef[]) => AttemptReport[] = () => []): Applied {
     const applied = createApplied(this.#lastSeq + 1);
     return this.store.transaction(() => {
-      const change: Change = { applied, evaluation: new WorkflowEvaluation(this), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, cells: [] };
+      const change: Change = { applied, statusBefore: this.run.state.status, evaluation: new WorkflowEvaluation(this), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, cells: [] };
       prepare(change);
       let follow = afterFirst;
       for (let input = change.pending.shift(); input !== undefined; input = change.pending.shift()) {
@@ -246,7 +247,7 @@ export class WorkflowSession {
     this.#books.forget(step.replies);
   }
 
-  #save({ applied, touched, details, isStateTouched, cells }: Change): void {
+  #save({ applied, statusBefore, touched, details, isStateTouched, cells }: Change): void {
     if (touched.size > 0) this.store.writeTaskStates(touched, this.run.tasks, details);
     if (isStateTouched) this.store.write("state", this.run.state);
     applied.hasNews = this.#books.save(cells);
@@ -255,7 +256,7 @@ export class WorkflowSession {
     this.store.appendEvents(applied.firstSeq, applied.events);
     this.#lastSeq += applied.events.length;
     const { webhook } = this.identity.spec;
-    if (webhook !== undefined) this.store.webhooks.addWanted(webhook.events, applied, this.run.state.status);
+    if (webhook !== undefined) this.store.webhooks.addWanted(webhook.events, applied, listStatuses(applied.events, statusBefore, this.run.state.status));
   }
 
   /** Turns a dispatch into an order, a queue reference or, for what ends at once, a report. */

@@ -20,6 +20,15 @@ test("are sent for the final event by default, and removed once delivered", asyn
   expect(bodies).toEqual([{ type: "workflow.completed", timestamp: expect.any(String), data: { id: idOf(workflow), name: "n", status: "completed" } }]);
 });
 
+test("say what the workflow was at their event, not what it became in the same step", async () => {
+  const statuses: string[] = [];
+  hook = ({ body }) => (statuses.push((body as unknown as { data: { status: string } }).data.status), new Response(null, { status: 204 }));
+  const workflow = openWorkflow();
+  await start(workflow, [{ id: "a", agent: "one" }], { spec: spec(["workflow.started", "workflow.completed"]) });
+  await expect.poll(() => rows(workflow)).toEqual([]);
+  expect(statuses.toSorted()).toEqual(["completed", "running"]);
+});
+
 test("are retried by the alarm with the same id, in order, until they are taken", async () => {
   const ids: string[] = [];
   let isDown = true;
