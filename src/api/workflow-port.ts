@@ -107,6 +107,9 @@ export interface WorkflowSummary {
   usage: { inputTokens: number; outputTokens: number; costUsd: number; baselineUsd: number; savedPercent: number };
   budget: BudgetView;
   error: Failure | null;
+  result: Json;
+  /** Present when the result was left out for its size: in a list read the workflow, there read the last tasks one by one. */
+  resultBytes?: number;
 }
 
 /** Null: no cap. What is reserved is neither spent nor left. */
@@ -125,9 +128,6 @@ export interface BudgetView {
 }
 
 export interface WorkflowView extends WorkflowSummary {
-  result: Json;
-  /** Present when the result was left out for its size: read the last tasks one by one. */
-  resultBytes?: number;
   waves?: string[][];
   /** By task id, without the `id` field. */
   tasks?: Record<string, Omit<TaskView, "id">>;

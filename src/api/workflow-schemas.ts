@@ -65,10 +65,11 @@ export const AnsweredSummary = z.object({
     forecastTokens: z.int().nullable(),
   }),
   error: AnsweredFailure.nullable(),
+  result: z.any(),
+  resultBytes: z.int().optional(),
 }) satisfies SchemaOf<WorkflowSummary>;
 
 export const AnsweredWorkflow = AnsweredSummary.extend({
-  result: z.any(),
   waves: z.array(z.array(z.string())).optional(),
   tasks: z.record(z.string(), z.object(taskFields)).optional(),
 }) satisfies SchemaOf<WorkflowView>;

@@ -255,9 +255,9 @@ function isoTime(time: SqlStorageValue | undefined): string {
   return new Date(Number(time)).toISOString();
 }
 
-/** An entry from before budgets were part of it shows what was spent. */
+/** An entry from before budgets were part of it shows what was spent, one from before results were shows none. */
 function readEntry(json: string): WorkflowSummary {
-  const entry = JSON.parse(json) as Omit<WorkflowSummary, "budget"> & Partial<Pick<WorkflowSummary, "budget">>;
-  const { budget = describeSpending(entry.usage), ...rest } = entry;
-  return { ...rest, budget };
+  const entry = JSON.parse(json) as Omit<WorkflowSummary, "budget" | "result"> & Partial<Pick<WorkflowSummary, "budget" | "result">>;
+  const { budget = describeSpending(entry.usage), result = null, ...rest } = entry;
+  return { ...rest, budget, result };
 }

@@ -129,6 +129,12 @@ export class WorkflowStore {
     return row === undefined ? null : (JSON.parse(String(row["json"])) as Documents[Name]);
   }
 
+  /** Bytes of a document's JSON; 0 when there is none. */
+  measure(name: keyof Documents): number {
+    const [row] = this.#sql.exec("SELECT octet_length(json) AS bytes FROM documents WHERE name = ?", name).toArray();
+    return Number(row?.["bytes"] ?? 0);
+  }
+
   write<Name extends keyof Documents>(name: Name, value: Documents[Name]): void {
     this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, JSON.stringify(value));
   }

@@ -12,10 +12,16 @@ import type { StoredTask } from "./workflow-store.ts";
 export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
 /** All outputs of one answer together (contract). */
 export const MAX_SHOWN_OUTPUTS_BYTES = 4_194_304;
+/** Larger results are left out of lists: two million that long still fit the 10 GB of a tenant's object. */
+export const MAX_LISTED_RESULT_BYTES = 4_096;
 const NO_USAGE: ReturnType<CallStore["readUsage"]> = new Map();
 
-/** What lists and the tenant's index show of a workflow. */
+/** What lists and the tenant's index show of a workflow: all but tasks and waves, and a result only where it is short. */
 export function viewSummary(session: WorkflowSession): WorkflowSummary {
+  return { ...viewHead(session), ...viewResult(session, MAX_LISTED_RESULT_BYTES) };
+}
+
+function viewHead(session: WorkflowSession): Omit<WorkflowSummary, "result" | "resultBytes"> {
   const { identity, run, totals } = session;
   const { counts, live } = run.index;
   const total = run.plan.graph.size;
@@ -43,7 +49,7 @@ export function viewSummary(session: WorkflowSession): WorkflowSummary {
 /** The whole workflow as `GET` answers it. O(tasks), unless they are left out. */
 export function viewWorkflow(session: WorkflowSession, withTasks: boolean): WorkflowView {
   const { run } = session;
-  const view: WorkflowView = { ...viewSummary(session), ...viewResult(session) };
+  const view: WorkflowView = { ...viewHead(session), ...viewResult(session, MAX_VALUE_BYTES) };
   view.waves = run.plan.graph.waves.map((wave) => wave.map((task) => run.plan.tasks[task]!.id));
   if (!withTasks) return view;
   view.tasks = {};
@@ -92,15 +98,15 @@ function viewStored(session: WorkflowSession, { task, state, detail, outputBytes
   };
 }
 
-/** The result: what the spec's expression gave, else the outputs of the last tasks by id, as long as they come to no more than a value may have. */
-function viewResult(session: WorkflowSession): Pick<WorkflowView, "result" | "resultBytes"> {
-  const { run, store, identity } = session;
+/** The result: what the spec's expression gave, else the outputs of the last tasks by id. One that has more than `maxBytes` is left out. */
+function viewResult({ run, store, identity }: WorkflowSession, maxBytes: number): Pick<WorkflowSummary, "result" | "resultBytes"> {
   if (run.state.status !== "completed") return { result: null };
-  if (identity.spec.result !== undefined) return { result: store.read("result") };
-  const last = findLastTasks(run.plan.graph);
-  const bytes = last.reduce((sum, task) => sum + (run.tasks[task]!.outputBytes ?? 0), 0);
-  if (bytes > MAX_VALUE_BYTES) return { result: null, resultBytes: bytes };
-  return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(store.readOutputJson(task) ?? "null") as Json])) };
+  const last = identity.spec.result === undefined ? findLastTasks(run.plan.graph) : null;
+  const bytes = last === null ? store.measure("result") : last.reduce((sum, task) => sum + (run.tasks[task]!.outputBytes ?? 0), 0);
+  if (bytes > maxBytes) return { result: null, resultBytes: bytes };
+  if (last === null) return { result: store.read("result") };
+  const outputs = store.readOutputJsons(last);
+  return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(outputs.get(task) ?? "null") as Json])) };
 }
 
 export function isoTime(time: number | null): string | null {

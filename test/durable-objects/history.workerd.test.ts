@@ -6,7 +6,7 @@ import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
 import { MAX_HISTORY_CELLS, TenantHistoryStore } from "../../src/durable-objects/tenant-history-store.ts";
 import type { AgentHistory } from "../../src/optimizer/agent-history.ts";
 import { STATS_HOUR_MS } from "../../src/optimizer/call-stats.ts";
-import { NO_BUDGET } from "./no-budget.ts";
+import { createSummary } from "./create-summary.ts";
 
 const HOUR = Math.floor(Date.now() / STATS_HOUR_MS) * STATS_HOUR_MS;
 const KEY = { agent: "scout", taskType: "file_scan" };
@@ -27,16 +27,7 @@ function ending(revision: number, history: AgentHistory, changes: Partial<Workfl
 }
 
 function entryOf(id: string, version: number, end: WorkflowEnding, createdAt = HOUR): IndexEntry {
-  return {
-    summary: {
-      id, name: null, status: "completed", createdAt: new Date(createdAt).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
-      progress: { total: 1, completed: 1, failed: 0, skipped: 0, running: 0, percent: 100 },
-      usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
-      budget: NO_BUDGET,
-    },
-    version,
-    ending: end,
-  };
+  return { summary: createSummary(id, createdAt, { status: "completed" }), version, ending: end };
 }
 
 describe("a tenant's history of its agents", () => {

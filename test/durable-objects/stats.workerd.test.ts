@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { GatewayEntry, WorkflowCell } from "../../src/api/stats-port.ts";
 import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
 import { createSums, STATS_HOUR_MS, type CallSums } from "../../src/optimizer/call-stats.ts";
-import { NO_BUDGET } from "./no-budget.ts";
+import { createSummary } from "./create-summary.ts";
 
 const HOUR = Math.floor(Date.now() / STATS_HOUR_MS) * STATS_HOUR_MS;
 let tenants = 0;
@@ -20,16 +20,7 @@ function cellOf(costNanoUsd: number, revision: number, changes: Partial<Workflow
 }
 
 function entryOf(id: string, version: number, cells: WorkflowCell[], createdAt = HOUR): IndexEntry {
-  return {
-    summary: {
-      id, name: null, status: "running", createdAt: new Date(createdAt).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
-      progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
-      usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
-      budget: NO_BUDGET,
-    },
-    version,
-    cells,
-  };
+  return { summary: createSummary(id, createdAt), version, cells };
 }
 
 function gatewayEntry(id: string, costNanoUsd: number, at = HOUR): GatewayEntry {

@@ -8,7 +8,7 @@ import { NO_LIMITS } from "../../src/config/tenant-record.ts";
 import { MAX_RECALLED, SILENT_MS } from "../../src/durable-objects/tenant-leases.ts";
 import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import type { DaySpend, ShareAnswer } from "../../src/workflow/tenant-account.ts";
-import { NO_BUDGET } from "./no-budget.ts";
+import { createSummary } from "./create-summary.ts";
 
 const DAY_MS = 86_400_000;
 const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
@@ -39,16 +39,7 @@ function told(spentNanoUsd: number, leasedNanoUsd: number, revision: number, day
 }
 
 function entryOf(id: string, spend: DaySpend[], version = 1): IndexEntry {
-  return {
-    summary: {
-      id, name: null, status: "running", createdAt: new Date(1).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
-      progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
-      usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
-      budget: NO_BUDGET,
-    },
-    version,
-    spend,
-  };
+  return { summary: createSummary(id, 1), version, spend };
 }
 
 function gatewayEntry(id: string, costNanoUsd: number, at = NOON): GatewayEntry {

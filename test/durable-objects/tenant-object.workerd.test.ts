@@ -13,7 +13,7 @@ import { buildListQuery, MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS, type Workflo
 import type { Json, Problem } from "../../src/errors.ts";
 import type { OptimizationDecision } from "../../src/optimizer/reoptimize.ts";
 import type { AgentDefinition } from "../../src/workflow/agent.ts";
-import { NO_BUDGET } from "./no-budget.ts";
+import { createSummary, NO_BUDGET } from "./create-summary.ts";
 
 const START = Date.now() - 86_400_000;
 const AGENT: AgentDefinition = { kind: "transform", description: "", capabilities: [], expression: "1" };
@@ -28,14 +28,7 @@ function openTenant(): Tenant {
 }
 
 function createEntry(id: string, changes: Partial<WorkflowSummary> = {}, version = 1): IndexEntry {
-  const summary: WorkflowSummary = {
-    id, name: null, status: "running", createdAt: new Date(START).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
-    progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
-    usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
-    budget: NO_BUDGET,
-    ...changes,
-  };
-  return { summary, version };
+  return { summary: createSummary(id, START, changes), version };
 }
 
 function at(offsetMs: number): string {
@@ -173,12 +166,12 @@ describe("settings", () => {
 });
 
 describe("the index", () => {
-  test("shows what was spent where an entry is from before budgets were part of it", async () => {
+  test("shows what was spent, and no result, where an entry is from before these were part of it", async () => {
     const tenant = openTenant();
     const { summary, version } = createEntry("wf_old", { usage: { inputTokens: 3, outputTokens: 4, costUsd: 0.5, baselineUsd: 1, savedPercent: 50 } });
-    const { budget: _, ...old } = summary;
+    const { budget: _budget, result: _result, ...old } = summary;
     await tenant.indexWorkflow({ summary: old as WorkflowSummary, version });
-    expect(await tenant.listWorkflows(ALL)).toMatchObject({ items: [{ id: "wf_old", budget: { ...NO_BUDGET, spentUsd: 0.5, spentTokens: 7 } }] });
+    expect(await tenant.listWorkflows(ALL)).toMatchObject({ items: [{ id: "wf_old", budget: { ...NO_BUDGET, spentUsd: 0.5, spentTokens: 7 }, result: null }] });
   });
 
   test("lists newest first, in pages that neither repeat nor leave out, also within one millisecond", async () => {

@@ -11,9 +11,8 @@ import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import { MAX_KEYS } from "../../src/durable-objects/tenant-keys.ts";
 import { REMOVAL_GRACE_MS } from "../../src/durable-objects/tenant-removal.ts";
 import { Settings } from "../../src/config/settings.ts";
-import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
 import { http, listen, never, openWorkflow, pass, start, transform, type Workflow } from "./open-workflow.ts";
-import { NO_BUDGET } from "./no-budget.ts";
+import { createSummary } from "./create-summary.ts";
 
 type Tenant = DurableObjectStub & TenantPort;
 
@@ -34,15 +33,6 @@ async function createTenant(id = `acme-${(ids += 1)}`): Promise<{ id: string; te
 function newKey(name: string | null = null) {
   ids += 1;
   return { id: `key_${ids}`, hash: `hash-${ids}`, name, scopes: DEFAULT_SCOPES };
-}
-
-function createSummary(id: string, createdAt: number): WorkflowSummary {
-  return {
-    id, name: null, status: "running", createdAt: new Date(createdAt).toISOString(), startedAt: null, finishedAt: null, metadata: {}, error: null,
-    progress: { total: 1, completed: 0, failed: 0, skipped: 0, running: 0, percent: 0 },
-    usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, baselineUsd: 0, savedPercent: 0 },
-    budget: NO_BUDGET,
-  };
 }
 
 /** What the replica of a key says. */

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { LeaseHolderPort, TenantPort } from "../../src/api/tenant-port.ts";
 import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
 import { TenantObject } from "../../src/durable-objects/tenant-object.ts";
+import { MAX_LISTED_RESULT_BYTES } from "../../src/durable-objects/workflow-view.ts";
 import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
@@ -319,6 +320,22 @@ describe("a removal", () => {
 });
 
 describe("the tenant's index", () => {
+  test("has all that a workflow's answer has but tasks and waves, and a result as long as it is short", async () => {
+    const short = openWorkflow();
+    const { tasks: _tasks, waves: _waves, ...expected } = await start(short, [{ id: "a", agent: "pass", input: "x".repeat(MAX_LISTED_RESULT_BYTES - 2) }], { spec: { metadata: { team: "red" } } });
+    expect(expected.result).toHaveProperty("a");
+    await expect.poll(() => findListed(short)).toEqual(expected);
+    const long = openWorkflow();
+    await start(long, [{ id: "a", agent: "pass", input: "x".repeat(MAX_LISTED_RESULT_BYTES - 1) }]);
+    await expect.poll(() => findListed(long)).toMatchObject({ status: "completed", result: null, resultBytes: MAX_LISTED_RESULT_BYTES + 1 });
+  });
+
+  test.each([[MAX_LISTED_RESULT_BYTES, { result: "é".repeat(MAX_LISTED_RESULT_BYTES / 2 - 1) }], [MAX_LISTED_RESULT_BYTES + 2, { result: null, resultBytes: MAX_LISTED_RESULT_BYTES + 2 }]])("counts the bytes of a result of its own expression: %i", async (bytes, expected) => {
+    const workflow = openWorkflow();
+    await start(workflow, ONE, { spec: { input: "é".repeat(bytes / 2 - 1), result: "workflow.input" } });
+    await expect.poll(() => findListed(workflow)).toMatchObject({ status: "completed", ...expected });
+  });
+
   test("hears of a workflow that runs, and of its end before the one who waits for it", async () => {
     const workflow = openWorkflow();
     await start(workflow, [{ id: "a", agent: "llm" }]);
