@@ -1,5 +1,5 @@
 /** Measures and prints; asserts nothing. `npm run bench` runs all, `npm run bench -- engine recovery` some, `--state DIR` says where state folders are. */
-import { cpus, loadavg, release, totalmem, tmpdir } from "node:os";
+import { cpus, loadavg, release, totalmem, tmpdir, type } from "node:os";
 import { parseArgs } from "node:util";
 import { type BenchContext, createBenchContext } from "./bench-context.ts";
 import { benchCore } from "./core.ts";
@@ -24,7 +24,7 @@ process.once("exit", context.cleanUp);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const startedAt = Date.now();
 const [cpu] = cpus();
-console.log(`${cpus().length} × ${cpu?.model ?? "?"}, ${mib(totalmem())}, Linux ${release()}, Node ${process.version}; load before: ${loadavg()[0]!.toFixed(1)}; state in ${values.state ?? tmpdir()}`);
+console.log(`${cpus().length} × ${cpu?.model ?? "?"}, ${mib(totalmem())}, ${type()} ${release()}, Node ${process.version}; load before: ${loadavg()[0]!.toFixed(1)}; state in ${values.state ?? tmpdir()}`);
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
   console.log(`\n## ${name}`);
   await benches[name]!(context);

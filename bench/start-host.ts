@@ -34,7 +34,7 @@ export async function startHost(kind: HostKind, options: HostOptions): Promise<L
   const scratch = await mkdtemp(join(tmpdir(), "weft-bench-"));
   const port = options.port ?? (await findFreePort());
   const vars = localVars({ LOG_LEVEL: "warn", ...options.vars });
-  const command = kind === "Miniflare" ? await prepareMiniflare(scratch, { ...options, port, vars }) : prepareWranglerDev(scratch, { ...options, port, vars });
+  const command = kind === "Miniflare" ? await prepareMiniflare(scratch, { ...options, port, vars }) : prepareWranglerDev({ ...options, port, vars });
   const env = { ...process.env, ...quietWranglerEnv, WRANGLER_LOG_PATH: join(scratch, "logs"), WRANGLER_REGISTRY_PATH: join(scratch, "registry") };
   const group = startProcessGroup(process.execPath, command, { cwd: projectRoot, env });
   return await whenReady(group, { scratch, port, rootKey: vars["ROOT_KEY"] ?? "" });
@@ -42,7 +42,7 @@ export async function startHost(kind: HostKind, options: HostOptions): Promise<L
 
 type Prepared = HostOptions & { port: number; vars: Record<string, string> };
 
-function prepareWranglerDev(_scratch: string, { config, stateFolder, port, vars }: Prepared): string[] {
+function prepareWranglerDev({ config, stateFolder, port, vars }: Prepared): string[] {
   return [
     wranglerBin,
     "dev",

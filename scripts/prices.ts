@@ -47,9 +47,11 @@ function describe({ model, outcome, key, before: old, after }: ImportedPrice): s
   return `${model}: ${outcome}, ${change}${key === null ? "" : ` (${key})`}`;
 }
 
-function show({ inputPerMillionUsd, outputPerMillionUsd, longContext = [] }: ModelPrice): string {
+function show({ inputPerMillionUsd, outputPerMillionUsd, cachedInputPerMillionUsd, cacheWritePerMillionUsd, reasoningPerMillionUsd, longContext = [] }: ModelPrice): string {
+  const others = Object.entries({ cached: cachedInputPerMillionUsd, "cache write": cacheWritePerMillionUsd, reasoning: reasoningPerMillionUsd });
+  const shown = others.flatMap(([name, price]) => (price === undefined ? [] : [`, ${name} $${price}`]));
   const steps = longContext.map((step) => `, above ${step.aboveInputTokens} tokens $${step.inputPerMillionUsd} / $${step.outputPerMillionUsd}`);
-  return `$${inputPerMillionUsd} / $${outputPerMillionUsd} per million${steps.join("")}`;
+  return `$${inputPerMillionUsd} / $${outputPerMillionUsd} per million${[...shown, ...steps].join("")}`;
 }
 
 async function ask(origin: string, request: RequestInit): Promise<Record<string, unknown>> {
