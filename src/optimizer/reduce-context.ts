@@ -1,5 +1,6 @@
 import { detectKind } from "./reduce/content-kind.ts";
-import { KEPT, type ContentKind, type ContextDocument, type ReductionBudget, type ReductionQuery } from "./reduce/document.ts";
+import { KEPT, type ContextDocument, type ReductionBudget, type ReductionQuery } from "./reduce/document.ts";
+import type { ContentKind } from "./reduce/kind.ts";
 import { dropDuplicates } from "./reduce/duplicates.ts";
 import { collapseTemplates } from "./reduce/log-lines.ts";
 import { MEASURE_WORDS } from "./reduce/measures.ts";

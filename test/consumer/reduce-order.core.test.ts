@@ -51,6 +51,55 @@ describe("an order whose context is to be reduced", () => {
     expect(text.length).toBeLessThan(prompt.length / 2);
   });
 
+  describe("of a conversation of many short messages", () => {
+    const asks = (at: number): string => (at === 70 ? "What is the reserve pump of hall 9 rated for?" : `And how did round ${at} of the filters go?`);
+    const says = (at: number): string => (at === 70 ? FACT : `Round ${at} went as the others did, and nothing else of note was written down.`);
+    const past = Array.from({ length: 150 }, (_, at) => [{ role: "user", content: asks(at) }, { role: "assistant", content: [{ type: "text", text: says(at) }] }]).flat();
+    const question = { role: "user", content: "So how much does the reserve pump of hall 9 move?" };
+    const messages = [{ role: "system", content: "Be brief." }, ...past, question];
+    type Message = { role: string; content: string | { text: string }[] };
+    const send = (changes: Partial<WorkOrder>, maxTokens: number | null): { sent: Message[]; context: { originalTokens: number; reducedTokens: number } } => {
+      const { order: reduced, context } = reduce(order({ maxTokens }, { input: { messages }, ...changes }), 100_000);
+      return { sent: (reduced.input as { messages: Message[] }).messages, context: context! };
+    };
+    const textOf = ({ content }: Message): string => (typeof content === "string" ? content : content.map(({ text }) => text).join(""));
+
+    test("only those before the last are left out, and those that say what is asked and came last stay", () => {
+      const { sent, context } = send({ dependencies: {} }, 600);
+      expect(context.originalTokens).toBeGreaterThan(4_000);
+      expect(context.reducedTokens).toBeLessThanOrEqual(600);
+      expect(context.reducedTokens).toBeGreaterThan(300);
+      expect(sent.map(textOf).join("\n")).toContain(FACT);
+      expect(sent.map(textOf).join("\n")).toContain("Round 149 went");
+      expect(sent[0]).toEqual(messages[0]);
+      expect(textOf(sent.at(-1)!).endsWith(question.content)).toBe(true);
+    });
+
+    test("no answer loses its question, and each gap is counted", () => {
+      const { sent } = send({ dependencies: {} }, 600);
+      sent.slice(1).forEach(({ role }, at) => expect(role).toBe(at % 2 === 0 ? "user" : "assistant"));
+      const omitted = sent.flatMap((message) => [...textOf(message).matchAll(/^\[… (\d+) messages omitted\]$/gm)]).reduce((sum, [, count]) => sum + Number(count), 0);
+      expect(omitted + sent.length).toBe(messages.length);
+    });
+
+    test("they share the target with the dependencies' outputs", () => {
+      const { sent, context } = send({}, 800);
+      expect(context.reducedTokens).toBeLessThanOrEqual(800);
+      expect(sent.length).toBeGreaterThan(2);
+      expect(sent.length).toBeLessThan(80);
+    });
+
+    test("none is touched when all fit", () => {
+      expect(send({ dependencies: {} }, null).sent).toEqual(messages);
+    });
+
+    test("all of them go where not even one fits", () => {
+      const { sent, context } = send({ dependencies: {} }, 10);
+      expect(context.reducedTokens).toBe(0);
+      expect(sent).toEqual([messages[0], { role: "user", content: `[… 300 messages omitted]\n${question.content}` }]);
+    });
+  });
+
   test("a long prompt is not cut inside a character", () => {
     const emoji = "😀".repeat(770);
     for (const shift of ["", "x"]) {

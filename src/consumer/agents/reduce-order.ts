@@ -1,9 +1,10 @@
 import type { Json } from "../../errors.ts";
 import { reduceContext, type Reduction } from "../../optimizer/reduce-context.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
+import { chooseTexts } from "../../optimizer/choose-texts.ts";
 import { avoidPair } from "../../optimizer/reduce/lines.ts";
 import type { ContextSize, LlmRequest, WorkOrder } from "../work-order.ts";
-import { chooseOutputs, type OutputText } from "./choose-outputs.ts";
+import { dropMessages, readExchanges, type Exchange } from "./chat-history.ts";
 import { readInputTexts } from "./input-texts.ts";
 import type { ReductionCache } from "./reduction-cache.ts";
 
@@ -31,44 +32,73 @@ export interface ReduceOrderOptions {
 }
 
 /**
- * The order with its context reduced: the dependencies' outputs, and the middle of long texts of the input, to the task's target, with the
- * prompt as the query. Originals stay in the workflow. `context` is null where there was nothing to reduce or it was not wanted.
+ * The order with its context reduced to the task's target, with the prompt as the query: the dependencies' outputs, the middle of long texts
+ * of the input, and of a conversation the exchanges before the user's last message. Originals stay in the workflow. `context` is null where
+ * there was nothing to reduce or it was not wanted.
  */
 export function reduceOrder(order: WorkOrder, options: ReduceOrderOptions): { order: WorkOrder; context: ContextSize | null } {
   if (order.llm?.context.mode !== "reduce") return { order, context: null };
   const input = readInputTexts(order.input);
-  const texts = Object.entries(order.dependencies).map(([taskId, output]) => ({ taskId, text: textOf(output) }));
-  const tokens = texts.map(({ text }) => estimateTokens(text));
+  const outputs = Object.entries(order.dependencies).map(([taskId, output]) => ({ taskId, text: textOf(output) }));
   const parts = input.texts.map((text) => splitPrompt(text));
-  const originalTokens = [...tokens, ...parts.map(({ middle }) => estimateTokens(middle))].reduce((sum, count) => sum + count, 0);
+  const exchanges = readExchanges(order.input);
+  const pastTexts = exchanges.reduce((sum, { texts }) => sum + texts, 0);
+  // A long text counts without its ends; a short one only where it can be left out.
+  const countedOf = ({ head, middle, tail }: SplitPrompt, at: number): string => (middle === "" && at < pastTexts ? head + tail : middle);
+  const originalTokens = sumTokens([...outputs.map(({ text }) => text), ...parts.map(countedOf)]);
   if (originalTokens === 0) return { order, context: null };
   const target = targetOf(order.llm, order.agent, originalTokens, options.defaultMaxTokens);
   if (originalTokens <= target) return { order, context: { originalTokens, reducedTokens: originalTokens } };
 
   const query = queryOf(input.question);
-  const isCrowded = texts.length * MIN_SHARE_TOKENS > target;
-  const reduce = (text: string, own: number, least = MIN_SHARE_TOKENS): Reduction => options.cache.reduce(text, query, Math.max(least, Math.floor((target * own) / originalTokens)), reduceContext);
-  const reduced = texts.map(({ taskId, text }, index) => ({ taskId, reduction: reduce(text, tokens[index]!, isCrowded ? CHOSEN_SHARE_TOKENS : MIN_SHARE_TOKENS) }));
-  const written = parts.map(({ head, middle, tail }) => {
-    if (middle === "") return { text: head + tail, reducedTokens: 0 };
-    const { text, reducedTokens } = reduce(middle, estimateTokens(middle));
-    return { text: `${head}${text}${tail}`, reducedTokens };
-  });
-  const inputTokens = written.reduce((sum, part) => sum + part.reducedTokens, 0);
-  const dependencies = isCrowded
-    ? chooseFrom(reduced.map(({ taskId, reduction }) => ({ taskId, text: reduction.text })), query, Math.max(MIN_SHARE_TOKENS, target - inputTokens), options.cache)
-    : Object.fromEntries(reduced.map(({ taskId, reduction }) => [taskId, reduction.steps.length === 0 ? order.dependencies[taskId]! : reduction.text]));
-  const sent = isCrowded ? Object.values(dependencies).map((output) => estimateTokens(textOf(output))) : reduced.map(({ reduction }) => reduction.reducedTokens);
-  const reducedTokens = sent.reduce((sum, count) => sum + count, inputTokens);
-  return { order: { ...order, input: input.write(written.map(({ text }) => text)), dependencies }, context: { originalTokens, reducedTokens } };
+  const reduce: ReduceShare = (text, least = MIN_SHARE_TOKENS) => options.cache.reduce(text, query, Math.max(least, Math.floor((target * estimateTokens(text)) / originalTokens)), reduceContext);
+  const reduced = parts.map(({ head, middle, tail }) => ({ head, middle: middle === "" ? "" : reduce(middle).text, tail }));
+  const counted = reduced.map(countedOf);
+  const askedTokens = sumTokens(counted.slice(pastTexts));
+  const results = reduceOutputs(order, outputs, query, { target, left: target - askedTokens, reduce });
+  const { dropped, tokens } = chooseExchanges(exchanges, counted, query, target - askedTokens - results.tokens);
+  const written = input.write(reduced.map(({ head, middle, tail }) => head + middle + tail));
+  const sent = { ...order, input: dropped.size === 0 ? written : dropMessages(written, dropped), dependencies: results.dependencies };
+  return { order: sent, context: { originalTokens, reducedTokens: askedTokens + results.tokens + tokens } };
 }
 
-/** The outputs that say most about the query, under their tasks' names, and how many others there were. */
-function chooseFrom(outputs: readonly OutputText[], query: string, maxTokens: number, cache: ReductionCache): WorkOrder["dependencies"] {
-  const told = outputs.filter(({ text }) => text !== "");
-  const chosen = chooseOutputs(told, query, maxTokens, cache);
-  const left = told.length - chosen.length;
-  return { ...Object.fromEntries(chosen.map(({ taskId, text }) => [taskId, text])), ...(left === 0 ? {} : { [OMITTED_TASKS]: `[… ${left} results omitted]` }) };
+/** Reduces a text to its share of the target, but not below `least` tokens. */
+type ReduceShare = (text: string, least?: number) => Reduction;
+
+interface OutputText {
+  taskId: string;
+  text: string;
+}
+
+/** Each output reduced to its share; of more than can have one, those that say most about the query. */
+function reduceOutputs(order: WorkOrder, outputs: readonly OutputText[], query: string, { target, left, reduce }: { target: number; left: number; reduce: ReduceShare }): { dependencies: WorkOrder["dependencies"]; tokens: number } {
+  if (outputs.length * MIN_SHARE_TOKENS <= target) {
+    const reduced = outputs.map(({ taskId, text }) => ({ taskId, reduction: reduce(text) }));
+    const dependencies = Object.fromEntries(reduced.map(({ taskId, reduction }) => [taskId, reduction.steps.length === 0 ? order.dependencies[taskId]! : reduction.text]));
+    return { dependencies, tokens: reduced.reduce((sum, { reduction }) => sum + reduction.reducedTokens, 0) };
+  }
+  const told = outputs.map(({ taskId, text }) => ({ taskId, text: reduce(text, CHOSEN_SHARE_TOKENS).text })).filter(({ text }) => text !== "");
+  const chosen = chooseTexts(told.map(({ text }) => text), query, Math.max(MIN_SHARE_TOKENS, left), "results").map((at) => told[at]!);
+  const dropped = told.length - chosen.length;
+  const dependencies = { ...Object.fromEntries(chosen.map(({ taskId, text }) => [taskId, text])), ...(dropped === 0 ? {} : { [OMITTED_TASKS]: `[… ${dropped} results omitted]` }) };
+  return { dependencies, tokens: sumTokens(Object.values(dependencies).map(textOf)) };
+}
+
+/** Of a conversation, the exchanges that fit and say most about the query, the latest above all; the positions of the others' messages are dropped. */
+function chooseExchanges(exchanges: readonly Exchange[], texts: readonly string[], query: string, maxTokens: number): { dropped: ReadonlySet<number>; tokens: number } {
+  let next = 0;
+  const told = exchanges.map((exchange) => texts.slice(next, (next += exchange.texts)).join("\n"));
+  const tokens = sumTokens(told);
+  if (tokens <= maxTokens) return { dropped: new Set(), tokens };
+  const chosen = chooseTexts(told, query, maxTokens, "conversation");
+  const chosenTokens = sumTokens(chosen.map((at) => told[at]!));
+  // One exchange alone may be over.
+  const kept = new Set(chosenTokens <= maxTokens ? chosen : []);
+  return { dropped: new Set(exchanges.flatMap(({ positions }, at) => (kept.has(at) ? [] : positions))), tokens: kept.size === 0 ? 0 : chosenTokens };
+}
+
+function sumTokens(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + estimateTokens(text), 0);
 }
 
 /** The order with its context brought down to less than was planned, because the budget leaves no more; null where nothing can be reduced. */
@@ -85,8 +115,14 @@ function targetOf({ context, tokenBudget, maxOutputTokens }: LlmRequest, agent: 
   return context.maxTokens ?? Math.max(LEAST_TARGET_TOKENS, Math.min(defaultMaxTokens, allottedTokens ?? Infinity));
 }
 
+interface SplitPrompt {
+  head: string;
+  middle: string;
+  tail: string;
+}
+
 /** Instructions stand at the ends of a prompt; what lies between in a long one is material. Cut at line breaks where there are any. */
-function splitPrompt(prompt: string): { head: string; middle: string; tail: string } {
+function splitPrompt(prompt: string): SplitPrompt {
   if (prompt.length <= 3 * INSTRUCTION_CHARS) return { head: prompt, middle: "", tail: "" };
   const headEnd = prompt.lastIndexOf("\n", INSTRUCTION_CHARS) + 1 || avoidPair(prompt, INSTRUCTION_CHARS);
   const lastLines = prompt.indexOf("\n", prompt.length - INSTRUCTION_CHARS);

@@ -1,6 +1,7 @@
 import { documentLabelLength } from "./labels.ts";
-import type { ContentKind } from "./document.ts";
+import type { ContentKind } from "./kind.ts";
 import { findRole, findSpeaker, isCue } from "./dialogue.ts";
+import { readContent } from "./json-content.ts";
 import { isJsonContainer } from "./json-scan.ts";
 import { firstRow, isTableWithHeader } from "./record-lines.ts";
 import { isSpaceCode, splitLines, type Line } from "./lines.ts";
@@ -35,7 +36,7 @@ export function detectKind(text: string): ContentKind {
   const lines = sampleLines(text);
   if (lines.length === 0) return "prose";
   const share = (test: (line: Line) => boolean): number => lines.filter(test).length / lines.length;
-  if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return "log";
+  if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return readContent(text) === "log" ? "log" : "json";
   if (isTrajectory(text, lines)) return "trajectory";
   if (share((line) => documentLabelLength(text, line) > 0) > 0.3) return "documents";
   // Talk may tell its times, as a log does, but no levels.

@@ -21,7 +21,7 @@ const FIELD = /^(?:wikipedia )?(?:title|content|text|url|link|source|id|date|tim
 
 const ROLE_NAME = String.raw`(user|human|assistant|ai|agent|system|developer|tool|tool[_ ](?:call|result|response|use)|function|observation|action|action input|thought|final answer)`;
 /** `assistant:`, `tool[name]:`, `assistant -> name(…)`, `### Assistant`, `<|im_start|>user`, `Thought 2:`: a turn of an agent. */
-const ROLE = new RegExp(String.raw`^(?:${STAMP}[ \t]{0,4})?(?:\*\*|#{1,6} |<\|im_start\|>|<\|?)?${ROLE_NAME}(?: \d{1,4})?\b(?:\[[^\]\n]{0,80}\])?(?: -> [\w.-]{1,80}(?=\()|(?:\*\*|\|?>)?[ \t]{0,2}(?::(?:\*\*)?|$))`, "i");
+const ROLE = new RegExp(String.raw`^(?:${STAMP}[ \t]{0,4})?(?:step \d{1,4}:? \(?)?(?:\*\*|#{1,6} |<\|im_start\|>|<\|?)?${ROLE_NAME}(?: \d{1,4})?\b(?:\[[^\]\n]{0,80}\])?(?:, [^)\n:]{1,60})?\)?(?: -> [\w.-]{1,80}(?=\()|(?:\*\*|\|?>)?[ \t]{0,2}(?::(?:\*\*)?|$))`, "i");
 /** `[USER]` */
 const BRACKETED_ROLE = new RegExp(String.raw`^(?:${STAMP}[ \t]{0,4})?\[${ROLE_NAME}\](?::|(?=[ \t]|$))`, "i");
 

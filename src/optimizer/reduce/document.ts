@@ -1,8 +1,7 @@
+import type { ContentKind } from "./kind.ts";
 import type { TermIndex } from "./terms.ts";
+import type { RelevanceWeights } from "./weights.ts";
 import { measureTokens } from "../tokens.ts";
-
-/** What a text is; decides the methods. */
-export type ContentKind = "prose" | "documents" | "transcript" | "trajectory" | "log" | "json" | "code";
 
 /**
  * - `label`: says what follows (a heading, a document's title, a speaker, an opening bracket); kept with what needs it
@@ -24,7 +23,7 @@ export interface Unit {
   section: number;
   /** Index of the unit that must be kept with this one, or -1. */
   needs: number;
-  /** For a JSON container: its closing bracket and the index after its last descendant. */
+  /** For a JSON container, or a long JSON string of which the sentences are units: its closing bracket or quote and the index after its last descendant. */
   close: string;
   until: number;
   /** Holds a string that the caller wants kept. */
@@ -44,6 +43,8 @@ export const COVERED = 2;
 
 export interface ContextDocument {
   kind: ContentKind;
+  /** How its parts are weighed: as what they say, which for JSON is not how they are written. */
+  weights: RelevanceWeights;
   units: Unit[];
   /** Per unit `KEPT`, `DROPPED` or `COVERED`. Apart from the units, so that a method that drops some does not copy megabytes of them. */
   dropped: Uint8Array;

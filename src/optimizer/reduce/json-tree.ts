@@ -1,4 +1,5 @@
-import { createUnit, type Unit } from "./document.ts";
+import { createUnit, type TextRange, type Unit } from "./document.ts";
+import { splitEscaped } from "./escaped-text.ts";
 import { findString } from "./find-string.ts";
 import { LONG_CONTAINER, measureContainers, minifyJson, stringEnd } from "./json-scan.ts";
 import { leastPartChars } from "./lines.ts";
@@ -8,9 +9,27 @@ import { keptWithin, openSection, pushUnit, type UnitSink } from "./unit-sink.ts
 const MAX_RECORD_CHARS = 240;
 /** Short scalars of an array are taken together up to this many characters. */
 const MIN_GROUP_CHARS = 48;
+/** The first members of an object are part of its opening up to this many characters. */
+const MAX_NAME_CHARS = 120;
+
 interface Frame {
   unit: number;
   isArray: boolean;
+}
+
+/** The reading of one JSON value, which stands at `[start, end)` of the sink's text. */
+interface JsonReader {
+  sink: UnitSink;
+  /** The value without whitespace. */
+  json: string;
+  /** As `measureContainers` gives them. */
+  lengths: Uint16Array;
+  open: Frame[];
+  /** Where each unit stands in `json`. */
+  places: number[];
+  start: number;
+  end: number;
+  label: number;
 }
 
 /**
@@ -30,6 +49,7 @@ export function appendJson(sink: UnitSink, start: number, end: number, label: nu
   const lengths = measureContainers(json);
   // Positions inside minified text are not source positions: all units of this JSON stand at its start.
   const open: Frame[] = [];
+  const reader: JsonReader = { sink, json, lengths, open, places: [], start, end, label };
   let index = 0;
   while (index < json.length) {
     const code = json.charCodeAt(index);
@@ -40,49 +60,40 @@ export function appendJson(sink: UnitSink, start: number, end: number, label: nu
     } else if (code === 44) {
       index += 1;
     } else {
-      index = readMember(sink, json, lengths, index, open, start, end, label);
+      index = readMember(reader, index);
     }
   }
-  if (kept !== undefined && !lockKeptRecords(sink, start, raw, json, firstUnit)) {
-    // A kept string runs across values, so the JSON cannot be opened.
+  if (kept !== undefined && !lockKeptRecords(reader, raw, firstUnit)) {
+    // A kept string holds a bracket's end or the whitespace between values, so the JSON cannot be opened.
     sink.units.length = sink.starts.length = sink.ends.length = firstUnit;
-    pushJsonUnit(sink, start, end, raw, label).locked = true;
+    pushJsonUnit(reader, 0, raw, label).locked = true;
   }
 }
 
-/** Places of a kept string that are looked at for one inside a single unit. */
-const MAX_KEPT_PLACES = 16;
-
-/** Locks the units that hold a kept string. False if one of those in `raw` (at `start` of the text) was found in no single unit. */
-function lockKeptRecords(sink: UnitSink, start: number, raw: string, json: string, firstUnit: number): boolean {
-  const starts = placeUnits(sink, json, firstUnit);
+/** Locks the units that hold a kept string. False if one of those in `raw` would not be written as it is even so. */
+function lockKeptRecords({ sink, json, places, start }: JsonReader, raw: string, firstUnit: number): boolean {
   for (const { string: keep, start: first } of sink.keep) {
     if (first < start || first + keep.length > start + raw.length) continue;
-    let unit: Unit | undefined;
     // What was written without spaces is as it was.
-    let place = json.length === raw.length ? first - start : findString(json, keep);
-    for (let tried = 0; place !== -1 && unit === undefined && tried < MAX_KEPT_PLACES; tried += 1) {
-      const holder = lastAtOrBefore(starts, place);
-      const candidate = sink.units[firstUnit + holder] as Unit;
-      if (place + keep.length <= (starts[holder] as number) + candidate.text.length) unit = candidate;
-      else place = findString(json, keep, place + 1);
+    const place = json.length === raw.length ? first - start : findString(json, keep);
+    if (place === -1) return false;
+    let holder = lastAtOrBefore(places, place);
+    let end = endOf(holder);
+    while (end < place + keep.length) {
+      const next = places[holder + 1];
+      // Between members is a comma, between sentences a space; where a bracket closes, a mark may come before it.
+      if (next === undefined || /["}\]]/.test(json.slice(end, next))) return false;
+      (sink.units[firstUnit + holder] as Unit).locked = true;
+      holder += 1;
+      end = endOf(holder);
     }
-    if (unit === undefined) return false;
-    unit.locked = true;
+    (sink.units[firstUnit + holder] as Unit).locked = true;
   }
   return true;
-}
 
-/** Where each unit stands in the minified text: between units are only commas and closing brackets. */
-function placeUnits(sink: UnitSink, json: string, firstUnit: number): number[] {
-  const starts: number[] = [];
-  let at = 0;
-  for (let unit = firstUnit; unit < sink.units.length; unit += 1) {
-    for (let code = json.charCodeAt(at); code === 44 || code === 93 || code === 125; code = json.charCodeAt(at)) at += 1;
-    starts.push(at);
-    at += (sink.units[unit] as Unit).text.length;
+  function endOf(holder: number): number {
+    return (places[holder] as number) + (sink.units[firstUnit + holder] as Unit).text.length;
   }
-  return starts;
 }
 
 /** Index of the last of the ascending numbers that is at most `value`; 0 if none is. */
@@ -98,30 +109,69 @@ function lastAtOrBefore(numbers: readonly number[], value: number): number {
 }
 
 /** Adds the member at `index`, or the opening of it if it is large. Returns where to read on. */
-function readMember(sink: UnitSink, json: string, lengths: Uint16Array, index: number, open: Frame[], start: number, end: number, label: number): number {
+function readMember(reader: JsonReader, index: number): number {
+  const { sink, json, lengths, open, label } = reader;
   const parent = open.at(-1);
   const needs = parent === undefined ? label : parent.unit;
   const valueAt = parent !== undefined && !parent.isArray ? stringEnd(json, index) + 1 : index;
   const length = lengths[valueAt] as number;
   if (parent?.isArray === true && length > 0) openSection(sink);
-  if (length > largestRecordChars(json, open.length)) {
-    const unit = pushJsonUnit(sink, start, end, json.slice(index, valueAt + 1), needs);
-    const isArray = json.charCodeAt(valueAt) === 91;
-    unit.role = "label";
-    unit.close = isArray ? "]" : "}";
-    open.push({ unit: sink.units.length - 1, isArray });
-    return valueAt + 1;
-  }
+  if (length > largestRecordChars(reader, open.length)) return openContainer(reader, index, valueAt, needs);
   let stop = length > 0 ? valueAt + length : scalarEnd(json, valueAt);
+  if (length === 0 && stop - valueAt > largestRecordChars(reader, 1)) return readText(reader, index, valueAt, stop, needs);
   // Numbers and short strings in a row are one unit; in megabytes of tiny members, any few.
-  const groupChars = parent?.isArray === true && length === 0 ? Math.max(MIN_GROUP_CHARS, leastPartChars(json)) : leastPartChars(json);
+  const leastChars = leastPartChars(sink.text);
+  const groupChars = parent?.isArray === true && length === 0 ? Math.max(MIN_GROUP_CHARS, leastChars) : leastChars;
   while (stop - index < groupChars && json.charCodeAt(stop) === 44) {
     const nextValueAt = parent?.isArray === false ? stringEnd(json, stop + 1) + 1 : stop + 1;
     const nextLength = lengths[nextValueAt] as number;
     if (nextLength > groupChars) break;
-    stop = nextLength === 0 ? scalarEnd(json, nextValueAt) : nextValueAt + nextLength;
+    const nextStop = nextLength === 0 ? scalarEnd(json, nextValueAt) : nextValueAt + nextLength;
+    if (nextStop - nextValueAt > largestRecordChars(reader, 1)) break;
+    stop = nextStop;
   }
-  pushJsonUnit(sink, start, end, json.slice(index, stop), needs);
+  pushJsonUnit(reader, index, json.slice(index, stop), needs);
+  return stop;
+}
+
+/** Adds the opening of a container as the label of its members. Its first short ones ("id", "title", "role") say what it is, and are part of that. */
+function openContainer(reader: JsonReader, index: number, valueAt: number, needs: number): number {
+  const { sink, json, lengths, open } = reader;
+  const isArray = json.charCodeAt(valueAt) === 91;
+  let stop = valueAt + 1;
+  while (!isArray) {
+    const memberAt = json.charCodeAt(stop) === 44 ? stop + 1 : stop;
+    const memberValueAt = stringEnd(json, memberAt) + 1;
+    const memberStop = scalarEnd(json, memberValueAt);
+    if ((lengths[memberValueAt] as number) > 0 || memberStop - valueAt > MAX_NAME_CHARS || json.charCodeAt(memberStop) !== 44) break;
+    stop = memberStop;
+  }
+  const unit = pushJsonUnit(reader, index, json.slice(index, stop), needs);
+  unit.role = "label";
+  unit.close = isArray ? "]" : "}";
+  open.push({ unit: sink.units.length - 1, isArray });
+  return stop;
+}
+
+/** Adds a long string: its opening as the label of its sentences, or as a whole if it has but one. */
+function readText(reader: JsonReader, index: number, valueAt: number, stop: number, needs: number): number {
+  const { sink, json } = reader;
+  const sentences = splitEscaped(json, valueAt + 1, stop - 1);
+  if (sentences.length < 2) {
+    pushJsonUnit(reader, index, json.slice(index, stop), needs);
+    return stop;
+  }
+  const [{ start: textAt }] = sentences as [TextRange];
+  const unit = pushJsonUnit(reader, index, json.slice(index, textAt), needs);
+  const label = sink.units.length - 1;
+  unit.role = "label";
+  unit.close = '"';
+  sentences.forEach(({ start, end }, order) => {
+    const sentence = pushJsonUnit(reader, start, json.slice(start, order + 1 < sentences.length ? end : stop - 1), label);
+    sentence.role = "sentence";
+    sentence.gap = json.slice(end, sentences[order + 1]?.start ?? end);
+  });
+  unit.until = sink.units.length;
   return stop;
 }
 
@@ -129,15 +179,16 @@ function readMember(sink: UnitSink, json: string, lengths: Uint16Array, index: n
  * Up to how many characters a container inside `depth` others stays whole. In megabytes of deep nesting every level would be
  * a unit; by the square of the depth there are at most twice as many opened containers as parts.
  */
-function largestRecordChars(json: string, depth: number): number {
-  return Math.min(LONG_CONTAINER - 1, Math.max(MAX_RECORD_CHARS, leastPartChars(json) * depth ** 2));
+function largestRecordChars({ sink }: JsonReader, depth: number): number {
+  return Math.min(LONG_CONTAINER - 1, Math.max(MAX_RECORD_CHARS, leastPartChars(sink.text) * depth ** 2));
 }
 
-function pushJsonUnit(sink: UnitSink, start: number, end: number, text: string, needs: number): Unit {
+function pushJsonUnit({ sink, places, start, end }: JsonReader, place: number, text: string, needs: number): Unit {
   const unit = createUnit(text, "record", Math.max(0, sink.sections - 1), needs);
   sink.units.push(unit);
   sink.starts.push(start);
   sink.ends.push(end);
+  places.push(place);
   return unit;
 }
 

@@ -1,5 +1,6 @@
 import { inverseFrequency, type AnswerKind, type TermStatistics, type WeightedQuery } from "./bm25.ts";
-import type { ContentKind, Unit } from "./document.ts";
+import type { Unit } from "./document.ts";
+import type { ContentKind } from "./kind.ts";
 import { addMeasures } from "./measures.ts";
 import { CAPITALISED, NUMERIC, scanWords, type TermIndex } from "./terms.ts";
 

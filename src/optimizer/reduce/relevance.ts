@@ -106,11 +106,17 @@ function addRarity(units: readonly Unit[], weights: RelevanceWeights, scores: Fl
 /** Raises the user's turns and the end of the run, in shares of the best score. */
 function addTurns(units: readonly Unit[], weights: RelevanceWeights, scores: Float64Array): void {
   const best = scores.reduce((a, b) => Math.max(a, b), 1e-6);
+  const isUser = new Uint8Array(units.length);
   units.forEach((unit, at) => {
-    const isUser = unit.needs !== -1 && /^\W{0,3}(?:user|human)/i.test((units[unit.needs] as Unit).text.slice(0, 12));
-    scores[at] = (scores[at] as number) + best * (weights.recency * (at / units.length) ** 2 + (isUser ? weights.user : 0));
+    const opensTurn = (unit.role === "label" || unit.role === "record") && USER.test(unit.text.slice(0, USER_CHARS));
+    isUser[at] = opensTurn || (unit.needs !== -1 && isUser[unit.needs] === 1) ? 1 : 0;
+    scores[at] = (scores[at] as number) + best * (weights.recency * (at / units.length) ** 2 + (isUser[at] === 1 ? weights.user : 0));
   });
 }
+
+/** The label of a user's turn, or a JSON message of one. */
+const USER = /^(?:\S{1,32} )?\W{0,4}(?:im_start\W{1,2})?(?:user|human)\b|^\{.{0,40}"(?:role|from)":"(?:user|human)"/i;
+const USER_CHARS = 80;
 
 /** Raises members of JSON containers: shallow ones first, and of long arrays the first, then those at large powers of two, and so on evenly. */
 function addSample(units: readonly Unit[], weight: number, scores: Float64Array): void {
@@ -118,7 +124,8 @@ function addSample(units: readonly Unit[], weight: number, scores: Float64Array)
   const depth = new Uint16Array(units.length);
   units.forEach((unit, at) => {
     if (unit.needs !== -1) depth[at] = (depth[unit.needs] as number) + 1;
-    if (unit.role !== "record" && unit.until === -1) return;
+    const isInText = unit.needs !== -1 && (units[unit.needs] as Unit).close === '"';
+    if (unit.role !== "record" && unit.until === -1 && !isInText) return;
     const order = members.get(unit.needs) ?? 0;
     members.set(unit.needs, order + 1);
     const evenness = order === 0 ? 1 : Math.log2(order & -order) / 32;

@@ -46,7 +46,7 @@ export function renderDocument(document: ContextDocument): string {
       index = writeMember(document, index, frame, frames, parts);
     } else if (dropped[index] === KEPT) {
       parts.push(unit.text);
-      if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
+      if (unit.until !== -1) frames.push(openFrame(unit));
       else parts.push(unit.gap);
       index += 1;
     } else {
@@ -98,12 +98,34 @@ function writeMember({ units, dropped, named }: ContextDocument, index: number, 
     for (let at = index; at < end; at += 1) frame.named.push(...(named.get(at) ?? []));
     return end;
   }
+  if (isText(frame.unit)) return writeSentence(units, index, frame, parts);
   writeOmitted(frame, parts);
   if (frame.written > 0) parts.push(",");
   frame.written += 1;
   parts.push(unit.text);
-  if (unit.until !== -1) frames.push({ unit, written: 0, omitted: 0, named: [] });
+  if (unit.until !== -1) frames.push(openFrame(unit));
   return index + 1;
+}
+
+/** A long string, of which the sentences are units. */
+function isText({ close }: Unit): boolean {
+  return close === '"';
+}
+
+function writeSentence(units: readonly Unit[], index: number, frame: OpenFrame, parts: string[]): number {
+  const unit = units[index] as Unit;
+  if (frame.omitted > 0) {
+    pushOmitted(frame, parts);
+    parts.push(" ");
+  }
+  parts.push(unit.text);
+  if (index + 1 < frame.unit.until) parts.push(unit.gap);
+  return index + 1;
+}
+
+/** An opening that names members is followed by a comma. */
+function openFrame(unit: Unit): OpenFrame {
+  return { unit, written: /[[{]$/.test(unit.text) || isText(unit) ? 0 : 1, omitted: 0, named: [] };
 }
 
 /** A mark that leaves the JSON valid: an element of an array, a member of an object. */
@@ -114,8 +136,9 @@ function writeOmitted(frame: OpenFrame, parts: string[]): void {
 
 function pushOmitted(frame: OpenFrame, parts: string[]): void {
   if (frame.omitted === 0) return;
-  if (frame.written > 0) parts.push(",");
-  parts.push(frame.unit.close === "}" ? `"…":"${frame.omitted} omitted${listNamed(frame.named)}"` : itemMark(frame.omitted, listNamed(frame.named)));
+  const names = listNamed(frame.named);
+  if (frame.written > 0 && !isText(frame.unit)) parts.push(",");
+  parts.push(isText(frame.unit) ? `[…${names}]` : frame.unit.close === "}" ? `"…":"${frame.omitted} omitted${names}"` : itemMark(frame.omitted, names));
   frame.named = [];
   frame.omitted = 0;
   frame.written += 1;

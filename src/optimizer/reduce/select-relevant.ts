@@ -25,11 +25,11 @@ const FULL_SHARE = 0.985;
  */
 export function selectRelevant(document: ContextDocument, { text, index }: ReductionQuery, budget: ReductionBudget): ContextDocument {
   const { units } = document;
-  const weights = RELEVANCE_WEIGHTS[document.kind];
+  const { weights } = document;
   const statistics = countTerms(units, index);
   const asked = weighQuery(text, index, units.length, statistics, document.kind);
   // Data has no subject that words would tell; it is sampled evenly instead.
-  const query = asked.isEmpty && document.kind !== "json" ? weighCentralTerms(index, statistics, units.length) : asked;
+  const query = asked.isEmpty && weights !== RELEVANCE_WEIGHTS.json ? weighCentralTerms(index, statistics, units.length) : asked;
   const questions = asked.isEmpty ? [] : weighQuestions(text, index, units.length, statistics, document.kind);
   const selection = startSelection(document, index);
   units.forEach((unit, at) => {

@@ -1,4 +1,4 @@
-import type { ContentKind } from "./document.ts";
+import type { ContentKind } from "./kind.ts";
 
 /**
  * How the parts of relevance are weighed for one kind of content. Found by coordinate search on question-answering passages,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ContentKind } from "../../../src/optimizer/reduce/document.ts";
+import type { ContentKind } from "../../../src/optimizer/reduce/kind.ts";
 import { isJsonContainer, minifyJson } from "../../../src/optimizer/reduce/json-scan.ts";
 import { MAX_SENTENCE_CHARS, splitSentences } from "../../../src/optimizer/reduce/sentences.ts";
 import { MAX_WHOLE_LIST_ITEMS } from "../../../src/optimizer/reduce/blocks.ts";
