@@ -7,6 +7,7 @@ import { cutFaulty } from "../workflow/cut-faulty.ts";
 import { compileExpression } from "../workflow/expression.ts";
 import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
 import { findKeyFault } from "../workflow/record-keys.ts";
+import { withoutNulls } from "../workflow/without-nulls.ts";
 import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { refuse, refuseFaults, valueOf } from "./problem.ts";
@@ -129,7 +130,7 @@ function checkAgent(name: string, json: unknown, context: ApiContext, api: Api):
   const faults: Fault[] = [];
   const checkedName = AgentName.safeParse(name, PARSE_OPTIONS);
   if (!checkedName.success) faults.push(...checkedName.error.issues.map(({ message }) => ({ path: "", message: `the name in the path: ${message}` })));
-  const body = withoutNulls(json);
+  const body = readObject(json);
   const keyFault = findKeyFault(body["headers"], MAX_HEADERS);
   if (keyFault !== null) {
     faults.push({ ...keyFault, path: `/headers${keyFault.path}` });
@@ -162,8 +163,7 @@ function checkMeaning(agent: AgentDefinition, context: ApiContext, api: Api): Fa
   }
 }
 
-/** `null` means absent (contract). */
-function withoutNulls(json: unknown): Record<string, unknown> {
+function readObject(json: unknown): Record<string, unknown> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) refuseFaults([{ path: "", message: "must be an object" }]);
-  return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
+  return withoutNulls(json) as Record<string, unknown>;
 }

@@ -20,12 +20,12 @@ export const MAX_CHUNKS = 50_000;
 const Reduce = z
   .strictObject({
     text: z.string(),
-    query: z.string().max(MAX_QUERY_CHARS).optional(),
-    targetReduction: z.number().min(0).max(0.99).optional(),
-    maxTokens: z.int().min(1).max(MAX_TOKENS).optional(),
-    keep: z.array(z.string().min(1).max(MAX_KEEP_CHARS)).max(MAX_KEEP).optional(),
+    query: z.string().max(MAX_QUERY_CHARS).nullish(),
+    targetReduction: z.number().min(0).max(0.99).nullish(),
+    maxTokens: z.int().min(1).max(MAX_TOKENS).nullish(),
+    keep: z.array(z.string().min(1).max(MAX_KEEP_CHARS)).max(MAX_KEEP).nullish(),
   })
-  .refine((body) => (body.targetReduction === undefined) !== (body.maxTokens === undefined), "give exactly one of targetReduction and maxTokens");
+  .refine((body) => (body.targetReduction == null) !== (body.maxTokens == null), "give exactly one of targetReduction and maxTokens");
 
 const Reduction = z.object({
   text: z.string(),
@@ -37,7 +37,7 @@ const Reduction = z.object({
 });
 
 const Split = z
-  .strictObject({ text: z.string(), maxTokens: z.int().min(MIN_CHUNK_TOKENS).max(MAX_TOKENS), overlapTokens: z.int().min(0).max(MAX_TOKENS).optional() })
+  .strictObject({ text: z.string(), maxTokens: z.int().min(MIN_CHUNK_TOKENS).max(MAX_TOKENS), overlapTokens: z.int().min(0).max(MAX_TOKENS).nullish() })
   .refine((body) => (body.overlapTokens ?? 0) * 2 <= body.maxTokens, { path: ["overlapTokens"], message: "must be at most half of maxTokens" });
 
 const Chunks = z.object({
@@ -54,8 +54,9 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Reduce },
     answers: { 200: { description: "The reduced text, and what each method did", schema: Reduction } },
     handle: async (context) => {
-      const { text, ...options } = await readBody(context, Reduce, MAX_CONTEXT_BODY_BYTES);
-      return answerJson(200, reduceContext(text, options));
+      const { text, query, targetReduction, maxTokens, keep } = await readBody(context, Reduce, MAX_CONTEXT_BODY_BYTES);
+      const target = maxTokens == null ? { targetReduction: targetReduction ?? 0 } : { maxTokens };
+      return answerJson(200, reduceContext(text, { ...target, query: query ?? undefined, keep: keep ?? undefined }));
     },
   },
   {
@@ -67,11 +68,11 @@ export const CONTEXT_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Split },
     answers: { 200: { description: "The chunks, in order", schema: Chunks } },
     handle: async (context) => {
-      const { text, ...options } = await readBody(context, Split, MAX_CONTEXT_BODY_BYTES);
+      const { text, maxTokens, ...options } = await readBody(context, Split, MAX_CONTEXT_BODY_BYTES);
       const overlapTokens = options.overlapTokens ?? 0;
       const leastTokens = Math.ceil(upperBoundTokens(text) / MAX_CHUNKS) + overlapTokens;
-      if (options.maxTokens < leastTokens) refuseFaults([{ path: "/maxTokens", message: `the text would come to more than ${MAX_CHUNKS} chunks; take at least ${leastTokens}` }]);
-      return answerJson(200, splitContext(text, options));
+      if (maxTokens < leastTokens) refuseFaults([{ path: "/maxTokens", message: `the text would come to more than ${MAX_CHUNKS} chunks; take at least ${leastTokens}` }]);
+      return answerJson(200, splitContext(text, { maxTokens, overlapTokens }));
     },
   },
 ];

@@ -12,7 +12,7 @@ const ALLOWED_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /** Headers that the endpoints read. */
 const ALLOWED_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id", "request-id", "x-lock-token", "x-tenant"];
 /** What a page's script may read beside the few headers that browsers show by themselves. */
-const EXPOSED_HEADERS = "Request-Id, Retry-After, Location, ETag, Idempotent-Replay, x-model, x-provider, x-tier, x-cost-usd, x-fallbacks";
+const EXPOSED_HEADERS = "Request-Id, Retry-After, Allow, Location, ETag, Idempotent-Replay, x-should-retry, x-model, x-provider, x-tier, x-cost-usd, x-fallbacks";
 
 /** Reads `CORS_ORIGINS`: exact origins with commas between, or `*` alone. Nothing set: no page of another origin may call. */
 export function readCorsPolicy(variable: string | null): CorsPolicy {

@@ -6,10 +6,14 @@ import { describeApi } from "./openapi.ts";
 /** The page has no script and loads nothing. */
 const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** What needs no key. The document is made of the endpoints, these among them, when it is first asked for. */
+/** What needs no key. Both forms of the document are made of the endpoints, these among them, when one is first asked for: anybody may ask, as often as they like. */
 export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): readonly Endpoint[] {
-  let openApi: ReturnType<typeof describeApi> | null = null;
-  const document = () => (openApi ??= describeApi(listEndpoints()));
+  let made: { json: string; page: string } | null = null;
+  const makeDocuments = (): { json: string; page: string } => {
+    const document = describeApi(listEndpoints());
+    return { json: JSON.stringify(document), page: renderDocsPage(document) };
+  };
+  const documents = () => (made ??= makeDocuments());
   return [
     {
       method: "GET",
@@ -18,7 +22,7 @@ export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): rea
       summary: "This API as an OpenAPI 3.1 document",
       access: "public",
       answers: { 200: { description: "The document" } },
-      handle: async () => answerJson(200, document()),
+      handle: async () => new Response(documents().json, { headers: { "content-type": "application/json" } }),
     },
     {
       method: "GET",
@@ -29,7 +33,7 @@ export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): rea
       answers: { 200: { description: "A page", mediaType: "text/html" } },
       handle: async () => {
         const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": DOCS_POLICY };
-        return new Response(renderDocsPage(document()), { headers });
+        return new Response(documents().page, { headers });
       },
     },
     {

@@ -10,7 +10,7 @@ import { valueOf } from "./problem.ts";
 import { NUMBER_CURSOR, PAGE_QUERY, readOptions, readQuery } from "./read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
-const RunBody = z.strictObject({ dryRun: z.boolean().default(false) });
+const RunBody = z.strictObject({ dryRun: z.boolean().nullish() });
 const ListQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR });
 
 const AnsweredConfig = z.object({ tiers: z.record(TierName, z.array(z.string())), weakMaxScore: z.int(), baseMaxScore: z.int() });
@@ -62,7 +62,7 @@ export const OPTIMIZATION_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: "The decision; of kind none when nothing is to be changed", schema: AnsweredDecision } },
     handle: async (context, api) => {
       const { options } = await readOptions(context, RunBody);
-      const { id, decision } = valueOf(await runReoptimization(reoptimizationDeps(api.deps), options));
+      const { id, decision } = valueOf(await runReoptimization(reoptimizationDeps(api.deps), { dryRun: options.dryRun ?? false }));
       return answerJson(200, describe(id, decision));
     },
   },

@@ -16,6 +16,8 @@ import { pageOf } from "./workflow-schemas.ts";
 const READ_BATCH = 25;
 
 const CreateBody = AllowanceInput.extend({ id: TenantId });
+/** A part of what a tenant is allowed, merged into the rest: only together must a budget be whole. */
+const PatchBody = AllowanceInput.extend({ budget: BudgetInput.partial().nullish() });
 const ListQuery = z.object(PAGE_QUERY);
 
 const limit = z.number().nullable();
@@ -80,7 +82,7 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
     tag: "Tenants",
     summary: "Merge into a tenant's budget and limits; null removes",
     access: "root",
-    body: { schema: AllowanceInput },
+    body: { schema: PatchBody },
     answers: { 200: { description: "The tenant", schema: AnsweredTenant } },
     handle: async (context, api) => {
       const id = await readTenantId(context, api);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { TierName } from "../workflow/agent.ts";
 import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
+import { withoutNulls } from "../workflow/without-nulls.ts";
 import type { StoredDocument } from "./document-cache.ts";
 import { isAllowedProviderSecretName } from "./secret-names.ts";
 
@@ -109,7 +110,8 @@ export type CheckUrl = (url: string) => string | null;
  * Checks a document as a whole and names everything that is wrong with it at once.
  * Parts with a wrong shape are left out of the checks across parts, but their ids still count as there.
  */
-export function validateTierDocument(body: unknown, isAllowedUrl: CheckUrl): { document: TierDocument } | { faults: Fault[] } {
+export function validateTierDocument(posted: unknown, isAllowedUrl: CheckUrl): { document: TierDocument } | { faults: Fault[] } {
+  const body = withoutNulls(posted);
   const shape = TierDocument.safeParse(body, PARSE_OPTIONS);
   const parts = readParts(body);
   const faults = [shape.success ? [] : describeIssues(shape.error), checkProviders(parts.providers, isAllowedUrl), checkModels(parts), checkTiers(parts)].flat();
