@@ -5,6 +5,10 @@ import type { TenantStore } from "./tenant-store.ts";
 /** How long index entries gather. */
 const GATHER_MS = 4;
 
+interface IndexStore extends Pick<TenantStore, "transaction"> {
+  workflows: Pick<TenantStore["workflows"], "put">;
+}
+
 /** Entries that are stored together, and what those wait for who told them. */
 interface Batch {
   entries: IndexEntry[];
@@ -13,14 +17,14 @@ interface Batch {
 
 /** Takes in what workflows tell of themselves. Entries that come within a moment share a transaction: each costs a disk write, whatever it holds. */
 export class TenantIndex {
-  readonly #store: Pick<TenantStore, "transaction" | "putWorkflow">;
+  readonly #store: IndexStore;
   readonly #starts: Pick<TenantStarts, "tell">;
   /** Unix milliseconds. */
   readonly #now: () => number;
   #gathering: Batch | null = null;
   #storedAt = 0;
 
-  constructor(store: Pick<TenantStore, "transaction" | "putWorkflow">, starts: Pick<TenantStarts, "tell">, now: () => number) {
+  constructor(store: IndexStore, starts: Pick<TenantStarts, "tell">, now: () => number) {
     this.#store = store;
     this.#starts = starts;
     this.#now = now;
@@ -69,7 +73,7 @@ export class TenantIndex {
 
   #put(entries: readonly IndexEntry[]): void {
     this.#storedAt = this.#now();
-    this.#store.transaction(() => entries.forEach((entry) => this.#store.putWorkflow(entry, this.#now())));
+    this.#store.transaction(() => entries.forEach((entry) => this.#store.workflows.put(entry, this.#now())));
     for (const { summary, starts } of entries) if (starts !== undefined) this.#starts.tell({ id: summary.id, createdAt: Date.parse(summary.createdAt) }, starts);
   }
 }

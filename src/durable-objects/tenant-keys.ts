@@ -2,6 +2,7 @@ import type { KeyGrant, KeyPort, KeyReplica, ListedKey } from "../api/key-port.t
 import type { Page } from "../api/workflow-port.ts";
 import type { Problem } from "../errors.ts";
 import type { LogEvent } from "../log.ts";
+import { isoTime } from "./iso-time.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
 import type { TenantStore } from "./tenant-store.ts";
 
@@ -50,7 +51,7 @@ export class TenantKeys implements KeyPort {
     const after = readCursor(cursor);
     if (after === undefined) return NO_CURSOR;
     const { rows, nextCursor } = cutPage(this.#store.keys.list(limit + 1, after), limit);
-    const items = rows.map(({ id, name, scopes, createdAt, lastUsedAt }) => ({ id, name, scopes, createdAt: isoTime(createdAt), lastUsedAt: lastUsedAt === null ? null : isoTime(lastUsedAt) }));
+    const items = rows.map(({ id, name, scopes, createdAt, lastUsedAt }) => ({ id, name, scopes, createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt) }));
     return { items, nextCursor };
   }
 
@@ -97,8 +98,4 @@ export class TenantKeys implements KeyPort {
     this.#replication = done;
     return done;
   }
-}
-
-function isoTime(time: number): string {
-  return new Date(time).toISOString();
 }

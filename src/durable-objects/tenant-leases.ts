@@ -1,6 +1,7 @@
 import type { TenantSpend } from "../api/directory-port.ts";
 import type { CallsToReserve, LeaseHolderPort, TenantPort } from "../api/tenant-port.ts";
 import { periodStart } from "../config/tenant-record.ts";
+import { dayOf } from "../workflow/ledger.ts";
 import { assumeSpent, daysOfPeriod, leaseShare, type ShareAnswer, type ShareRequest } from "../workflow/tenant-account.ts";
 import type { OpenShare } from "./tenant-account-store.ts";
 import type { TenantStore } from "./tenant-store.ts";
@@ -57,7 +58,7 @@ export class TenantLeases {
     return this.#store.transaction(() => {
       this.#expire(now);
       const { budget } = this.#store.record.read();
-      const { firstDay, lastDay } = daysOfPeriod(budget?.period ?? "total", Math.floor(now / DAY_MS));
+      const { firstDay, lastDay } = daysOfPeriod(budget?.period ?? "total", dayOf(now));
       const { heldNanoUsd, spentNanoUsd } = this.#store.account.open(now).sumDays(firstDay, lastDay);
       return { spentNanoUsd, reservedNanoUsd: heldNanoUsd - spentNanoUsd, periodStart: periodStart(budget, now) };
     });

@@ -6,7 +6,7 @@ import type { Scope } from "../api/scopes.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../api/stats-port.ts";
 import type { Page, WorkflowSummary } from "../api/workflow-port.ts";
 import type { StoredDocument } from "../config/document-cache.ts";
-import { editLayer, type SettingsEdit } from "../config/edit-settings.ts";
+import type { SettingsEdit } from "../config/edit-settings.ts";
 import type { SettingsLayer } from "../config/settings-layers.ts";
 import { createTenantDeps, type TenantDeps } from "../deps.ts";
 import type { OptimizationChange, StoredDecision } from "../consumer/run-reoptimization.ts";
@@ -15,9 +15,11 @@ import type { Json, Problem } from "../errors.ts";
 import type { HistoryCell, HistoryKey } from "../optimizer/agent-history.ts";
 import type { ForecastAccuracy } from "../optimizer/forecast.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
+import { dayOf } from "../workflow/ledger.ts";
 import { refuseFaulty } from "../workflow/fault-list.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";
+import { TenantConfiguration } from "./tenant-configuration.ts";
 import { TenantDirectory } from "./tenant-directory.ts";
 import { TenantIndex } from "./tenant-index.ts";
 import { TenantKeys } from "./tenant-keys.ts";
@@ -31,7 +33,6 @@ export const MAX_AGENTS = 1_000;
 /** Characters of all of their definitions: well under the 32 MiB of one RPC answer. */
 export const MAX_AGENT_CHARACTERS = 8_388_608;
 
-const DAY_MS = 86_400_000;
 /** When the alarm comes again after it failed, and when what it could not do at once is tried again. */
 const RETRY_MS = 10_000;
 
@@ -45,6 +46,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   readonly #directory: TenantDirectory;
   readonly #removal: TenantRemoval;
   readonly #index: TenantIndex;
+  readonly #configuration: TenantConfiguration;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -55,6 +57,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#leases = new TenantLeases(this.#store, this.#deps);
     this.#starts = new TenantStarts(this.#store, this.#deps);
     this.#index = new TenantIndex(this.#store, this.#starts, this.#deps.now);
+    this.#configuration = new TenantConfiguration(this.#store, this.#deps.now);
     this.#keys = new TenantKeys(this.#store, { ...this.#deps, tryLater: () => void this.#armBy(this.#deps.now() + RETRY_MS) });
     this.#directory = new TenantDirectory(this.#store, this.#deps);
     this.#removal = new TenantRemoval(this.#store, this.#deps, () => this.#empty());
@@ -173,20 +176,20 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async putAgent(name: string, agent: AgentDefinition): Promise<{ agent: RegisteredAgent; isNew: boolean } | Problem> {
-    const others = this.#store.measureOtherAgents(name);
+    const others = this.#store.agents.measureOthers(name);
     if (others.count >= MAX_AGENTS) return { problem: "conflict", detail: `There are ${MAX_AGENTS} agents already: remove one first.` };
     if (others.characters + JSON.stringify(agent).length > MAX_AGENT_CHARACTERS) {
       return { problem: "conflict", detail: `All agents together may have ${MAX_AGENT_CHARACTERS} characters: shorten or remove some first.` };
     }
-    return this.#store.transaction(() => this.#store.writeAgent(name, agent, Date.now()));
+    return this.#store.transaction(() => this.#store.agents.put(name, agent, this.#deps.now()));
   }
 
   async listAgents(): Promise<RegisteredAgent[]> {
-    return this.#store.readAgents();
+    return this.#store.agents.list();
   }
 
   async deleteAgent(name: string): Promise<boolean> {
-    return this.#store.deleteAgent(name);
+    return this.#store.agents.delete(name);
   }
 
   async listWorkflows(query: { status: string | null; name: string | null; metadata: Record<string, string>; limit: number; cursor: string | null }): Promise<Page<WorkflowSummary> | Problem> {
@@ -194,7 +197,7 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     if (after === undefined) return NO_CURSOR;
     this.#index.flush();
     const { status, name, metadata, limit } = query;
-    const found = this.#store.readWorkflows({ status, name, metadata, limit: limit + 1, after });
+    const found = this.#store.workflows.list({ status, name, metadata, limit: limit + 1, after });
     const { rows, nextCursor } = cutPage(found.map((summary) => ({ summary, id: summary.id, createdAt: Date.parse(summary.createdAt) })), limit);
     return { items: rows.map(({ summary }) => summary), nextCursor };
   }
@@ -210,32 +213,32 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
 
   async removeWorkflow(workflowId: string): Promise<void> {
     this.#index.flush();
-    this.#store.transaction(() => this.#store.removeWorkflow(workflowId, Date.now()));
+    this.#store.transaction(() => this.#store.workflows.remove(workflowId, this.#deps.now()));
   }
 
   async readmitWorkflow(workflowId: string): Promise<void> {
-    this.#store.readmitWorkflow(workflowId);
+    this.#store.workflows.readmit(workflowId);
   }
 
   async listStale(before: number, limit: number): Promise<string[]> {
     this.#index.flush();
-    return this.#store.transaction(() => this.#store.takeStale(before, limit, Date.now()));
+    return this.#store.transaction(() => this.#store.workflows.takeStale(before, limit, this.#deps.now()));
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {
-    return this.#store.readTiers();
+    return this.#store.configuration.readTiers();
   }
 
   async writeTiers(json: string): Promise<{ version: number }> {
-    return { version: this.#store.transaction(() => this.#store.addTiers(json, Date.now())) };
+    return this.#configuration.writeTiers(json);
   }
 
   async addGatewayCalls(entries: GatewayEntry[]): Promise<void> {
     if (this.#store.record.read().state === "removed") return;
-    const now = Date.now();
+    const now = this.#deps.now();
     this.#store.transaction(() => {
       const fresh = this.#store.stats.takeGatewayCalls(entries, now);
-      this.#store.account.settleCalls(fresh.map(({ id, at, calls }) => ({ id, day: Math.floor(at / DAY_MS), costNanoUsd: calls.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0) })), now);
+      this.#store.account.settleCalls(fresh.map(({ id, at, calls }) => ({ id, day: dayOf(at), costNanoUsd: calls.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0) })), now);
     });
   }
 
@@ -262,45 +265,22 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
   }
 
   async readSettings(): Promise<StoredDocument<SettingsLayer>> {
-    return this.#store.readSettings();
+    return this.#store.configuration.readSettings();
   }
 
   async editSettings(request: SettingsEdit): Promise<StoredDocument<SettingsLayer> | Problem> {
-    return this.#store.transaction(() => this.#editSettings(request));
+    return this.#configuration.editSettings(request);
   }
 
   async listSettingsVersions({ limit, before }: { limit: number; before: number | null }): Promise<SettingsVersion[]> {
-    return this.#store.listSettingsVersions(limit, before);
+    return this.#store.configuration.listSettingsVersions(limit, before);
   }
 
   async listOptimizations({ limit, before }: { limit: number; before: number | null }): Promise<StoredDecision[]> {
     return this.#store.optimizations.list(limit, before);
   }
 
-  async applyOptimization(change: OptimizationChange): Promise<{ id: number; tiersVersion: number; settings: StoredDocument<SettingsLayer> } | Problem> {
-    return this.#store.transaction(() => {
-      const tiersVersion = this.#store.readTiers()?.version ?? 0;
-      const settings = this.#store.readSettings();
-      if (tiersVersion !== change.tiersVersion || settings.version !== change.settingsVersion) {
-        return { problem: "conflict", detail: "The tiers or the settings were changed while the decision was made: run it again." } as const;
-      }
-      // The only step that may refuse comes first.
-      const edited = change.settings === null ? settings : this.#editSettings(change.settings);
-      if ("problem" in edited) return edited;
-      return {
-        id: this.#store.optimizations.add(change.decision),
-        tiersVersion: change.tiers === null ? tiersVersion : this.#store.addTiers(change.tiers, Date.now()),
-        settings: edited,
-      };
-    });
-  }
-
-  #editSettings(request: SettingsEdit): StoredDocument<SettingsLayer> | Problem {
-    const stored = this.#store.readSettings();
-    const edited = editLayer(stored.document, request, (version) => this.#store.readSettingsVersion(version));
-    if (edited === null) return stored;
-    if ("problem" in edited) return edited;
-    const { layer, changes } = edited;
-    return { version: this.#store.addSettings(layer, { author: request.author, changes }, Date.now()), document: layer };
+  async applyOptimization(change: OptimizationChange): ReturnType<TenantPort["applyOptimization"]> {
+    return this.#configuration.applyOptimization(change);
   }
 }

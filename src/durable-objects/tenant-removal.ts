@@ -68,13 +68,13 @@ export class TenantRemoval {
   async step(): Promise<number | null> {
     const { id, state, changedAt } = this.#store.record.read();
     if (state !== "removing") return null;
-    const ids = this.#store.listWorkflowIds(this.#purgedTo, STEP_WORKFLOWS);
+    const ids = this.#store.workflows.listIds(this.#purgedTo, STEP_WORKFLOWS);
     for (let start = 0; start < ids.length; start += PURGE_BATCH) await Promise.all(ids.slice(start, start + PURGE_BATCH).map((workflowId) => this.#purge(id, workflowId)));
     this.#purgedTo = ids.at(-1) ?? "";
     const now = this.#deps.now();
     if (ids.length === STEP_WORKFLOWS) return now;
     this.#purgedTo = "";
-    if (this.#store.listWorkflowIds("", 1).length > 0) return now + RETRY_MS;
+    if (this.#store.workflows.listIds("", 1).length > 0) return now + RETRY_MS;
     if (now < changedAt + REMOVAL_GRACE_MS) return changedAt + REMOVAL_GRACE_MS;
     await this.#deps.deleteSettingsReplica(id);
     await this.#empty();
@@ -87,7 +87,7 @@ export class TenantRemoval {
   async #purge(tenant: string, workflowId: string): Promise<void> {
     try {
       await this.#deps.purgeWorkflow(tenant, workflowId);
-      this.#store.dropWorkflow(workflowId);
+      this.#store.workflows.drop(workflowId);
     } catch (error) {
       this.#deps.log({ event: "tenant.removal_failed", workflowId, message: String(error) });
     }

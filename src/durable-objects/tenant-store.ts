@@ -1,13 +1,7 @@
-import type { IndexEntry, RegisteredAgent, SettingsVersion } from "../api/tenant-port.ts";
-import type { WorkflowSummary } from "../api/workflow-port.ts";
-import { describeSpending } from "./describe-budget.ts";
-import type { StoredDocument } from "../config/document-cache.ts";
-import type { SettingsChange, SettingsLayer } from "../config/settings-layers.ts";
-import type { AgentDefinition } from "../workflow/agent.ts";
-import { isFinalWorkflow } from "../workflow/run.ts";
+import { AgentStore } from "./agent-store.ts";
+import { ConfigurationStore } from "./configuration-store.ts";
 import { DirectoryStore } from "./directory-store.ts";
 import { KeyStore } from "./key-store.ts";
-import type { ListPosition } from "./list-position.ts";
 import { migrate } from "./migrate.ts";
 import { OptimizationStore } from "./optimization-store.ts";
 import { StartGrantStore } from "./start-grant-store.ts";
@@ -16,55 +10,46 @@ import { TenantHistoryStore } from "./tenant-history-store.ts";
 import { TENANT_MIGRATIONS } from "./tenant-migrations.ts";
 import { TenantRecordStore } from "./tenant-record-store.ts";
 import { TenantStatsStore } from "./tenant-stats-store.ts";
+import { WorkflowIndexStore } from "./workflow-index-store.ts";
 
-/** Tiers documents kept: enough to see what was changed, few enough that large ones stay small beside the object's 10 GB. */
-export const MAX_TIERS_VERSIONS = 100;
-/** Versions of settings kept. Each is a few KB at most. */
-export const MAX_SETTINGS_VERSIONS = 1_000;
-/** How long a removed workflow is remembered: far longer than a report can be under way. */
-const REMOVED_MEMORY_MS = 86_400_000;
-
-export interface WorkflowQuery {
-  status: string | null;
-  name: string | null;
-  metadata: Record<string, string>;
-  limit: number;
-  after: ListPosition | null;
-}
-
-/** The SQL of a tenant object, and the only place of it. Every method is synchronous; `transaction` makes several one. Times are Unix milliseconds. */
+/** All that a tenant's object stores, part by part. Every method of a part is synchronous; `transaction` makes several one. */
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
-  readonly #sql: SqlStorage;
   /** The object's name. */
   readonly tenant: string;
   readonly record: TenantRecordStore;
   readonly keys: KeyStore;
   readonly directory: DirectoryStore;
+  readonly agents: AgentStore;
+  readonly configuration: ConfigurationStore;
+  readonly optimizations: OptimizationStore;
   readonly account: TenantAccountStore;
   readonly starts: StartGrantStore;
   readonly stats: TenantStatsStore;
   readonly history: TenantHistoryStore;
-  readonly optimizations: OptimizationStore;
+  readonly workflows: WorkflowIndexStore;
 
   constructor(storage: DurableObjectStorage, tenant: string) {
     this.#storage = storage;
     this.tenant = tenant;
-    this.#sql = storage.sql;
-    this.record = new TenantRecordStore(storage.sql, tenant);
-    this.account = new TenantAccountStore(storage.sql, () => this.record.read().budget);
-    this.starts = new StartGrantStore(storage.sql);
-    this.keys = new KeyStore(storage.sql);
-    this.directory = new DirectoryStore(storage.sql);
-    this.stats = new TenantStatsStore(storage.sql);
-    this.history = new TenantHistoryStore(storage.sql);
-    this.optimizations = new OptimizationStore(storage.sql);
+    const { sql } = storage;
+    this.record = new TenantRecordStore(sql, tenant);
+    this.keys = new KeyStore(sql);
+    this.directory = new DirectoryStore(sql);
+    this.agents = new AgentStore(sql);
+    this.configuration = new ConfigurationStore(sql);
+    this.optimizations = new OptimizationStore(sql);
+    this.account = new TenantAccountStore(sql, () => this.record.read().budget);
+    this.starts = new StartGrantStore(sql);
+    this.stats = new TenantStatsStore(sql);
+    this.history = new TenantHistoryStore(sql);
+    this.workflows = new WorkflowIndexStore(sql, this);
     this.migrate();
   }
 
   migrate(): void {
     this.record.forget();
-    this.transaction(() => migrate(this.#sql, TENANT_MIGRATIONS));
+    this.transaction(() => migrate(this.#storage.sql, TENANT_MIGRATIONS));
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -75,189 +60,4 @@ export class TenantStore {
       throw error;
     }
   }
-
-  readAgents(): RegisteredAgent[] {
-    const rows = this.#sql.exec("SELECT name, created_at, updated_at, json FROM agents ORDER BY created_at DESC, name").toArray();
-    return rows.map((row) => ({
-      name: String(row["name"]),
-      agent: JSON.parse(String(row["json"])) as AgentDefinition,
-      createdAt: isoTime(row["created_at"]),
-      updatedAt: isoTime(row["updated_at"]),
-    }));
-  }
-
-  /** How many other agents there are, and the characters of their definitions. */
-  measureOtherAgents(name: string): { count: number; characters: number } {
-    const row = this.#sql.exec("SELECT count(*) AS count, coalesce(sum(length(json)), 0) AS characters FROM agents WHERE name <> ?", name).one();
-    return { count: Number(row["count"]), characters: Number(row["characters"]) };
-  }
-
-  writeAgent(name: string, agent: AgentDefinition, now: number): { agent: RegisteredAgent; isNew: boolean } {
-    const [known] = this.#sql.exec("SELECT created_at FROM agents WHERE name = ?", name).toArray();
-    const createdAt = known === undefined ? now : Number(known["created_at"]);
-    this.#sql.exec("INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?)", name, createdAt, now, JSON.stringify(agent));
-    return { agent: { name, agent, createdAt: isoTime(createdAt), updatedAt: isoTime(now) }, isNew: known === undefined };
-  }
-
-  deleteAgent(name: string): boolean {
-    return this.#sql.exec("DELETE FROM agents WHERE name = ?", name).rowsWritten > 0;
-  }
-
-  readTiers(): { version: number; json: string } | null {
-    const [row] = this.#sql.exec("SELECT version, json FROM tiers ORDER BY version DESC LIMIT 1").toArray();
-    return row === undefined ? null : { version: Number(row["version"]), json: String(row["json"]) };
-  }
-
-  addTiers(json: string, now: number): number {
-    const version = Number(this.#sql.exec("INSERT INTO tiers (at, json) VALUES (?, ?) RETURNING version", now, json).one()["version"]);
-    this.#sql.exec("DELETE FROM tiers WHERE version <= ?", version - MAX_TIERS_VERSIONS);
-    return version;
-  }
-
-  readSettings(): StoredDocument<SettingsLayer> {
-    const [row] = this.#sql.exec("SELECT version, json FROM settings ORDER BY version DESC LIMIT 1").toArray();
-    return row === undefined ? { version: 0, document: {} } : { version: Number(row["version"]), document: JSON.parse(String(row["json"])) as SettingsLayer };
-  }
-
-  /** Null when that version is not kept. */
-  readSettingsVersion(version: number): SettingsLayer | null {
-    if (version === 0) return {};
-    const [row] = this.#sql.exec("SELECT json FROM settings WHERE version = ?", version).toArray();
-    return row === undefined ? null : (JSON.parse(String(row["json"])) as SettingsLayer);
-  }
-
-  addSettings(layer: SettingsLayer, { author, changes }: { author: string; changes: readonly SettingsChange[] }, now: number): number {
-    const row = this.#sql.exec("INSERT INTO settings (at, author, changes, json) VALUES (?, ?, ?, ?) RETURNING version", now, author, JSON.stringify(changes), JSON.stringify(layer)).one();
-    const version = Number(row["version"]);
-    this.#sql.exec("DELETE FROM settings WHERE version <= ?", version - MAX_SETTINGS_VERSIONS);
-    return version;
-  }
-
-  listSettingsVersions(limit: number, before: number | null): SettingsVersion[] {
-    const rows = this.#sql.exec("SELECT version, at, author, changes FROM settings WHERE version < ? ORDER BY version DESC LIMIT ?", before ?? Number.MAX_SAFE_INTEGER, limit).toArray();
-    return rows.map((row) => ({ version: Number(row["version"]), at: isoTime(row["at"]), author: String(row["author"]), changes: JSON.parse(String(row["changes"])) as SettingsChange[] }));
-  }
-
-  /** Newest first. Filters are led by an index: of the metadata when there are any, else of the name, the status or the time. */
-  readWorkflows(query: WorkflowQuery): WorkflowSummary[] {
-    const { sql, parameters } = buildListQuery(query);
-    return this.#sql.exec(sql, ...parameters).toArray().map((row) => readEntry(String(row["summary"])));
-  }
-
-  /** Keeps the newest of all entries of a workflow, whatever order they come in. An id that was used again after a removal is a newer workflow. */
-  putWorkflow({ summary, version, cells, spend, ending }: IndexEntry, now: number): void {
-    const { id, name, status, metadata } = summary;
-    const createdAt = Date.parse(summary.createdAt);
-    const known = this.#sql
-      .exec(
-        `SELECT r.created_at AS removed, w.created_at, w.version, w.summary
-         FROM (SELECT ? AS id) AS asked LEFT JOIN removed_workflows r ON r.id = asked.id LEFT JOIN workflows w ON w.id = asked.id`, id,
-      )
-      .one();
-    if (known["removed"] !== null && createdAt <= Number(known["removed"])) return;
-    // Sums have revisions of their own: an entry that is too old for the index may still be the first to tell them.
-    if (cells !== undefined) this.stats.takeWorkflow({ id, createdAt }, cells);
-    if (spend !== undefined) this.account.takeSpend({ id, createdAt }, spend, now);
-    if (ending !== undefined) this.history.takeEnding({ id, createdAt }, ending, now);
-    const knownCreatedAt = known["created_at"] === null ? -1 : Number(known["created_at"]);
-    if (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version)) return;
-    if (known["summary"] !== null && knownCreatedAt < createdAt) this.#deleteMetadata(JSON.parse(String(known["summary"])) as WorkflowSummary);
-    if (knownCreatedAt !== createdAt) {
-      for (const [key, value] of Object.entries(metadata)) this.#sql.exec("INSERT OR IGNORE INTO workflow_metadata VALUES (?, ?, ?, ?)", key, value, createdAt, id);
-    }
-    this.#sql.exec(
-      `INSERT INTO workflows (id, created_at, version, status, name, is_final, heard_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, version = excluded.version, status = excluded.status, name = excluded.name,
-         is_final = excluded.is_final, heard_at = excluded.heard_at, summary = excluded.summary`,
-      id, createdAt, version, status, name, isFinalWorkflow(status) ? 1 : 0, now, JSON.stringify(summary),
-    );
-  }
-
-  removeWorkflow(id: string, now: number): void {
-    this.#forgetRemoved(now - REMOVED_MEMORY_MS);
-    const [known] = this.#sql.exec("SELECT summary FROM workflows WHERE id = ?", id).toArray();
-    // One that was never heard of may still be reported late: nothing of before now is let in any more.
-    const summary = known === undefined ? null : (JSON.parse(String(known["summary"])) as WorkflowSummary);
-    const createdAt = summary === null ? now : Date.parse(summary.createdAt);
-    this.#sql.exec("INSERT OR REPLACE INTO removed_workflows VALUES (?, ?, ?)", id, createdAt, now);
-    if (summary === null) return;
-    this.account.close({ id, createdAt }, now);
-    this.#deleteMetadata(summary);
-    this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
-  }
-
-  /** What a removed workflow had told of its calls is kept as long: one that is let in again goes on from there. */
-  #forgetRemoved(before: number): void {
-    const rows = this.#sql.exec("SELECT id, created_at FROM removed_workflows WHERE removed_at < ?", before).toArray();
-    for (const row of rows) {
-      const [id, createdAt] = [String(row["id"]), Number(row["created_at"])];
-      this.stats.forgetWorkflow(id, createdAt);
-      this.history.forgetWorkflow(id, createdAt);
-      this.account.forget({ id, createdAt });
-    }
-    this.#sql.exec("DELETE FROM removed_workflows WHERE removed_at < ?", before);
-  }
-
-  readmitWorkflow(id: string): void {
-    this.#sql.exec("DELETE FROM removed_workflows WHERE id = ?", id);
-  }
-
-  /** Ids of open workflows that were not heard of since `before`, the longest silent first. They count as heard of now, so that the next call comes to others. */
-  takeStale(before: number, limit: number, now: number): string[] {
-    const rows = this.#sql.exec("SELECT id FROM workflows WHERE is_final = 0 AND heard_at < ? ORDER BY heard_at LIMIT ?", before, limit).toArray();
-    const ids = rows.map((row) => String(row["id"]));
-    for (const id of ids) this.#sql.exec("UPDATE workflows SET heard_at = ? WHERE id = ?", now, id);
-    return ids;
-  }
-
-  /** Ids of all workflows whose objects may hold anything: a removed one keeps its first answer for a day. In the order of ids. */
-  listWorkflowIds(after: string, limit: number): string[] {
-    const rows = this.#sql.exec("SELECT id FROM workflows WHERE id > ? UNION SELECT id FROM removed_workflows WHERE id > ? ORDER BY id LIMIT ?", after, after, limit).toArray();
-    return rows.map((row) => String(row["id"]));
-  }
-
-  /** Forgets a workflow whose object is empty, where the tenant itself is removed. */
-  dropWorkflow(id: string): void {
-    this.#sql.exec("DELETE FROM workflows WHERE id = ?", id);
-    this.#sql.exec("DELETE FROM removed_workflows WHERE id = ?", id);
-  }
-
-  #deleteMetadata({ id, createdAt, metadata }: WorkflowSummary): void {
-    for (const [key, value] of Object.entries(metadata)) {
-      this.#sql.exec("DELETE FROM workflow_metadata WHERE key = ? AND value = ? AND created_at = ? AND id = ?", key, value, Date.parse(createdAt), id);
-    }
-  }
-}
-
-/** The first filter of metadata leads through its table, which is in the list's order; the others are looked up for each row. Exported for the test that holds it to the indexes. */
-export function buildListQuery({ status, name, metadata, limit, after }: WorkflowQuery): { sql: string; parameters: (string | number)[] } {
-  const [lead, ...others] = Object.entries(metadata);
-  const order = lead === undefined ? "w" : "m";
-  // CROSS JOIN keeps SQLite from turning the order of the tables round.
-  const from = lead === undefined ? "workflows w" : "workflow_metadata m CROSS JOIN workflows w ON w.id = m.id";
-  const conditions: string[] = [];
-  const parameters: (string | number)[] = [];
-  const require = (condition: string, ...values: (string | number)[]) => {
-    conditions.push(condition);
-    parameters.push(...values);
-  };
-  if (lead !== undefined) require("m.key = ? AND m.value = ?", ...lead);
-  if (name !== null) require("w.name = ?", name);
-  // Names are told apart better than statuses: the plus sign leaves the status out of the choice of an index.
-  if (status !== null) require(name === null ? "w.status = ?" : "+w.status = ?", status);
-  if (after !== null) require(`(${order}.created_at, ${order}.id) < (?, ?)`, after.createdAt, after.id);
-  for (const entry of others) require(`EXISTS (SELECT 1 FROM workflow_metadata o WHERE o.key = ? AND o.value = ? AND o.created_at = w.created_at AND o.id = w.id)`, ...entry);
-  const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
-  return { sql: `SELECT w.summary FROM ${from} ${where} ORDER BY ${order}.created_at DESC, ${order}.id DESC LIMIT ?`, parameters: [...parameters, limit] };
-}
-
-function isoTime(time: SqlStorageValue | undefined): string {
-  return new Date(Number(time)).toISOString();
-}
-
-/** An entry from before budgets were part of it shows what was spent, one from before results were shows none. */
-function readEntry(json: string): WorkflowSummary {
-  const entry = JSON.parse(json) as Omit<WorkflowSummary, "budget" | "result"> & Partial<Pick<WorkflowSummary, "budget" | "result">>;
-  const { budget = describeSpending(entry.usage), result = null, ...rest } = entry;
-  return { ...rest, budget, result };
 }

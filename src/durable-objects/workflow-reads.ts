@@ -4,8 +4,9 @@ import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import { refuseFaulty } from "../workflow/fault-list.ts";
 import { findDescendants } from "../workflow/graph.ts";
+import { isoTime } from "./iso-time.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-import { isoTime, viewTasks } from "./workflow-view.ts";
+import { viewTasks } from "./workflow-view.ts";
 
 /** Outputs in one answer to a rerun's new object: well under the 32 MiB of an RPC message. */
 const MAX_OUTPUTS_ANSWER_BYTES = 8_388_608;
@@ -44,7 +45,7 @@ export function readEvents({ store, lastSeq }: WorkflowSession, { after, limit }
 export function readLedger({ store, identity, run }: WorkflowSession, { limit, cursor }: { limit: number; cursor: string | null }): Page<LedgerLine> {
   const calls = store.calls.readCalls(Number(cursor ?? 0), limit + 1);
   const items = calls.slice(0, limit).map(({ task, attempt, isLate, at, costNanoUsd, provider, model, inputTokens, outputTokens, cachedTokens, estimated }) => ({
-    at: isoTime(at)!,
+    at: isoTime(at),
     workflowId: identity.workflowId,
     taskId: run.plan.tasks[task]!.id,
     attempt,

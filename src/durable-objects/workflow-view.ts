@@ -6,6 +6,7 @@ import { MAX_VALUE_BYTES } from "../workflow/json-size.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 import type { CallStore } from "./call-store.ts";
 import { describeBudget } from "./describe-budget.ts";
+import { isoTime } from "./iso-time.ts";
 import type { StoredTask } from "./workflow-store.ts";
 
 /** Larger outputs are left out of a workflow's answer and asked for one by one (contract). */
@@ -29,7 +30,7 @@ function viewHead(session: WorkflowSession): Omit<WorkflowSummary, "result" | "r
     id: identity.workflowId,
     name: identity.spec.name,
     status: run.state.status,
-    createdAt: isoTime(run.state.createdAt)!,
+    createdAt: isoTime(run.state.createdAt),
     startedAt: isoTime(run.state.startedAt),
     finishedAt: isoTime(run.state.finishedAt),
     metadata: identity.spec.metadata,
@@ -107,8 +108,4 @@ function viewResult({ run, store, identity }: WorkflowSession, maxBytes: number)
   if (last === null) return { result: store.read("result") };
   const outputs = store.readOutputJsons(last);
   return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(outputs.get(task) ?? "null") as Json])) };
-}
-
-export function isoTime(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
 }

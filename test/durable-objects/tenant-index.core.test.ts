@@ -1,19 +1,18 @@
 import { expect, test, vi } from "vitest";
 import type { IndexEntry } from "../../src/api/tenant-port.ts";
 import { TenantIndex } from "../../src/durable-objects/tenant-index.ts";
-import type { TenantStore } from "../../src/durable-objects/tenant-store.ts";
 
 /** An index over a store that may be full, at a time that stands still: an entry that follows another gathers. */
 function openIndex() {
   const store = { isFull: false, stored: [] as string[] };
   const index = new TenantIndex(
     {
-      transaction: (work: () => unknown) => {
+      transaction: (work) => {
         if (store.isFull) throw new Error("the disk is full");
         return work();
       },
-      putWorkflow: ({ summary }: IndexEntry) => store.stored.push(summary.id),
-    } as unknown as TenantStore,
+      workflows: { put: ({ summary }) => void store.stored.push(summary.id) },
+    },
     { tell: () => undefined },
     () => 1_000,
   );
