@@ -5,7 +5,7 @@ import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/tenant-port.ts";
 import type { WorkflowPort } from "./api/workflow-port.ts";
 import { createAllowanceCache, type AllowanceCache } from "./api/allowance-cache.ts";
-import { createDocumentCache, type DocumentCache, type StoredDocument } from "./config/document-cache.ts";
+import { DocumentCache, type StoredDocument } from "./config/document-cache.ts";
 import { createSettingsCache, type SettingsCache } from "./config/settings-cache.ts";
 import type { SettingsLayer } from "./config/settings-layers.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
@@ -53,7 +53,7 @@ const platforms = new WeakMap<Env, Platform>();
 export function openPlatform(env: Env): Platform {
   const known = platforms.get(env);
   if (known !== undefined) return known;
-  const tiers = createDocumentCache<TierDocument>({
+  const tiers = new DocumentCache<TierDocument>({
     now: Date.now,
     sleep: waitFor,
     readReplica: () => env.CONFIG.get<StoredTiers>(TIERS_KEY, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),
@@ -84,7 +84,7 @@ function openSettings(env: Env, base: Settings): SettingsCache {
     base,
     operator: OPERATOR_TENANT,
     openLayer: (tenant) =>
-      createDocumentCache<SettingsLayer>({
+      new DocumentCache<SettingsLayer>({
         now: Date.now,
         sleep: waitFor,
         readReplica: () => env.CONFIG.get<StoredDocument<SettingsLayer>>(SETTINGS_KEY + tenant, { type: "json", cacheTtl: DOCUMENT_CACHE_SECONDS }),

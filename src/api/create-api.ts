@@ -85,20 +85,23 @@ export function createApi(deps: ApiDeps): Hono<ApiEnv> {
     respond(context, api, "*", async () => {
       const preflight = answerPreflight(context.req.raw, api.cors);
       if (preflight !== null) return preflight;
-      const { method, path } = context.req;
-      const known = findPath(path);
-      if (known?.isPublic !== true) {
+      if (findPath(context.req.path)?.isPublic !== true) {
         const caller = await authenticate(context.req.raw, null);
         context.set("caller", caller);
         await limitRequests(caller, api);
       }
-      // Not 405: a route is its method and its path (contract), and clients of OpenAI's expect 404 for those of its routes that are not here.
-      if (known !== null) throw new RequestRefused({ problem: "not_found", detail: `There is no ${method} ${path}; it takes ${known.methods.join(", ")}.`, allowed: known.methods });
-      const isSlashed = path.endsWith("/") && findPath(path.slice(0, -1)) !== null;
-      refuse("not_found", `There is no ${method} ${path}; ${isSlashed ? "leave out the slash at its end" : "GET /openapi.json lists what there is"}.`);
+      return refuseRoute(context, findPath);
     }),
   );
   return app;
+}
+
+/** Not 405 for another method: a route is its method and its path (contract), and clients of OpenAI's expect 404 for those of its routes that are not here. */
+function refuseRoute({ req: { method, path } }: ApiContext, findPath: ReturnType<typeof createKnownPaths>): never {
+  const known = findPath(path);
+  if (known !== null) throw new RequestRefused({ problem: "not_found", detail: `There is no ${method} ${path}; it takes ${known.methods.join(", ")}.`, allowed: known.methods });
+  const isSlashed = path.endsWith("/") && findPath(path.slice(0, -1)) !== null;
+  refuse("not_found", `There is no ${method} ${path}; ${isSlashed ? "leave out the slash at its end" : "GET /openapi.json lists what there is"}.`);
 }
 
 /** The operator's own requests are not limited. A limit that cannot be read does not bind: it protects, and nothing is paid by it. */

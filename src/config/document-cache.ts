@@ -24,84 +24,94 @@ export interface DocumentCacheDeps<Document> {
   writeReplica: (stored: StoredDocument<Document>) => Promise<void>;
 }
 
-export interface DocumentCache<Document> {
-  read(): Promise<StoredDocument<Document>>;
-  /** What `read` would give without reading anything; null when it would have to read. */
-  peek(): StoredDocument<Document> | null;
-  /** The document as its origin has it, for what the copy does not know; asked for too often, the copy. */
-  refresh(): Promise<StoredDocument<Document>>;
-  /** Takes a newer document at once, and replicates it: rejects when that fails for seconds. */
-  publish(stored: StoredDocument<Document>): Promise<void>;
+interface Copy<Document> {
+  stored: StoredDocument<Document>;
+  /** When it was last known to be right. */
+  readAt: number;
 }
 
 /**
  * An isolate's copy of a document. A source that fails leaves the former copy in place: a stale document is better than none. Requests share the
  * copy and wait for nothing of each other: what one has begun may end with it.
  */
-export function createDocumentCache<Document>(deps: DocumentCacheDeps<Document>): DocumentCache<Document> {
-  let copy: { stored: StoredDocument<Document>; readAt: number } | null = null;
-  let replicatedVersion = -1;
-  /** `confirmedAt`: when the copy was last known to be right. */
-  const keep = (stored: StoredDocument<Document>, confirmedAt = copy?.readAt ?? 0): StoredDocument<Document> => {
-    if (copy !== null && deps.now() - confirmedAt > REPLICA_MAX_AGE_MS) {
-      copy = null;
-      replicatedVersion = -1;
+export class DocumentCache<Document> {
+  readonly #deps: DocumentCacheDeps<Document>;
+  #copy: Copy<Document> | null = null;
+  #replicatedVersion = -1;
+  #refreshes = { second: 0, count: 0 };
+
+  constructor(deps: DocumentCacheDeps<Document>) {
+    this.#deps = deps;
+  }
+
+  /** What `read` would give without reading anything; null when it would have to read. */
+  peek(): StoredDocument<Document> | null {
+    return this.#copy !== null && this.#deps.now() - this.#copy.readAt < FRESH_MS ? this.#copy.stored : null;
+  }
+
+  async read(): Promise<StoredDocument<Document>> {
+    const fresh = this.peek();
+    if (fresh !== null) return fresh;
+    const known = this.#copy;
+    const staleSince = known?.readAt ?? 0;
+    // Those who come while it is read again take the former copy instead of reading it too.
+    if (known !== null) known.readAt = this.#deps.now();
+    try {
+      const stored = (await this.#deps.readReplica()) ?? (await this.#deps.readOrigin());
+      return this.#keep(stored, this.#copy === known ? staleSince : undefined);
+    } catch (error) {
+      if (known === null) throw error;
+      known.readAt = staleSince;
+      return known.stored;
     }
-    if (copy === null || stored.version >= copy.stored.version) copy = { stored, readAt: deps.now() };
-    else copy.readAt = deps.now();
-    return copy.stored;
-  };
-  const writeReplica = async (stored: StoredDocument<Document>): Promise<void> => {
-    await deps.writeReplica(stored);
-    replicatedVersion = Math.max(replicatedVersion, stored.version);
-  };
-  let refreshes = { second: 0, count: 0 };
-  const mayRefresh = (): boolean => {
-    const second = Math.floor(deps.now() / 1_000);
-    refreshes = { second, count: refreshes.second === second ? refreshes.count + 1 : 1 };
-    return refreshes.count <= MAX_REFRESHES_PER_SECOND;
-  };
-  const peek = (): StoredDocument<Document> | null => (copy !== null && deps.now() - copy.readAt < FRESH_MS ? copy.stored : null);
-  return {
-    peek,
-    async read() {
-      const known = copy;
-      const fresh = peek();
-      if (fresh !== null) return fresh;
-      const staleSince = known?.readAt ?? 0;
-      // Those who come while it is read again take the former copy instead of reading it too.
-      if (known !== null) known.readAt = deps.now();
+  }
+
+  /** The document as its origin has it, for what the copy does not know; asked for too often, the copy. */
+  async refresh(): Promise<StoredDocument<Document>> {
+    if (this.#copy !== null && !this.#mayRefresh()) return this.#copy.stored;
+    const formerVersion = this.#copy?.stored.version ?? -1;
+    const stored = this.#keep(await this.#deps.readOrigin());
+    // Who asks needs the document and not its replica, and no flood of made-up names may become one of writes.
+    if (stored.version > formerVersion) await this.#writeReplica(stored).catch(() => undefined);
+    return stored;
+  }
+
+  /** Takes a newer document at once, and replicates it: rejects when that fails for seconds. */
+  async publish(stored: StoredDocument<Document>): Promise<void> {
+    this.#keep(stored);
+    let newest = stored;
+    for (const waitMs of [...REPLICATION_RETRIES_MS, null]) {
       try {
-        const stored = (await deps.readReplica()) ?? (await deps.readOrigin());
-        return keep(stored, copy === known ? staleSince : undefined);
+        return await this.#writeReplica(newest);
       } catch (error) {
-        if (known === null) throw error;
-        known.readAt = staleSince;
-        return known.stored;
+        if (waitMs === null) throw error;
+        await this.#deps.sleep(waitMs);
+        // Of several that were refused the first to come again writes for all; and what another isolate wrote meanwhile may be newer than this.
+        if (this.#replicatedVersion >= stored.version) return;
+        newest = this.#keep(await this.#deps.readOrigin());
       }
-    },
-    async refresh() {
-      if (copy !== null && !mayRefresh()) return copy.stored;
-      const former = copy?.stored.version ?? -1;
-      const stored = keep(await deps.readOrigin());
-      // Who asks needs the document and not its replica, and no flood of made-up names may become one of writes.
-      if (stored.version > former) await writeReplica(stored).catch(() => undefined);
-      return stored;
-    },
-    async publish(stored) {
-      keep(stored);
-      let newest = stored;
-      for (const waitMs of [...REPLICATION_RETRIES_MS, null]) {
-        try {
-          return await writeReplica(newest);
-        } catch (error) {
-          if (waitMs === null) throw error;
-          await deps.sleep(waitMs);
-          // Of several that were refused the first to come again writes for all; and what another isolate wrote meanwhile may be newer than this.
-          if (replicatedVersion >= stored.version) return;
-          newest = keep(await deps.readOrigin());
-        }
-      }
-    },
-  };
+    }
+  }
+
+  /** The newer of a document and the copy, which is the copy from then on. `confirmedAt`: when the copy was last known to be right. */
+  #keep(stored: StoredDocument<Document>, confirmedAt = this.#copy?.readAt ?? 0): StoredDocument<Document> {
+    const now = this.#deps.now();
+    const isCopyOld = this.#copy !== null && now - confirmedAt > REPLICA_MAX_AGE_MS;
+    if (isCopyOld) this.#replicatedVersion = -1;
+    const isNewer = this.#copy === null || isCopyOld || stored.version >= this.#copy.stored.version;
+    const kept = isNewer ? stored : this.#copy!.stored;
+    this.#copy = { stored: kept, readAt: now };
+    return kept;
+  }
+
+  async #writeReplica(stored: StoredDocument<Document>): Promise<void> {
+    await this.#deps.writeReplica(stored);
+    this.#replicatedVersion = Math.max(this.#replicatedVersion, stored.version);
+  }
+
+  #mayRefresh(): boolean {
+    const second = Math.floor(this.#deps.now() / 1_000);
+    this.#refreshes = { second, count: this.#refreshes.second === second ? this.#refreshes.count + 1 : 1 };
+    return this.#refreshes.count <= MAX_REFRESHES_PER_SECOND;
+  }
 }

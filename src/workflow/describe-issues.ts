@@ -11,7 +11,9 @@ export const PARSE_OPTIONS = {
   error: (issue: z.core.$ZodRawIssue): string | undefined => {
     switch (issue.code) {
       case "invalid_type":
-        return issue.input === undefined ? "is required" : `must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`;
+        if (issue.input === undefined) return "is required";
+        // `1e400` is JSON, and more than a number can hold.
+        return typeof issue.input === "number" && !Number.isFinite(issue.input) ? "must be a number of less than 310 digits" : `must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`;
       case "invalid_value":
         return `must be ${listValues(issue.values)}`;
       case "invalid_union":

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
-import { createDocumentCache, MAX_REFRESHES_PER_SECOND, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
+import { DocumentCache, MAX_REFRESHES_PER_SECOND, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
 import type { StoredTiers, TierDocument } from "../../src/config/tiers.ts";
 
 type CacheDeps = DocumentCacheDeps<TierDocument>;
@@ -14,7 +14,7 @@ function createCache(changes: Partial<CacheDeps> = {}) {
   const readReplica = vi.fn<CacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
   const readOrigin = vi.fn<CacheDeps["readOrigin"]>(async () => version(2));
   const writeReplica = vi.fn<CacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
-  const cache = createDocumentCache<TierDocument>({ now: () => now, sleep, readReplica, readOrigin, writeReplica });
+  const cache = new DocumentCache<TierDocument>({ now: () => now, sleep, readReplica, readOrigin, writeReplica });
   return { cache, sleep, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
 }
 

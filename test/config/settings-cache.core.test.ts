@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createDocumentCache, type StoredDocument } from "../../src/config/document-cache.ts";
+import { DocumentCache, type StoredDocument } from "../../src/config/document-cache.ts";
 import { createSettingsCache } from "../../src/config/settings-cache.ts";
 import type { SettingsLayer } from "../../src/config/settings-layers.ts";
 import { readSettings } from "../../src/config/settings.ts";
@@ -10,7 +10,7 @@ function openCache() {
   const cache = createSettingsCache({
     base: readSettings(undefined),
     operator: "default",
-    openLayer: () => createDocumentCache<SettingsLayer>({ now: () => clock.now, sleep: async () => undefined, readReplica: async () => stored, readOrigin: async () => stored, writeReplica: async (newest) => void (stored = newest) }),
+    openLayer: () => new DocumentCache<SettingsLayer>({ now: () => clock.now, sleep: async () => undefined, readReplica: async () => stored, readOrigin: async () => stored, writeReplica: async (newest) => void (stored = newest) }),
   });
   return { clock, cache };
 }

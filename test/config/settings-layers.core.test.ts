@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { createDocumentCache, type StoredDocument } from "../../src/config/document-cache.ts";
+import { DocumentCache, type StoredDocument } from "../../src/config/document-cache.ts";
 import { editLayer, type SettingsEdit } from "../../src/config/edit-settings.ts";
 import { createSettingsCache } from "../../src/config/settings-cache.ts";
 import { layerSettings, listChanges, patchSettings, type SettingsLayer } from "../../src/config/settings-layers.ts";
@@ -139,7 +139,7 @@ describe("an isolate's settings", () => {
       return found;
     });
     const openLayer = (tenant: string) =>
-      createDocumentCache<SettingsLayer>({ now: () => now, sleep: async () => undefined, readReplica: () => readReplica(tenant), readOrigin: () => readReplica(tenant), writeReplica: async (written) => void (stored[tenant] = written) });
+      new DocumentCache<SettingsLayer>({ now: () => now, sleep: async () => undefined, readReplica: () => readReplica(tenant), readOrigin: () => readReplica(tenant), writeReplica: async (written) => void (stored[tenant] = written) });
     return { cache: createSettingsCache({ base: DEFAULTS, operator: "default", openLayer }), readReplica, pass: (ms: number) => void (now += ms) };
   }
 

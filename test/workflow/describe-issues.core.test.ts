@@ -7,6 +7,7 @@ const faultsOf = (schema: z.ZodType, value: unknown) => describeIssues(schema.sa
 test.each<[string, z.ZodType, unknown, string]>([
   ["a missing value", z.string(), undefined, "is required"],
   ["a wrong type", z.string(), 5, "must be a string"],
+  ["a number beyond all", z.number(), JSON.parse("1e400"), "must be a number of less than 310 digits"],
   ["a fraction", z.int(), 1.5, "must be an integer"],
   ["no boolean", z.boolean(), "yes", "must be true or false"],
   ["no list", z.array(z.string()), {}, "must be a list"],
