@@ -1,3 +1,4 @@
+import { STREAM_KEY_HEADER } from "../api/workflow-port.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 
 /** Streams (SSE and WebSocket together) that one workflow serves at once. */
@@ -18,13 +19,15 @@ export interface LiveFeedDeps {
   /** Settles once all that was written so far is durable. */
   sync: () => Promise<void>;
   sockets: () => WebSocket[];
+  /** Accepts a socket that then outlives the object's memory. */
+  hibernate: (socket: WebSocket) => void;
   /** Whether the key that opened a stream is still in force. */
   isInForce: (keyId: string) => Promise<boolean>;
 }
 
-/** What is kept of a socket over hibernation. */
-interface SocketState {
-  /** The seq of the last event that it was sent. */
+/** Where a stream stands; of a socket it is kept over hibernation. */
+interface StreamState {
+  /** The seq of the last event that was sent. */
   after: number;
   /** The key that opened it, itself or by a stream token; null: the root key. */
   keyId: string | null;
@@ -94,8 +97,25 @@ export class LiveFeed {
     }
   }
 
+  /** Answers a request for a stream (`?after=`): a WebSocket under `…/socket`, else server-sent events. */
+  async open(request: Request): Promise<Response> {
+    if (this.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
+    const { pathname, searchParams } = new URL(request.url);
+    const position = { after: Number(searchParams.get("after") ?? 0), keyId: request.headers.get(STREAM_KEY_HEADER) };
+    return pathname.endsWith("/socket") ? this.#openSocket(position) : this.openSse(position, request.signal);
+  }
+
+  async #openSocket(state: StreamState): Promise<Response> {
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    // A socket that only shows what is over has no reason to hibernate, and the runtime closes an ordinary one at once.
+    if (this.#deps.readEnd().isFinal) server.accept();
+    else this.#deps.hibernate(server);
+    await this.begin(server, state);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
   /** A server-sent event stream from after `after` on; it ends after the final event, or once its key (null: the root key) is no longer in force. `gone` fires when the client has left. */
-  openSse(after: number, keyId: string | null, gone: AbortSignal): Response {
+  openSse({ after, keyId }: StreamState, gone: AbortSignal): Response {
     const encoder = new TextEncoder();
     let cursor = after;
     let wake: (() => void) | null = null;
@@ -157,7 +177,7 @@ export class LiveFeed {
   }
 
   /** Takes a new socket, and sends it all that is there after its position. */
-  async begin(socket: WebSocket, state: SocketState): Promise<void> {
+  async begin(socket: WebSocket, state: StreamState): Promise<void> {
     socket.serializeAttachment(state);
     await this.#settle();
     this.#drain(socket);
@@ -211,8 +231,8 @@ export class LiveFeed {
 }
 
 /** As `begin` left it; of a socket that an earlier release opened, the position alone. */
-function stateOf(socket: WebSocket): SocketState {
-  const { after = 0, keyId = null } = (socket.deserializeAttachment() ?? {}) as Partial<SocketState>;
+function stateOf(socket: WebSocket): StreamState {
+  const { after = 0, keyId = null } = (socket.deserializeAttachment() ?? {}) as Partial<StreamState>;
   return { after, keyId };
 }
 

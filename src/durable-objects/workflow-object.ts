@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LeaseHolderPort, StartsTold } from "../api/tenant-port.ts";
-import { STREAM_KEY_HEADER, type Checkpoint, type CreateAnswer, type CreateRequest, type LedgerLine, type Page, type TaskView, type WorkflowPort, type WorkflowView } from "../api/workflow-port.ts";
+import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/workflow-port.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
@@ -14,7 +14,8 @@ import type { RunInput } from "../workflow/transition.ts";
 import { CALLBACK_OVER, findCallback, readCallback } from "./callback-report.ts";
 import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./create-workflow.ts";
 import { EndWaiters } from "./end-waiters.ts";
-import { LiveFeed, MAX_STREAMS } from "./live-feed.ts";
+import { forgetEnded } from "./forget-ended.ts";
+import { LiveFeed } from "./live-feed.ts";
 import { ReserveDesk } from "./reserve-desk.ts";
 import { StreamKeys } from "./stream-keys.ts";
 import { WorkflowOutbox } from "./workflow-outbox.ts";
@@ -57,6 +58,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
       sync: () => ctx.storage.sync(),
       sockets: () => ctx.getWebSockets(),
+      hibernate: (socket) => ctx.acceptWebSocket(socket),
       isInForce: (keyId) => keys.isInForce(keyId),
     });
     this.#sessionDeps = { ...this.#deps, dispatchSettings: () => this.#outbox.dispatchSettings };
@@ -164,7 +166,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (session === null) return notFound();
     if (!session.isFinal) return { problem: "conflict", detail: `The workflow is ${session.run.state.status}: cancel it before you delete it.` };
     if (await this.#forgetEnded(session)) return { removed: true };
-    return { problem: "conflict", detail: `The workflow is ${session.run.state.status} again: cancel it before you delete it.` };
+    return { problem: "conflict", detail: "The workflow was retried meanwhile: cancel it before you delete it." };
   }
 
   async purge(): Promise<void> {
@@ -249,18 +251,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   override async fetch(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    const after = Number(url.searchParams.get("after") ?? 0);
-    if (this.#load() === null) return new Response(null, { status: 404 });
-    if (this.#feed.size >= MAX_STREAMS) return new Response(null, { status: 429, headers: { "retry-after": "5" } });
-    const keyId = request.headers.get(STREAM_KEY_HEADER);
-    if (!url.pathname.endsWith("/socket")) return this.#feed.openSse(after, keyId, request.signal);
-    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
-    // A socket that only shows what is over has no reason to hibernate, and the runtime closes an ordinary one at once.
-    if (this.#load()!.isFinal) server.accept();
-    else this.ctx.acceptWebSocket(server);
-    await this.#feed.begin(server, { after, keyId });
-    return new Response(null, { status: 101, webSocket: client });
+    return this.#load() === null ? new Response(null, { status: 404 }) : this.#feed.open(request);
   }
 
   override async webSocketMessage(): Promise<void> {
@@ -277,8 +268,11 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.disarm();
     if (!session.isFinal || session.hasOpenBooks) this.#apply({ type: "tick" });
     await this.#outbox.tenant.updateIndex();
-    this.#outbox.deliverWebhooks(session);
-    this.#outbox.armForRest(session);
+    // By now it may have been deleted, or read again.
+    const current = this.#load();
+    if (current === null) return;
+    this.#outbox.deliverWebhooks(current);
+    this.#outbox.armForRest(current);
   }
 
   async #create(request: CreateRequest): Promise<CreateAnswer> {
@@ -363,34 +357,19 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     if (applied.events.length > 0) void this.#feed.announce();
   }
 
-  /** Deletes an ended workflow's data, once the tenant knows of its calls. False, and nothing is deleted, when it was retried meanwhile. */
-  async #forgetEnded(ended: WorkflowSession): Promise<boolean> {
-    const { tenant: tenantId, workflowId } = ended.identity;
-    const tenant = this.#deps.tenant(tenantId);
-    /** It may have been read again meanwhile; null when somebody else deleted it, though another may live here by now. */
-    const findIt = (): WorkflowSession | null => {
-      const session = this.#load();
-      return session?.run.state.createdAt === ended.run.state.createdAt ? session : null;
-    };
-    // Nobody can correct a forgotten workflow's ledger: what is still out counts in full.
-    if (ended.isFinal && ended.hasOpenBooks) this.#apply({ type: "closeBooks" });
-    await this.#outbox.tenant.flushNews(ended);
-    const told = findIt();
-    if (told === null) return true;
-    if (!told.isFinal) return false;
-    await tenant.removeWorkflow(workflowId);
-    const unlisted = findIt();
-    if (unlisted === null) return true;
-    if (!unlisted.isFinal) {
-      await tenant.readmitWorkflow(workflowId);
-      await this.#outbox.tenant.indexAgain();
-      return false;
-    }
-    this.#feed.close("the workflow was deleted");
-    this.#forgetMemory(new Error("the workflow was deleted"));
-    this.#outbox.disarm();
-    await forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
-    return true;
+  #forgetEnded(ended: WorkflowSession): Promise<boolean> {
+    return forgetEnded(ended, {
+      session: () => this.#load(),
+      apply: (input) => this.#apply(input),
+      tenant: this.#deps.tenant,
+      link: this.#outbox.tenant,
+      empty: () => {
+        this.#feed.close("the workflow was deleted");
+        this.#forgetMemory(new Error("the workflow was deleted"));
+        this.#outbox.disarm();
+        return forgetWorkflow(this.ctx.storage, this.#store, this.#deps.now());
+      },
+    });
   }
 }
 

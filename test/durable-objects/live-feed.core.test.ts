@@ -40,6 +40,7 @@ function createFeed() {
     readEnd: () => ({ lastSeq: log.length, isFinal }),
     sync: () => new Promise((resolve) => syncs.push(resolve)),
     sockets: () => sockets.filter(({ closed }) => closed === null) as unknown as WebSocket[],
+    hibernate: () => undefined,
     isInForce: async (keyId) => !revoked.has(keyId),
   });
   const write = (count: number, end = false): void => {
@@ -52,7 +53,7 @@ function createFeed() {
     await vi.advanceTimersByTimeAsync(0);
   };
   const open = async (after = 0, gone: AbortSignal = new AbortController().signal, keyId: string | null = null) => {
-    const reader = feed.openSse(after, keyId, gone).body!.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = feed.openSse({ after, keyId }, gone).body!.pipeThrough(new TextDecoderStream()).getReader();
     const seen: number[] = [];
     const story = { seen, isOver: false, reader };
     void (async () => {
@@ -106,7 +107,7 @@ describe("a stream", () => {
 
   test("that nobody reads is ended after a minute and frees its place; one that is read goes on", async () => {
     const { feed, write, settle, open } = createFeed();
-    const response = feed.openSse(0, null, new AbortController().signal);
+    const response = feed.openSse({ after: 0, keyId: null }, new AbortController().signal);
     write(1);
     const read = await open();
     await settle();
