@@ -20,6 +20,8 @@ import { createWatchdog } from "./watchdog.ts";
 const CLIENT_CLOSED_REQUEST = 499;
 /** The longest answers that models give unasked: what a whole answer is waited for before the next model is asked. */
 const LONG_ANSWER_TOKENS = 8_192;
+/** Digits of a time in milliseconds to the base of 36: enough for more than three thousand years. */
+const TIME_DIGITS = 9;
 /** Timers that are set for longer fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
@@ -34,9 +36,12 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
   const prepared = prepareCandidates(body, [choice.chosen, ...choice.fallbacks]);
   if ("refusal" in prepared) return answerError(prepared.refusal);
 
-  const head = { id: `chatcmpl-${deps.randomId()}`, created: Math.floor(deps.now() / 1_000) };
+  const startedAt = deps.now();
+  const head = { id: `chatcmpl-${timePrefix(startedAt)}${deps.randomId()}`, created: Math.floor(startedAt / 1_000) };
   const budget = allowance.budget === null ? null : createChatBudget({ id: head.id, body, budget: allowance.budget }, { tenant: () => deps.tenant(tenant), margins: models.margins, now: deps.now });
-  const watchdog = createWatchdog(models.settings.orchestration.taskTimeoutMs, clientSignal, deps.now);
+  const silenceMs = models.settings.orchestration.taskTimeoutMs;
+  const circuitFirstTokenMs = firstTokenMs(body, models.settings.routing);
+  const watchdog = createWatchdog({ silenceMs, firstLookMs: prepared.candidates.length > 1 ? circuitFirstTokenMs : silenceMs, client: clientSignal, now: deps.now });
   const begun = Promise.withResolvers<Response>();
   const called: CallCandidate[] = [];
   let spentNanoUsd = 0;
@@ -67,7 +72,16 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
         return end;
       },
     },
-    { health: models.health, settings: { circuitFirstTokenMs: firstTokenMs(body, models.settings.routing) }, now: deps.now, signal: watchdog.signal, waitUntil: deps.now() + models.settings.orchestration.taskTimeoutMs },
+    {
+      health: models.health,
+      settings: { circuitFirstTokenMs },
+      now: deps.now,
+      get signal() {
+        return watchdog.signal;
+      },
+      limitFirstToken: watchdog.limitFirstToken,
+      waitUntil: startedAt + silenceMs,
+    },
   );
   const entered = result.then((end) => {
     watchdog.stop();
@@ -80,6 +94,11 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
   // A streamed answer outlives its handler, and its price is known when its reader may have left.
   deps.gateway.keepAlive(entered.then(() => undefined));
   return Promise.race([begun.promise, entered.then((end) => answerWhole(end, clientSignal))]);
+}
+
+/** Ids that grow with time stand together in the ledger's tables: at places of chance, each would be a page to read and write by itself. */
+function timePrefix(at: number): string {
+  return at.toString(36).padStart(TIME_DIGITS, "0");
 }
 
 /** The candidates that can be asked what the client asks; the first one's refusal when there are none. */

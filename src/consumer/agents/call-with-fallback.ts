@@ -62,10 +62,22 @@ export interface FallbackDeps {
   health: Pick<ModelHealth, "observe" | "acquireProbe" | "acquireRate">;
   settings: Pick<RoutingSettings, "circuitFirstTokenMs">;
   now: () => number;
-  /** Bounds all calls together. */
-  signal: AbortSignal;
+  /** Bounds all calls together. Read anew for each of them. */
+  readonly signal: AbortSignal;
+  /** Gives a call up that takes so long (ms) to begin its answer; left out: a timer of its own does. */
+  limitFirstToken?: (limitMs: number) => FirstTokenLimit;
   /** How long a call may wait for its place within a model's limits (Unix ms); left out: as long as any attempt may take. */
   waitUntil?: number;
+}
+
+/** Ends a call that is late to begin its answer. */
+export interface FirstTokenLimit {
+  /** Fires for that, and for what bounds all calls. */
+  signal: AbortSignal;
+  /** The first token has come. */
+  lift: () => void;
+  /** The call is over. */
+  stop: () => void;
 }
 
 export interface FallbackResult<Answer> {
@@ -148,7 +160,7 @@ function mayFallBack<Answer>({ fault, isPassedOn }: CallEnd<Answer>, signal: Abo
 
 async function callOnce<Answer>(candidate: CallCandidate, hasNext: boolean, request: FallbackRequest<Answer>, deps: FallbackDeps): Promise<CallEnd<Answer>> {
   // Without another model to ask, waiting on is better than giving up.
-  const limit = hasNext ? limitFirstToken(deps) : null;
+  const limit = hasNext ? (deps.limitFirstToken?.(deps.settings.circuitFirstTokenMs) ?? limitFirstToken(deps)) : null;
   const signal = limit?.signal ?? deps.signal;
   const startedAt = deps.now();
   let firstTokenAt: number | null = null;
@@ -167,8 +179,7 @@ async function callOnce<Answer>(candidate: CallCandidate, hasNext: boolean, requ
   }
 }
 
-/** A signal that also fires when the first token is late. `lift`: it has come; `stop`: the call is over. */
-function limitFirstToken({ signal, settings }: FallbackDeps): { signal: AbortSignal; lift: () => void; stop: () => void } {
+function limitFirstToken({ signal, settings }: FallbackDeps): FirstTokenLimit {
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });

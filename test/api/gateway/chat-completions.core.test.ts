@@ -232,7 +232,7 @@ describe("before the first byte", () => {
 
   test("a model that hangs is given up for the next one", async () => {
     const settings = { routing: { circuitFirstTokenMs: 100, assumedTokensPerSecond: 100_000 } };
-    const { chat, observed } = createChatWorld((call) => (call.url.includes("open.example") ? hang(call) : completion("two")), settings);
+    const { chat, observed } = createChatWorld((call) => (call.url.includes("open.example") ? hang(call) : completion("two")), settings, { now: Date.now });
     expect(routeOf(await chat({ model: "tier:weak", max_tokens: 5 }))).toEqual(["two", "keyless", "weak", "one"]);
     expect(observed[0]).toMatchObject({ model: "one", isHealthFailure: true });
   });
