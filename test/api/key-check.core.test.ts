@@ -137,6 +137,19 @@ describe("a key in force", () => {
     expect(await check.read(keyOf(1))).toBeNull();
   });
 
+  test("is read again by the next request when reading it failed", async () => {
+    const { state, check, add } = createSources();
+    const hash = await add(keyOf(1));
+    await check.read(keyOf(1));
+    state.now += 10_000;
+    state.fail = "replica";
+    await expect(check.read(keyOf(1))).rejects.toThrow("away");
+    state.fail = null;
+    state.replicas.delete(hash);
+    state.keys.delete(hash);
+    expect(await check.read(keyOf(1))).toBeNull();
+  });
+
   test("is not believed any longer when nothing can be read", async () => {
     const { state, check, add } = createSources();
     await add(keyOf(1));

@@ -41,6 +41,8 @@ describe("outbound URLs, private ones allowed", () => {
     "http://10.1.2.3/",
     "http://192.168.0.10/",
     "http://[fd12::1]/",
+    "http://[fc00::1]/",
+    "http://[fdff:ffff::1]/",
     "http://ollama:11434/v1",
     "http://nas.local/",
     "http://localhost./",

@@ -59,18 +59,22 @@ function readError(error: unknown): { status: number | null; message: string; he
   if (APICallError.isInstance(error)) {
     return { status: error.statusCode ?? null, message: error.message || (error.responseBody ?? ""), headers: error.responseHeaders ?? {} };
   }
-  const record = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
-  const nested = typeof record["error"] === "object" && record["error"] !== null ? (record["error"] as Record<string, unknown>) : record;
-  const message = typeof error === "string" ? error : typeof nested["message"] === "string" ? nested["message"] : "";
-  return { status: typeof record["statusCode"] === "number" ? record["statusCode"] : null, message, headers: {} };
+  const { whole, inner } = partsOf(error);
+  const message = typeof error === "string" ? error : typeof inner["message"] === "string" ? inner["message"] : "";
+  return { status: typeof whole["statusCode"] === "number" ? whole["statusCode"] : null, message, headers: {} };
 }
 
 function isRefusal(error: unknown): boolean {
-  if (typeof error !== "object" || error === null) return false;
-  const record = error as Record<string, unknown>;
-  const nested = typeof record["error"] === "object" && record["error"] !== null ? (record["error"] as Record<string, unknown>) : record;
-  if (typeof record["name"] === "string" && LOCAL_REFUSALS.has(record["name"])) return true;
-  return [nested["type"], nested["code"]].some((name) => typeof name === "string" && REFUSAL.test(name));
+  const { whole, inner } = partsOf(error);
+  if (typeof whole["name"] === "string" && LOCAL_REFUSALS.has(whole["name"])) return true;
+  return [inner["type"], inner["code"]].some((name) => typeof name === "string" && REFUSAL.test(name));
+}
+
+/** An error's members, and those of the error that it wraps: some providers send `{error: {…}}` inside a stream, some the error itself. */
+function partsOf(error: unknown): { whole: Record<string, unknown>; inner: Record<string, unknown> } {
+  const whole = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
+  const { error: wrapped } = whole;
+  return { whole, inner: typeof wrapped === "object" && wrapped !== null ? (wrapped as Record<string, unknown>) : whole };
 }
 
 /** `retry-after-ms`, or else `Retry-After`. */
