@@ -2,7 +2,7 @@
 import { buildGraph } from "../src/workflow/graph.ts";
 import { createTaskState, restoreRun, type Run } from "../src/workflow/run.ts";
 import { createBudgetState } from "../src/workflow/budget-state.ts";
-import { NO_CAP } from "../src/workflow/ledger.ts";
+import { NO_CAP } from "../src/workflow/amount.ts";
 import type { Abilities, Step } from "../src/workflow/step.ts";
 import { transition, type RunInput } from "../src/workflow/transition.ts";
 import { printTable, show } from "./figures.ts";

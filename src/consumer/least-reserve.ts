@@ -2,7 +2,7 @@ import type { Fault } from "../errors.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { isReady, listBelow } from "../router/allowed-models.ts";
 import type { RankedModel } from "../router/rank.ts";
-import type { Amount, Cap } from "../workflow/ledger.ts";
+import type { Amount, Cap } from "../workflow/amount.ts";
 import { capOf } from "../workflow/plan.ts";
 import type { AcceptedSpec } from "../workflow/validate-spec.ts";
 import { fitsRoom, worstCaseOf, type WorstCase } from "./agents/attempt-budget.ts";

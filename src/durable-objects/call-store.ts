@@ -1,5 +1,6 @@
 import type { AttemptCall } from "../consumer/work-order.ts";
-import type { CallRef, LedgerEntry, Reservation, StoredBooks } from "../workflow/ledger.ts";
+import type { LedgerEntry, StoredBooks } from "../workflow/ledger.ts";
+import type { CallRef, Reservation } from "../workflow/reservations.ts";
 
 /** What stands in the ledger for a call that nobody reported: the most that it can have cost. */
 export type WorstCall = Omit<AttemptCall, "at" | "estimated" | "cachedTokens" | "isOverCap">;

@@ -1,5 +1,5 @@
 import type { ReserveCall } from "../consumer/work-order.ts";
-import { nameCall, type CallRef } from "../workflow/ledger.ts";
+import { nameCall, type CallRef } from "../workflow/reservations.ts";
 import type { ReserveAnswer, ReserveReply } from "../workflow/reserve-port.ts";
 
 interface Waiting {

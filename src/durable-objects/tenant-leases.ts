@@ -1,12 +1,11 @@
 import type { TenantSpend } from "../api/directory-port.ts";
 import type { CallsToReserve, LeaseHolderPort, TenantPort } from "../api/tenant-port.ts";
 import { periodStart } from "../config/tenant-record.ts";
-import { dayOf } from "../workflow/ledger.ts";
+import { DAY_MS, dayOf } from "../workflow/utc-day.ts";
 import { assumeSpent, daysOfPeriod, leaseShare, type ShareAnswer, type ShareRequest } from "../workflow/tenant-account.ts";
 import type { OpenShare } from "./tenant-account-store.ts";
 import type { TenantStore } from "./tenant-store.ts";
 
-const DAY_MS = 86_400_000;
 /** Workflows that are asked to give back what they do not need before a lease is refused: one round of calls side by side. */
 export const MAX_RECALLED = 50;
 /** Least time between two rounds. A tenant at its cap is asked for leases all the time, and what came back must first reach somebody. */

@@ -15,7 +15,7 @@ import type { Json, Problem } from "../errors.ts";
 import type { HistoryCell, HistoryKey } from "../optimizer/agent-history.ts";
 import type { ForecastAccuracy } from "../optimizer/forecast.ts";
 import type { AgentDefinition } from "../workflow/agent.ts";
-import { dayOf } from "../workflow/ledger.ts";
+import { dayOf } from "../workflow/utc-day.ts";
 import { refuseFaulty } from "../workflow/fault-list.ts";
 import type { ShareAnswer } from "../workflow/tenant-account.ts";
 import { cutPage, NO_CURSOR, readCursor } from "./list-position.ts";

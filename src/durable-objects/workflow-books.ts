@@ -1,6 +1,7 @@
 import type { AttemptCall, AttemptRef, ReserveCall } from "../consumer/work-order.ts";
 import { cellOfCall, createSums, subtractSums, type StatsCell } from "../optimizer/call-stats.ts";
-import { nameCall, type Bill, type CallRef, type LedgerEntry } from "../workflow/ledger.ts";
+import type { Bill, LedgerEntry } from "../workflow/ledger.ts";
+import { nameCall, type CallRef } from "../workflow/reservations.ts";
 import type { ReserveReply, ReserveRequest } from "../workflow/reserve-port.ts";
 import type { WorstCall } from "./call-store.ts";
 import type { Totals, WorkflowStore } from "./workflow-store.ts";

@@ -1,4 +1,5 @@
-import type { Amount, CallRef } from "./ledger.ts";
+import type { Amount } from "./amount.ts";
+import type { CallRef } from "./reservations.ts";
 
 /** What is stored of a workflow's budget beside its calls and reservations. */
 export interface BudgetState {

@@ -1,6 +1,9 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import { assumeExpired, dayOf, findHeld, isOverspent, listHeld, NO_CAP, orphan, release, retract, settle, type Amount, type Bill, type CallRef, type LedgerEntry } from "./ledger.ts";
+import { NO_CAP, type Amount } from "./amount.ts";
+import { assumeExpired, findHeld, isOverspent, listHeld, orphan, release, retract, settle, type Bill, type LedgerEntry } from "./ledger.ts";
+import type { CallRef } from "./reservations.ts";
+import { dayOf } from "./utc-day.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { emit, wakeAt, type Step } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import type { Failure } from "../errors.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import type { Amount, Cap } from "./ledger.ts";
+import type { Amount, Cap } from "./amount.ts";
 
 /** Why a call or task whose least need is more than can be had is not run; `details` has the figures. */
 export function failExhausted(need: Amount, room: Cap): Failure {

@@ -1,29 +1,6 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
-
-/** Integer nano-dollars (1e-9 USD), and tokens: input and output together, cached and reasoning included. */
-export interface Amount {
-  nanoUsd: number;
-  tokens: number;
-}
-
-/** A hard ceiling; null: none. */
-export interface Cap {
-  nanoUsd: number | null;
-  tokens: number | null;
-}
-
-/** Names one call of an attempt: `call` counts from 0 whatever the attempt asks to hold, granted or not, billed or not. Every entry of the ledger carries it. */
-export interface CallRef extends AttemptRef {
-  call: number;
-}
-
-/** What is held for a call that may bill. */
-export interface Reservation extends CallRef, Amount {
-  /** The UTC day (Unix ms / 86,400,000) that it counts to. */
-  day: number;
-  /** When it is settled in full if nobody reports (Unix ms); null while its attempt lives. */
-  expiresAt: number | null;
-}
+import type { Amount, Cap } from "./amount.ts";
+import { addReservation, callRefOf, findReservation, nameCall, takeReservation, type CallRef, type Reservation, type Reservations } from "./reservations.ts";
 
 /** What a call did bill. `isOverCap`: more output than the cap that was sent, or far more input than was sent, so caps cannot hold this provider. */
 export interface Bill extends Amount {
@@ -68,8 +45,8 @@ export interface Ledger {
   tasks: Map<number, Account>;
   days: Map<number, DayAccount>;
   /** Reservations that hold money, and those settled in full for want of a report, by task. */
-  open: Map<number, Reservation[]>;
-  assumed: Map<number, Reservation[]>;
+  open: Reservations;
+  assumed: Reservations;
   /** Names of the calls whose bill is in the books. */
   settled: Set<string>;
 }
@@ -86,16 +63,6 @@ export interface StoredBooks {
 export const EMPTY_BOOKS: Omit<StoredBooks, "leases"> = { bills: [], open: [], assumed: [] };
 
 const NOTHING: Amount = { nanoUsd: 0, tokens: 0 };
-const DAY_MS = 86_400_000;
-export const NO_CAP: Cap = { nanoUsd: null, tokens: null };
-
-export function dayOf(now: number): number {
-  return Math.floor(now / DAY_MS);
-}
-
-export function nameCall({ task, attempt, call }: CallRef): string {
-  return `${task}.${attempt}.${call}`;
-}
 
 export function openLedger(cap: Cap, taskCaps: ReadonlyMap<number, Cap>, books: StoredBooks): Ledger {
   const ledger: Ledger = { cap, taskCaps, workflow: createAccount(), tasks: new Map(), days: new Map(), open: new Map(), assumed: new Map(), settled: new Set() };
@@ -105,10 +72,10 @@ export function openLedger(cap: Cap, taskCaps: ReadonlyMap<number, Cap>, books: 
     move(ledger, bill.task, bill.day, NOTHING, bill);
   }
   for (const reservation of books.open) {
-    addTo(ledger.open, { ...reservation });
+    addReservation(ledger.open, { ...reservation });
     move(ledger, reservation.task, reservation.day, reservation, NOTHING);
   }
-  for (const reservation of books.assumed) addTo(ledger.assumed, { ...reservation });
+  for (const reservation of books.assumed) addReservation(ledger.assumed, { ...reservation });
   return ledger;
 }
 
@@ -124,7 +91,7 @@ export function sumByTask(bills: StoredBooks["bills"]): Map<number, Amount> {
 
 /** Whether `need` may be held now, could be once all other reservations are released, or not at all. */
 export function judgeReserve(ledger: Ledger, { task, attempt, call }: CallRef, need: Amount): "fits" | "waits" | "never" {
-  const held = find(ledger.open, { task, attempt, call }) ?? NOTHING;
+  const held = findReservation(ledger.open, { task, attempt, call }) ?? NOTHING;
   let verdict: "fits" | "waits" = "fits";
   for (const { account, cap } of accountsOf(ledger, task)) {
     for (const unit of ["nanoUsd", "tokens"] as const) {
@@ -152,9 +119,9 @@ export function findRoom(ledger: Ledger, task: number): Cap {
 
 /** Holds an amount for a call, or changes what is held. The caller has judged that it fits. A repetition changes nothing and gives null. */
 export function reserve(ledger: Ledger, ref: CallRef, need: Amount, day: number): LedgerEntry | null {
-  const known = find(ledger.open, ref);
+  const known = findReservation(ledger.open, ref);
   if (known === undefined) {
-    addTo(ledger.open, { ...pick(ref), nanoUsd: need.nanoUsd, tokens: need.tokens, day, expiresAt: null });
+    addReservation(ledger.open, { ...callRefOf(ref), nanoUsd: need.nanoUsd, tokens: need.tokens, day, expiresAt: null });
     return enter(ledger, "reserve", ref, day, need, NOTHING);
   }
   const change = { nanoUsd: need.nanoUsd - known.nanoUsd, tokens: need.tokens - known.tokens };
@@ -166,7 +133,7 @@ export function reserve(ledger: Ledger, ref: CallRef, need: Amount, day: number)
 
 /** Enters a call's bill, whether something was held for it, its full amount was assumed, or nothing is known of it. Null when it is in the books already. */
 export function settle(ledger: Ledger, ref: CallRef, bill: Amount, today: number, isLate: boolean): LedgerEntry | null {
-  const assumed = takeFrom(ledger.assumed, ref);
+  const assumed = takeReservation(ledger.assumed, ref);
   if (assumed !== null) {
     const change = { nanoUsd: bill.nanoUsd - assumed.nanoUsd, tokens: bill.tokens - assumed.tokens };
     return { ...enter(ledger, "correct", ref, assumed.day, NOTHING, change), isLate: true };
@@ -174,19 +141,19 @@ export function settle(ledger: Ledger, ref: CallRef, bill: Amount, today: number
   const name = nameCall(ref);
   if (ledger.settled.has(name)) return null;
   ledger.settled.add(name);
-  const held = takeFrom(ledger.open, ref);
+  const held = takeReservation(ledger.open, ref);
   return { ...enter(ledger, "settle", ref, held?.day ?? today, negate(held ?? NOTHING), bill), isLate };
 }
 
 /** Frees what is held for a call that billed nothing. */
 export function release(ledger: Ledger, ref: CallRef): LedgerEntry | null {
-  const held = takeFrom(ledger.open, ref);
+  const held = takeReservation(ledger.open, ref);
   return held === null ? null : enter(ledger, "release", ref, held.day, negate(held), NOTHING);
 }
 
 /** Takes back what a call was taken to have billed: it billed nothing. */
 export function retract(ledger: Ledger, ref: CallRef): LedgerEntry | null {
-  const assumed = takeFrom(ledger.assumed, ref);
+  const assumed = takeReservation(ledger.assumed, ref);
   if (assumed === null) return null;
   ledger.settled.delete(nameCall(ref));
   return { ...enter(ledger, "retract", ref, assumed.day, NOTHING, negate(assumed)), isLate: true };
@@ -204,7 +171,7 @@ export function listHeld(ledger: Ledger, ref: AttemptRef): readonly Reservation[
 
 /** What was held for a call until its bill, or in place of it. */
 export function findHeld(ledger: Ledger, ref: CallRef): Reservation | undefined {
-  return find(ledger.open, ref) ?? find(ledger.assumed, ref);
+  return findReservation(ledger.open, ref) ?? findReservation(ledger.assumed, ref);
 }
 
 /** Whether more is spent and held than a cap over the task allows. */
@@ -225,8 +192,8 @@ export function orphan(ledger: Ledger, ref: AttemptRef, expiresAt: number): Ledg
 export function* assumeExpired(ledger: Ledger, now: number): Generator<LedgerEntry> {
   const due = [...ledger.open.values()].flat().filter(({ expiresAt }) => now === Infinity || (expiresAt !== null && expiresAt <= now));
   for (const reservation of due) {
-    takeFrom(ledger.open, reservation);
-    addTo(ledger.assumed, reservation);
+    takeReservation(ledger.open, reservation);
+    addReservation(ledger.assumed, reservation);
     ledger.settled.add(nameCall(reservation));
     yield enter(ledger, "assume", reservation, reservation.day, negate(reservation), reservation);
   }
@@ -248,7 +215,7 @@ export function accountOfDay(ledger: Ledger, day: number): DayAccount {
 
 /** How much more of the tenant's budget has to be leased before `need` fits a day; 0 when it fits. */
 export function missingLease(ledger: Ledger, ref: CallRef, day: number, need: Amount): number {
-  const held = find(ledger.open, ref);
+  const held = findReservation(ledger.open, ref);
   const { spentNanoUsd, reservedNanoUsd, leasedNanoUsd } = accountOfDay(ledger, day);
   return Math.max(0, spentNanoUsd + reservedNanoUsd - (held?.day === day ? held.nanoUsd : 0) + need.nanoUsd - (leasedNanoUsd ?? 0));
 }
@@ -271,7 +238,7 @@ function createAccount(): Account {
 
 function enter(ledger: Ledger, kind: LedgerEntry["kind"], ref: CallRef, day: number, reserved: Amount, spent: Amount): LedgerEntry {
   move(ledger, ref.task, day, reserved, spent);
-  return { kind, ...pick(ref), day, reserved: amountOf(reserved), spent: amountOf(spent), isLate: false, expiresAt: null };
+  return { kind, ...callRefOf(ref), day, reserved: amountOf(reserved), spent: amountOf(spent), isLate: false, expiresAt: null };
 }
 
 function move(ledger: Ledger, task: number, day: number, reserved: Amount, spent: Amount): void {
@@ -287,10 +254,6 @@ function move(ledger: Ledger, task: number, day: number, reserved: Amount, spent
   daily.spentNanoUsd += spent.nanoUsd;
 }
 
-function pick({ task, attempt, call }: CallRef): CallRef {
-  return { task, attempt, call };
-}
-
 function amountOf({ nanoUsd, tokens }: Amount): Amount {
   return { nanoUsd, tokens };
 }
@@ -298,23 +261,3 @@ function amountOf({ nanoUsd, tokens }: Amount): Amount {
 function negate({ nanoUsd, tokens }: Amount): Amount {
   return { nanoUsd: 0 - nanoUsd, tokens: 0 - tokens };
 }
-
-function find(reservations: Map<number, Reservation[]>, ref: CallRef): Reservation | undefined {
-  return reservations.get(ref.task)?.find(({ attempt, call }) => attempt === ref.attempt && call === ref.call);
-}
-
-function addTo(reservations: Map<number, Reservation[]>, reservation: Reservation): void {
-  const known = reservations.get(reservation.task);
-  if (known === undefined) reservations.set(reservation.task, [reservation]);
-  else known.push(reservation);
-}
-
-function takeFrom(reservations: Map<number, Reservation[]>, ref: CallRef): Reservation | null {
-  const found = find(reservations, ref);
-  if (found === undefined) return null;
-  const rest = reservations.get(ref.task)!.filter((reservation) => reservation !== found);
-  if (rest.length === 0) reservations.delete(ref.task);
-  else reservations.set(ref.task, rest);
-  return found;
-}
-

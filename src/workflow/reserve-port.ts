@@ -1,4 +1,6 @@
-import type { Amount, Bill, CallRef, Cap } from "./ledger.ts";
+import type { Amount, Cap } from "./amount.ts";
+import type { Bill } from "./ledger.ts";
+import type { CallRef } from "./reservations.ts";
 
 /** Asks to hold the worst case of a call before it is made. `bills`: of the attempt's earlier calls; the others billed nothing. */
 export interface ReserveRequest extends CallRef, Amount {

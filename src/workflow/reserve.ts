@@ -1,7 +1,10 @@
 import type { WaitingReserve } from "./budget-state.ts";
 import { closeCalls, isBlockedFor, record } from "./budget.ts";
 import { failExhausted } from "./exhausted.ts";
-import { accountOfDay, dayOf, findRoom, judgeReserve, listOpen, missingLease, nameCall, release, reserve, type Amount, type CallRef, type Cap } from "./ledger.ts";
+import type { Amount, Cap } from "./amount.ts";
+import { accountOfDay, findRoom, judgeReserve, listOpen, missingLease, release, reserve } from "./ledger.ts";
+import { callRefOf, nameCall, type CallRef } from "./reservations.ts";
+import { dayOf } from "./utc-day.ts";
 import type { LeaseAnswer, ReserveAnswer, ReserveRequest } from "./reserve-port.ts";
 import { isLiveAttempt, type Run } from "./run.ts";
 import { failTask } from "./settle-task.ts";
@@ -22,11 +25,11 @@ export function takeReserves(step: Step, requests: readonly ReserveRequest[]): v
   for (const request of requests) {
     closeCalls(step, request, request.bills, request.call);
     if (!isLiveAttempt(run, request) || isPast(run, request)) {
-      step.replies.push({ ref: refOf(request), answer: { kind: "gone" } });
+      step.replies.push({ ref: callRefOf(request), answer: { kind: "gone" } });
       continue;
     }
     dropEarlier(step, request);
-    run.waiting.requests.set(nameCall(request), { ref: refOf(request), need: { nanoUsd: request.nanoUsd, tokens: request.tokens }, answeredFor: null, mayGrow: false });
+    run.waiting.requests.set(nameCall(request), { ref: callRefOf(request), need: { nanoUsd: request.nanoUsd, tokens: request.tokens }, answeredFor: null, mayGrow: false });
   }
 }
 
@@ -244,8 +247,4 @@ function setLease(step: Step, day: number, leasedNanoUsd: number | null): void {
 
 function byUrgency(run: Run, waiting: Iterable<WaitingReserve>): WaitingReserve[] {
   return [...waiting].sort((left, right) => run.plan.tasks[left.ref.task]!.rank - run.plan.tasks[right.ref.task]!.rank);
-}
-
-function refOf({ task, attempt, call }: CallRef): CallRef {
-  return { task, attempt, call };
 }

@@ -4,7 +4,8 @@ import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./bud
 import { type Carried, measureCarried, takeUp } from "./carried.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
-import { EMPTY_BOOKS, openLedger, type Cap, type Ledger, type StoredBooks } from "./ledger.ts";
+import type { Cap } from "./amount.ts";
+import { EMPTY_BOOKS, openLedger, type Ledger, type StoredBooks } from "./ledger.ts";
 import type { RetryPolicy } from "./spec.ts";
 import { createStartsKnown, type StartsKnown } from "./starts-known.ts";
 

@@ -2,7 +2,7 @@ import type { Failure } from "../errors.ts";
 import { closeCalls, describeAmount, orphanCalls } from "./budget.ts";
 import { putDown } from "./carried.ts";
 import { countFinal, isLiveTask, type SkipReason, type TaskStatus } from "./run.ts";
-import type { Amount } from "./ledger.ts";
+import type { Amount } from "./amount.ts";
 import { emit, offerTask, touch, type Step } from "./step.ts";
 
 /** Completes a task and offers the dependents that only waited for it. O(its dependents). */

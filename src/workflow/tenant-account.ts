@@ -1,4 +1,5 @@
 import type { TenantBudget } from "../config/tenant-record.ts";
+import { DAY_MS } from "./utc-day.ts";
 
 /*
  * A tenant's budget and who may spend how much of it. Workflows lease a share before they spend and tell what they spent; calls of
@@ -73,7 +74,6 @@ export type ShareAnswer =
    */
   | { kind: "leased"; leasedNanoUsd: number; mayGrow: boolean; mostNanoUsd: number };
 
-const DAY_MS = 86_400_000;
 const LAST_DAY = Number.MAX_SAFE_INTEGER;
 const NO_ENTRY: AccountEntry = { leasedNanoUsd: 0, spentNanoUsd: 0, toldRevision: 0, askedRevision: 0, expiresAt: null };
 

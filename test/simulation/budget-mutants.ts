@@ -20,7 +20,7 @@ export const BUDGET_MUTANTS: readonly Mutant[] = [
   mutant("grants what others hold", "ledger.ts", `> most) verdict = "waits";`, `> 2 * most) verdict = "waits";`),
   mutant("keeps waiting for what can never fit", "ledger.ts", `if (account.spent[unit] + need[unit] > most) return "never";`, `if (account.spent[unit] + need[unit] > most) verdict = "waits";`),
   mutant("opens the books without what is held", "ledger.ts", "    move(ledger, reservation.task, reservation.day, reservation, NOTHING);\n", ""),
-  mutant("opens the books without what was assumed", "ledger.ts", "  for (const reservation of books.assumed) addTo(ledger.assumed, { ...reservation });\n", ""),
+  mutant("opens the books without what was assumed", "ledger.ts", "  for (const reservation of books.assumed) addReservation(ledger.assumed, { ...reservation });\n", ""),
   mutant("forgets the calls of an attempt that nobody reports", "settle-task.ts", "    else orphanCalls(step, ref, state.leaseUntil);\n", ""),
   mutant("holds for ever what nobody reports", "transition.ts", "      settleUnreported(step, step.now);\n", ""),
   mutant("does not wake for what is held after the end", "transition.ts", "      return wakeAt(step, nextExpiryAt(step.run.ledger));", "      return;"),

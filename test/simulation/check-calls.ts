@@ -1,4 +1,5 @@
-import { nameCall, openLedger } from "../../src/workflow/ledger.ts";
+import { openLedger } from "../../src/workflow/ledger.ts";
+import { nameCall } from "../../src/workflow/reservations.ts";
 import type { Run } from "../../src/workflow/run.ts";
 import { describeBooks } from "../workflow/same-books.ts";
 import type { Provider } from "./provider.ts";

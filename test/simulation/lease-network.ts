@@ -1,4 +1,4 @@
-import { dayOf } from "../../src/workflow/ledger.ts";
+import { dayOf } from "../../src/workflow/utc-day.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../src/workflow/reserve-port.ts";
 import type { DaySpend } from "../../src/workflow/tenant-account.ts";
 import { CallLost } from "./object.ts";

@@ -1,5 +1,6 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
-import type { Amount, Bill, Cap } from "../../src/workflow/ledger.ts";
+import type { Amount, Cap } from "../../src/workflow/amount.ts";
+import type { Bill } from "../../src/workflow/ledger.ts";
 import { failExhausted } from "../../src/workflow/exhausted.ts";
 import type { ReserveAnswer } from "../../src/workflow/reserve-port.ts";
 import type { AttemptResult } from "../../src/workflow/step.ts";

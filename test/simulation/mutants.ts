@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -10,13 +10,17 @@ export interface Mutant {
   edits: readonly { file: string; from: string; to: string }[];
 }
 
-const sourceFolder = fileURLToPath(new URL("../../src/workflow", import.meta.url).href);
+const sourceFolder = fileURLToPath(new URL("../../src", import.meta.url).href);
+const CORE = "workflow";
 
 /** Loads a copy of the core with the mutant's edits. Each text must be found exactly once, so that a mutant cannot outlive the code it breaks. */
 export async function loadMutant({ name, edits }: Mutant): Promise<Core> {
-  const folder = mkdtempSync(join(tmpdir(), "weft-mutant-"));
+  const root = mkdtempSync(join(tmpdir(), "weft-mutant-"));
+  const folder = join(root, CORE);
   try {
-    cpSync(sourceFolder, folder, { recursive: true });
+    cpSync(join(sourceFolder, CORE), folder, { recursive: true });
+    // What the core imports from beside it.
+    for (const other of readdirSync(sourceFolder)) if (other !== CORE) symlinkSync(join(sourceFolder, other), join(root, other));
     for (const { file, from, to } of edits) {
       const path = join(folder, file);
       const parts = readFileSync(path, "utf8").split(from);
@@ -29,7 +33,7 @@ export async function loadMutant({ name, edits }: Mutant): Promise<Core> {
     const { nextWakeAt } = await load("timers.ts");
     return { transition, restoreRun, nextWakeAt };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true });
   }
 }
 
@@ -91,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("carries without end", "schedule.ts", "if (!mayCarry(step.run, carried, pickedBytes)) {", "if (carried < 0) {"),
   mutant("forgets what a lost attempt carried", "settle-task.ts", "    putDown(index, task);\n", ""),
   mutant("starts what the tenant did not let start", "schedule.ts", " && picked.length < startsLeft", ""),
-  mutant("forgets a question that dies with the object", "ask-starts.ts", "  wakeAt(step, starts.asked.lostAt);\n", ""),
-  mutant("waits for ever for a lost answer", "ask-starts.ts", "starts.asked.lostAt <= now", "starts.asked.lostAt < 0"),
+  mutant("forgets a question that dies with the object", "ask-starts.ts", "  wakeAt(step, lostAt(starts.asked));\n", ""),
+  mutant("waits for ever for a lost answer", "ask-starts.ts", "lostAt(starts.asked) <= now", "lostAt(starts.asked) < 0"),
   mutant("asks a tenant that had nothing no more", "ask-starts.ts", "  return isNews(run, describeDemand(run)) ? starts.askAgainAt : Infinity;", "  return Infinity;"),
 ];

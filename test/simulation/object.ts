@@ -1,5 +1,5 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
-import { nameCall } from "../../src/workflow/ledger.ts";
+import { nameCall } from "../../src/workflow/reservations.ts";
 import type { LeaseRequest, ReserveAnswer, ReserveRequest } from "../../src/workflow/reserve-port.ts";
 import type { DaySpend } from "../../src/workflow/tenant-account.ts";
 import { createBudgetState } from "../../src/workflow/budget-state.ts";

@@ -1,4 +1,4 @@
-import { NO_CAP, type Cap } from "../../src/workflow/ledger.ts";
+import { NO_CAP, type Cap } from "../../src/workflow/amount.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
 import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { AgentKind, RunPlan } from "../../src/workflow/run.ts";

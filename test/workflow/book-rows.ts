@@ -1,4 +1,6 @@
-import { nameCall, type Amount, type CallRef, type LedgerEntry, type Reservation, type StoredBooks } from "../../src/workflow/ledger.ts";
+import type { Amount } from "../../src/workflow/amount.ts";
+import type { LedgerEntry, StoredBooks } from "../../src/workflow/ledger.ts";
+import { nameCall, type CallRef, type Reservation } from "../../src/workflow/reservations.ts";
 
 /** What a store keeps of the books, entry by entry, and rebuilds them from: rows of reservations and of bills. */
 export class BookRows {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dayOf } from "../../src/workflow/ledger.ts";
+import { dayOf } from "../../src/workflow/utc-day.ts";
 import { nextWakeAt } from "../../src/workflow/timers.ts";
 import { CoreRun, START, type RunOptions } from "./core-run.ts";
 

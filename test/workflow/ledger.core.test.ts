@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Amount, Cap } from "../../src/workflow/amount.ts";
 import {
   accountOfDay,
   assumeExpired,
@@ -8,7 +9,6 @@ import {
   judgeReserve,
   listOpen,
   missingLease,
-  nameCall,
   nextExpiryAt,
   openLedger,
   orphan,
@@ -16,12 +16,10 @@ import {
   reserve,
   retract,
   settle,
-  type Amount,
-  type CallRef,
-  type Cap,
   type Ledger,
   type LedgerEntry,
 } from "../../src/workflow/ledger.ts";
+import { nameCall, type CallRef } from "../../src/workflow/reservations.ts";
 import { BookRows } from "./book-rows.ts";
 import { describeBooks } from "./same-books.ts";
 

@@ -1,4 +1,5 @@
-import { nameCall, type Ledger, type Reservation } from "../../src/workflow/ledger.ts";
+import type { Ledger } from "../../src/workflow/ledger.ts";
+import { nameCall, type Reservation } from "../../src/workflow/reservations.ts";
 
 /** All that follows from what is stored of the books, in one order; accounts that nothing moved are left out. */
 export function describeBooks({ workflow, tasks, days, open, assumed, settled }: Ledger): object {

@@ -1,6 +1,6 @@
 import { priceWorstCase } from "../../optimizer/price.ts";
 import type { ModelEntry } from "../../config/tiers.ts";
-import type { Cap } from "../../workflow/ledger.ts";
+import type { Cap } from "../../workflow/amount.ts";
 import type { ReserveAnswer } from "../../workflow/reserve-port.ts";
 import { failExhausted } from "../../workflow/exhausted.ts";
 import { refOfOrder } from "../run-orders.ts";
