@@ -9,17 +9,27 @@ const PRIVATE_ORIGINS_WARNING =
  * Whether this is somebody's own machine is told by the host of the request: the platform routes by it, so nobody reaches a
  * deployment as `localhost`.
  */
-export function createDeploymentWarnings(deps: Pick<ApiDeps, "allowPrivateOrigins" | "corsOrigins" | "log">): (request: Request) => void {
+export function createDeploymentWarnings(deps: Pick<ApiDeps, "allowPrivateOrigins" | "corsOrigins" | "publicUrl" | "log">): (request: Request) => void {
   const warn = (message: string): void => deps.log({ event: "configuration.warned", message });
-  let { malformed } = readCorsPolicy(deps.corsOrigins);
+  let due = listMalformed(deps);
   let isPrivateDue = deps.allowPrivateOrigins;
   return (request) => {
-    if (malformed.length > 0) warn(`CORS_ORIGINS: ${malformed.map((entry) => JSON.stringify(entry)).join(", ")} allows nothing: write origins like https://app.example.com with commas between, or * alone.`);
-    malformed = [];
+    due.forEach(warn);
+    due = [];
     if (!isPrivateDue || isLoopback(new URL(request.url).hostname)) return;
     warn(PRIVATE_ORIGINS_WARNING);
     isPrivateDue = false;
   };
+}
+
+/** What is wrong with the settings, whoever asks. */
+function listMalformed({ corsOrigins, publicUrl }: Pick<ApiDeps, "corsOrigins" | "publicUrl">): string[] {
+  const { malformed } = readCorsPolicy(corsOrigins);
+  const isAddress = publicUrl === null || publicUrl === "" || (/^https?:\/\//.test(publicUrl) && URL.canParse(publicUrl));
+  return [
+    ...(malformed.length === 0 ? [] : [`CORS_ORIGINS: ${malformed.map((entry) => JSON.stringify(entry)).join(", ")} allows nothing: write origins like https://app.example.com with commas between, or * alone.`]),
+    ...(isAddress ? [] : [`PUBLIC_URL: ${JSON.stringify(publicUrl)} is no address, and agents in callback mode are told to answer there: write it like https://weft.example.com, or unset it.`]),
+  ];
 }
 
 function isLoopback(hostname: string): boolean {

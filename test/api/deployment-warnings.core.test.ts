@@ -27,3 +27,19 @@ describe("ALLOW_PRIVATE_ORIGINS", () => {
     expect(await warningsAt(["https://weft.example.com"], false)).toBe(0);
   });
 });
+
+describe("PUBLIC_URL", () => {
+  const warned = async (publicUrl: string | null): Promise<string[]> => {
+    const { app, world } = createTestApi({ publicUrl });
+    for (let time = 0; time < 2; time += 1) await app.request("https://weft.example.com/healthz");
+    return world.log.flatMap((event) => (event.event === "configuration.warned" && event.message.includes("PUBLIC_URL") ? [event.message] : []));
+  };
+
+  test.each(["weft.example.com", "ftp://weft.example.com", "https://", "//weft.example.com"])("that is no address (%s) is warned of, once", async (publicUrl) => {
+    expect(await warned(publicUrl)).toEqual([expect.stringContaining(JSON.stringify(publicUrl))]);
+  });
+
+  test.each([null, "", "https://weft.example.com", "https://example.com/weft/", "http://127.0.0.1:8787"])("that is one, or not set (%s), is as it should be", async (publicUrl) => {
+    expect(await warned(publicUrl)).toEqual([]);
+  });
+});
