@@ -9,6 +9,8 @@ import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
 export const MAX_WHOLE_LIST_ITEMS = 12;
 /** Items that are longer than this on average are paragraphs with a mark before them. */
 const LONG_ITEM_CHARS = 240;
+/** Of a longer paragraph the parts are sections: it is about several things, or its breaks were lost. */
+const MAX_SECTION_CHARS = 800;
 /** Below all levels of Markdown: a heading that is told by its form. */
 const TITLE_LEVEL = 7;
 /** Lines of a paragraph that are longer than this on average were not wrapped: each is a paragraph of its own. */
@@ -282,6 +284,13 @@ function pushRecords(reader: BlockReader, first: number, last: number, hasHeader
   }
 }
 
-function pushSentences(reader: BlockReader, from: number, to: number): void {
-  for (const { start, end } of splitSentences(reader.sink.text, from, to)) pushUnit(reader.sink, start, end, "sentence", reader.label);
+function pushSentences({ sink, label, sectionPerParagraph }: BlockReader, from: number, to: number): void {
+  let section = from;
+  for (const { start, end } of splitSentences(sink.text, from, to)) {
+    if (sectionPerParagraph && end - section > MAX_SECTION_CHARS) {
+      openSection(sink);
+      section = start;
+    }
+    pushUnit(sink, start, end, "sentence", label);
+  }
 }

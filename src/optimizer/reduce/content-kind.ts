@@ -28,6 +28,10 @@ const MAX_SAID_CHARS = 300;
 
 const LOG_TIME = /\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\b\d{10,13}\b/;
 const LOG_LEVEL = /\b(?:INFO|WARN(?:ING)?|ERROR|DEBUG|TRACE|FATAL|NOTICE|CRITICAL|SEVERE)\b|\[(?:info|warn|warning|error|debug|notice|trace|fatal|crit)\]/;
+/** `   12\t` of a listing. */
+const LINE_NUMBER = /^ {0,8}\d{1,7}(?:\t|: | \| )/;
+/** `orders-1  | …`: the output of several services in one. */
+const LOG_SOURCE = /^[\w.-]{1,40} {1,12}\| /;
 const CODE_LINE = /[;{}]$|^\s*(?:\/\/|\*|#include|import |from |return\b|if ?\(|for ?\(|def |class |fn |func |const |let |var |@\w+)|=>|\):$|^\s*(?:if|elif|else|for|while|try|except|finally|with)\b.{0,100}:$|^\s*[\w.[\]"']{1,60} [-+*/|]?= \S|^\s+(?:self|this)\.\w/;
 
 /** What a text is, from a bounded sample of its lines (JSON: from all of it). */
@@ -91,9 +95,9 @@ function countWords(text: string): number {
 }
 
 function isLogLine(text: string, line: Line): boolean {
-  const head = text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS));
+  const head = text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS)).replace(LINE_NUMBER, "");
   // A row of a table may hold times.
-  return !isSpaceCode(head.charCodeAt(0)) && head.charCodeAt(0) !== 124 && (LOG_TIME.test(head.slice(0, 80)) || LOG_LEVEL.test(head));
+  return !isSpaceCode(head.charCodeAt(0)) && head.charCodeAt(0) !== 124 && (LOG_TIME.test(head.slice(0, 80)) || LOG_LEVEL.test(head) || LOG_SOURCE.test(head));
 }
 
 function isSourceCode(text: string, lines: readonly Line[], share: (test: (line: Line) => boolean) => number): boolean {

@@ -84,6 +84,8 @@ export interface Identifier extends NamedIdentifier {
 export function collectIdentifiers(units: readonly Unit[], scores: Float64Array): Map<string, Identifier> {
   let known = new Map<string, Identifier>();
   units.forEach((unit, at) => {
+    // The time of a turn is nothing that a later step repeats.
+    if (unit.role === "label" && unit.until === -1) return;
     for (const { value, key } of findIdentifiers(unit.text)) {
       const identifier = known.get(value) ?? { value, key, sections: 0, firstUnit: at, lastUnit: at, score: 0 };
       if (identifier.sections === 0 || (units[identifier.lastUnit] as Unit).section !== unit.section) identifier.sections += 1;

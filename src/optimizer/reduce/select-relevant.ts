@@ -28,8 +28,8 @@ export function selectRelevant(document: ContextDocument, { text, index }: Reduc
   const { weights } = document;
   const statistics = countTerms(units, index);
   const asked = weighQuery(text, index, units.length, statistics, document.kind);
-  // Data has no subject that words would tell; it is sampled evenly instead.
-  const query = asked.isEmpty && weights !== RELEVANCE_WEIGHTS.json ? weighCentralTerms(index, statistics, units.length) : asked;
+  // Data and logs have no subject that words would tell: they are sampled evenly, or for what is rare.
+  const query = asked.isEmpty && weights !== RELEVANCE_WEIGHTS.json && weights.rarity === 0 ? weighCentralTerms(index, statistics, units.length) : asked;
   const questions = asked.isEmpty ? [] : weighQuestions(text, index, units.length, statistics, document.kind);
   const selection = startSelection(document, index);
   units.forEach((unit, at) => {
