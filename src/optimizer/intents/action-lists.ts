@@ -119,7 +119,7 @@ export const PHRASAL: readonly ActionGroup[] = [
   { evidence: { summarize: 3 }, words: "boil_down,tl_dr,wrap_up,cut_down,map_reduce" },
   { evidence: { transform: 2.4 }, words: "split_out,split_up,clean_up,turn_into,break_up,break_down,break_into,break_apart,break_out,cut_into,bring_into,un_nest,re_map,re_format,tidy_up,pretty_print,find_and_replace,set_up,change_to,upper_case,lower_case,title_case,proper_case,camel_case,snake_case,sentence_case,order_by,post_process,post_processing,pre_process,pre_processing" },
   { evidence: { aggregate: 3 }, words: "list_of,array_of,number_of,wait_for_both,wait_for_all,pull_together,bring_together,put_together,piece_together,group_by,roll_up,add_up,group_into,sum_of,count_of" },
-  { evidence: { filter: 3 }, words: "get_rid_of,filter_out,de_dupe,de_duplicate,leave_out,weed_out,throw_away,throw_out,rule_out,sort_out,skip_over,narrow_down,strike_out,cross_out,cross_off,strike_off,sift_out,take_out,clear_out,leave_off,cut_out,cut_off,kick_out,toss_out,throw_off" },
+  { evidence: { filter: 3 }, words: "get_rid_of,filter_out,de_dupe,de_dup,de_duplicate,leave_out,weed_out,throw_away,throw_out,rule_out,sort_out,skip_over,narrow_down,strike_out,cross_out,cross_off,strike_off,sift_out,take_out,clear_out,leave_off,cut_out,cut_off,kick_out,toss_out,throw_off" },
   { evidence: { filter: 2.4, transform: 0.8 }, words: "take_away", role: "remove" },
   { evidence: { conditional: 2.4 }, words: "in_case,in_the_event,see_if,see_whether,figure_out,if_else,go_to,go_on,jump_to,fall_back,choose_between,decide_between,carry_on,move_on_to,for_each,check_if,check_whether,test_if,test_whether,find_out_if,find_out_whether" },
   { evidence: { send: 3 }, words: "reach_out,send_out,send_off,send_back,pass_to,hand_to,report_to,report_back,reply_to,get_back_to,ask_for,follow_up,let_know,hand_over,hand_off,pass_on,pass_along,drop_a_line,drop_a_note,get_in_touch,heads_up,write_to,write_back,goes_out" },
@@ -128,5 +128,5 @@ export const PHRASAL: readonly ActionGroup[] = [
   { evidence: { validate: 2.4 }, words: "double_check,cross_check,see_to_it,be_sure,look_over,check_over,check_against,check_that,test_that,see_that,make_certain,make_sure,fact_check,fact_checking,spell_checking,sanity_check,spell_check,quality_check,health_check,quality_control,quality_assurance" },
   { evidence: { extract: 0.8, generate: 0.8 }, words: "tell_me,tell_us,show_me,show_us,give_me,give_us", role: "tell" },
   // What they open is preparation or the wanted form, not the work itself.
-  { evidence: {}, words: "look_at,go_over,go_through,start_with,keep_it,keep_to,keep_them,limit_yourself,limit_your,keep_your,sign_up,sign_in,log_in,log_out" },
+  { evidence: {}, words: "look_at,go_over,go_through,start_with,keep_it,keep_to,keep_them,limit_yourself,limit_your,keep_your,sign_up,sign_in,log_in,log_out,google_sheets,google_sheet,google_drive,google_docs,google_doc,google_calendar,google_analytics,google_slides,google_forms,google_form,google_cloud,google_ads,google_chat,google_tasks,google_contacts,google_business,http_request,api_request" },
 ];

@@ -5,7 +5,7 @@ import { type ActionForm, inflect } from "./inflection.ts";
 const FORM_ORDER: readonly ActionForm[] = ["base", "noun", "ing", "past", "third"];
 
 /** Formed like deeds and doers of verbs in the lists, but names of things. */
-const NOT_DEEDS = new Set("setting listing recording rating posting building drawing painting connector drawer filler poster reporter".split(" "));
+const NOT_DEEDS = new Set("setting listing recording rating posting building drawing painting connector drawer filler poster reporter banner flipper".split(" "));
 
 function listActions(): Map<string, Action> {
   const actions = new Map<string, Action>();

@@ -21,10 +21,11 @@ export function classifyByPatterns(text: string): IntentRanking {
   let weight = 1;
   for (const [index, clause] of clauses.entries()) {
     if (weight < LEAST_CLAUSE_WEIGHT) break;
+    if (index === 0 && clauses.length > 1 && NODE_LABELS.has(clause.words.join(" "))) continue;
     const points = scoreClause(clause, wordCount <= NAME_WORDS);
     // "Code: format the date", "Filter - Keep new": one word in front of a clause is often no more than a kind of node.
     const label = clause.words.length === 1 && opensWithOrder(clauses[index + 1]);
-    if (index > 0 && !points.acts && !clause.asks && labelsMessage(clauses[0]!)) points.scores.conditional = points.scores.filter = 0;
+    if (index > 0 && !points.acts && !clause.asks && labelsMessage(clauses[0]!) && !opensCondition(clause.words[0]!)) points.scores.conditional = clause.words[0] === "not" ? (points.scores.filter = 0) : 0;
     addEvidence(scores, points.scores, label ? weight * LABEL_SHARE : weight);
     if (points.acts && !label) weight *= LATER_CLAUSE_FACTOR;
   }
@@ -45,6 +46,13 @@ function opensWithOrder(clause: Clause | undefined): boolean {
 /** "Slack: not authorized": what follows is what the message says. */
 function labelsMessage({ words }: Clause): boolean {
   return words.length === 1 && (MESSAGES.has(words[0]!) || (CHANNELS.has(words[0]!) && words[0] !== "webhook"));
+}
+
+/** Kinds of nodes that can do anything: what they do stands behind them. */
+const NODE_LABELS = new Set(["code", "function", "function item", "set", "edit fields", "http request", "http", "execute workflow", "call workflow", "script", "javascript", "python", "query", "create", "update", "get", "add", "output", "input"]);
+
+function opensCondition(word: string): boolean {
+  return word === "if" || word === "when" || AUXILIARIES.has(word);
 }
 
 /** Of the points of a label that is a clause of one word. */
@@ -117,7 +125,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   const { words, head } = facts;
   const led = facts.action !== undefined;
   // In a prompt ("you are a writer", "here is the log") the last noun of a sentence is not its action.
-  const ends = facts.isName && (at === words.length - 1 || (at === words.length - 2 && CARRIERS.has(words[at + 1]!)));
+  const ends = facts.isName && (at === words.length - 1 || ((action.form === "noun" || action.role === "check") && ASIDES.has(words[at + 1]!)) || (at === words.length - 2 && CARRIERS.has(words[at + 1]!)));
   if (AUXILIARIES.has(words[head]!)) return 0.15;
   switch (action.form) {
     case "base":
@@ -140,15 +148,28 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (at === head && opensWithThing(words, at, action)) return 0.15;
       return ends ? 0.95 : at === head ? 0.75 : facts.isName ? 0.4 : 0.2;
     case "ing":
+      if (at > 0 && at === words.length - 1 && RANKS.has(words[at - 1]!)) return 0.15;
       if (at === head) return COPULAS.has(words[at + 1] ?? "") || comparesNext(words, at) ? 0.15 : 0.95;
       return led ? 0.12 : ends ? 0.8 : 0.3;
     case "past":
       if (led) return 0.08;
+      // "Formatted message" is what its step makes, "approved orders" are some of all.
+      if (at === head && facts.isName && namesProduct(words, at, action)) return 0.7;
       return at === head ? 0.4 : CHANNELS.has(words[at - 1]!) ? 0.6 : 0.25;
     case "third":
       if (at === head && !action.thing && !action.nounLike) return 0.85;
       return led ? 0.08 : action.thing || action.nounLike ? 0.15 : 0.4;
   }
+}
+
+/** "Merged guest list": longer names state what became of something. */
+const PRODUCT_WORDS = 3;
+
+function namesProduct(words: readonly string[], at: number, action: Action): boolean {
+  const next = words[at + 1];
+  const last = words[words.length - 1]!;
+  if (next === undefined || words.length - at > PRODUCT_WORDS || STATES.has(words[at]!) || STATES.has(next) || LINKS.has(next) || next === "or") return false;
+  return action.role !== "get" && action.role !== "search" && !SUMMARIES.has(last) && findAction(words, words.length - 1)?.form !== "noun";
 }
 
 function isLink(word: string): boolean {
@@ -172,7 +193,7 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   if (at + 2 === words.length && CHANNELS.has(words[at]!) && MESSAGES.has(next)) return true;
   if (at + 2 === words.length && (VIRTUES.has(next) || ((action.thing || action.role === "answer") && WORDINGS.has(next)))) return true;
   // "Email is missing", "report ready", "list to text": a thing and what is said of it.
-  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error") || next === "not" || next === "or" || next === "vs")) return true;
+  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error" && (at + 2 === words.length || LINKS.has(words[at + 2]!) || STATES.has(words[at + 2]!))) || next === "not" || next === "or" || next === "vs")) return true;
   if (action.role === "answer" && at + 2 === words.length && DECIDERS.has(next)) return true;
   // "Chat summary".
   if (SUMMED_UP.has(words[at]!) && at + 2 === words.length && SUMMARIES.has(next)) return true;
@@ -180,6 +201,12 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
   // "Tag string to array".
   if (FORMATS.has(next) && words[at + 2] === "to" && FORMATS.has(words[at + 3] ?? "")) return true;
+  return endsInDoer(nounPhrase(words, at), at, action);
+}
+
+/** "Message parser", "spam filter", "upload validation for the shop": what stands last does, what stands first is its object. */
+function endsInDoer(words: readonly string[], at: number, action: Action): boolean {
+  const next = words[at + 1] ?? "";
   if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
   for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
     const word = words[end]!;
@@ -193,6 +220,14 @@ function opensWithThing(words: readonly string[], at: number, action: Action): b
   }
   return false;
 }
+
+/** The words before "for", "from" and the like, where two or more stand there. */
+function nounPhrase(words: readonly string[], at: number): readonly string[] {
+  for (let index = at + 2; index < words.length; index += 1) if (ASIDES.has(words[index]!)) return SUMMARIES.has(words[index - 1]!) ? words : words.slice(0, index);
+  return words;
+}
+
+const ASIDES = new Set(["for", "from", "via", "using", "with", "in"]);
 
 /** "Upload validation": a process, not a thing that could be uploaded ("upload translation"). */
 function namesProcess(word: string, deed: Action): boolean {
@@ -249,7 +284,7 @@ const SUMMED_UP = new Set("review chat plan search research audit test match ord
 
 /** What became of something: behind a noun it states, behind a verb it would mean nothing. */
 const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred", "hit", "passed", "enabled", "disabled", "ready", "available", "needed", "required"]);
-const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent"]);
+const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent", "starts", "ends", "contains", "exceeds"]);
 
 /** Last words that make a compound of a thing before them ("message switch"). */
 const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "review", "audit", "split", "map", "draft"]);

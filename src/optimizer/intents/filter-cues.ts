@@ -2,7 +2,7 @@ import { findAction } from "./action-words.ts";
 import { type ClauseFacts, CLEAR, has, hasAny, HINT, lastWord, mainNoun, namesKeyPoints, STRONG } from "./clause-facts.ts";
 import { BEFOREHAND, isPlural, namesMany, statesDeed, UNDONE } from "./condition-cues.ts";
 import type { Scores } from "./intent.ts";
-import { RANKS, SUMMARIES } from "./object-words.ts";
+import { RANKS, STATES, SUMMARIES } from "./object-words.ts";
 import { isDigits } from "./reading.ts";
 
 /** Adds what speaks for a choice: restrictions, exceptions, ranks, periods, a plural with its property. */
@@ -16,7 +16,7 @@ export function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   if (only) scores.filter += !facts.isName ? HINT : lastWord(facts) === "only" && ((action?.evidence.extract ?? 0) > HINT || (action?.evidence.transform ?? 0) > HINT) ? HINT : STRONG;
   if ((first === "only" && !namesKeyPoints(facts)) || facts.restricts) scores.filter += facts.restricts ? STRONG : CLEAR;
   if (facts.forbids && facts.isName) scores.filter += CLEAR;
-  if (hasAny(facts, DUPLICATES) && !facts.asks) scores.filter += (action?.evidence.transform ?? 0) > 0 ? STRONG : CLEAR;
+  if (hasAny(facts, DUPLICATES) && !facts.asks && !STATES.has(lastWord(facts))) scores.filter += (action?.evidence.transform ?? 0) > 0 ? STRONG : CLEAR;
   if (words[facts.head + 1] === "just") scores.filter += CLEAR;
   if (TOTALITIES.has(first) && has(facts, "but")) scores.filter += STRONG + CLEAR;
   if (selects && facts.isName && words.some(isDigits) && hasAny(facts, RANKS, 0)) scores.filter += CLEAR;

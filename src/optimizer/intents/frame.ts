@@ -28,7 +28,7 @@ export function readFrame(clause: Clause): Frame | undefined {
   const forbids = isForbidding(whole, order);
   const at = forbids && whole[order] === "do" ? order + 1 : order;
   const words = whole.slice(at, endOfMain(whole, at));
-  const head = skipFillers(words, 0);
+  const head = skipProduct(words, skipFillers(words, 0));
   return { words, head, asks: clause.asks && !(addressed && !QUESTION_WORDS.has(words[head] ?? "")), addressed, restricts: addressed && whole.lastIndexOf("only", order) >= 0, whole, forbids };
 }
 
@@ -133,6 +133,15 @@ const OBLIQUES = new Set(["by", "with", "to", "into", "from", "over", "in", "as"
 function skipAdverbs(words: readonly string[], start: number): number {
   return words[start]?.endsWith("ly") === true || words[start] === "then" || words[start] === "first" ? start + 1 : start;
 }
+
+/** "Airtable update row", "Telegram post photo": in front of an order a product's name only says where. */
+function skipProduct(words: readonly string[], head: number): number {
+  if (head + 2 >= words.length || !PRODUCTS.has(words[head]!)) return head;
+  const next = findAction(words, head + 1);
+  return next?.form === "base" && !next.thing ? head + 1 : head;
+}
+
+const PRODUCTS = new Set("slack telegram gmail discord whatsapp outlook airtable notion hubspot salesforce pipedrive zendesk jira shopify stripe supabase postgres mysql mongodb redis github gitlab linear asana trello clickup monday todoist dropbox drive sheets calendar wordpress twilio mailchimp sendgrid odoo zoho freshdesk intercom baserow nocodb quickbooks xero openai gemini claude anthropic".split(" "));
 
 /** "Batch rows" makes batches, "batch update rows" updates. */
 function batches(words: readonly string[], at: number): boolean {

@@ -11,7 +11,7 @@ const IRREGULAR_PAST: ReadonlyMap<string, string> = new Map([
 
 /** Verbs of one stressed last syllable whose last letter is doubled (`map`, `mapping`). */
 const DOUBLING = new Set(
-  "get map split trim drop skip strip crop grab scan omit submit zip unzip tag wrap unwrap sum put cut set chat ship log debug plan stop pop flag chop dedup transfer swap".split(" "),
+  "get map split trim drop skip strip crop grab scan omit submit zip unzip tag wrap unwrap sum put cut set chat ship log debug plan stop pop flag chop dedup transfer swap format cap pad ban flip blur remap prep rid snip pin".split(" "),
 );
 
 /** The regular forms of a verb of one word, `-ise` and `-yse` spellings included. Wrong forms do no harm: nobody writes them. */

@@ -1,12 +1,12 @@
-import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
+import { CLEAR, type ClauseFacts, has, hasAny, HINT, lastWord, mainNoun, namesKeyPoints, namesSummary, STRONG } from "./clause-facts.ts";
 import { addEvidence, type Scores } from "./intent.ts";
-import { CHANNELS, COLLECTIONS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LOOKUPS, MARKUP, MENTIONS, MODELS, PARTS, QUALITIES, RANKS, RECIPIENTS, STATES, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLE_LISTS, WHOLES } from "./object-words.ts";
+import { CHANNELS, COLLECTIONS, CONTAINERS, CONTENT, DEFECTS, FACTS, FORMATS, LENGTHS, LINKS, LOOKUPS, MARKUP, MENTIONS, MODELS, PARTS, QUALITIES, RANKS, RECIPIENTS, STATES, STORES, STRUCTURES, SUMMARIES, WAYS, WHOLES } from "./object-words.ts";
 
 /** Verbs that say little alone, read with what they act on. */
 export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
   const { objectAt } = facts;
   // "Message a model".
-  if (facts.action?.thing === true && facts.action.evidence.send !== undefined && hasAny(facts, ASKED, objectAt)) addEvidence(scores, { generate: STRONG, send: -HINT });
+  if (facts.action?.thing === true && facts.action.evidence.send !== undefined && facts.words.slice(objectAt, objectAt + 2).some((word) => ASKED.has(word))) addEvidence(scores, { generate: STRONG, send: -HINT });
   switch (facts.action?.role) {
     case "make":
       addMadeThing(scores, facts);
@@ -54,7 +54,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       if (has(facts, "to", objectAt) || hasAny(facts, CHANNELS, objectAt)) scores.send += HINT;
       break;
     case "fix":
-      if (FORMATS.has(lastWord(facts)) || STRUCTURES.has(lastWord(facts))) addEvidence(scores, { transform: CLEAR, generate: -HINT });
+      if ([lastWord(facts), mainNoun(facts)].some((word) => FORMATS.has(word) || STRUCTURES.has(word))) addEvidence(scores, { transform: CLEAR, generate: -HINT });
       break;
     case "compute":
       if (hasAny(facts, TOTALS, objectAt)) addEvidence(scores, { aggregate: CLEAR });
@@ -100,10 +100,10 @@ function addsField(facts: ClauseFacts): boolean {
 /** "Spam check" is the name of a test, "check spam" a question. */
 function addCheckedThing(scores: Scores, facts: ClauseFacts): void {
   const { words, head, objectAt } = facts;
-  if (words.length === objectAt && objectAt - 1 > head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
+  if ((words.length === objectAt || LINKS.has(words[objectAt]!)) && objectAt - 1 > head) addEvidence(scores, hasAny(facts, SITUATIONS) ? { conditional: STRONG } : { validate: STRONG });
   else if (hasAny(facts, DEFECTS, objectAt) && words[objectAt] !== "for") addEvidence(scores, { validate: STRONG });
   if (STATES.has(lastWord(facts)) && words.length > objectAt + 1) scores.conditional += CLEAR;
-  else if ((hasAny(facts, QUALITIES) || QUALITY.test(lastWord(facts))) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
+  else if ((words.some((word, at) => at >= head && QUALITIES.has(word) && !MEANS.has(words[at - 1] ?? "")) || QUALITY.test(mainNoun(facts))) && !has(facts, "if")) addEvidence(scores, { validate: CLEAR });
   else if (facts.isName && !hasAny(facts, LOOKUPS, objectAt)) scores.conditional += HINT;
 }
 
@@ -124,6 +124,8 @@ const KNOWLEDGE = new Set(["info", "information", "details", "detail", "profile"
 const ASKED = new Set([...MODELS, "model"]);
 /** "Deliverability", "uniqueness": what a thing is measured by. */
 const QUALITY = /^(?!availability|business|facility|capability).+(?:ility|ness)$/;
+/** Behind these stands with what a check is made, not what is checked. */
+const MEANS = new Set(["via", "using", "with", "from", "by"]);
 /** What a check of only tells which way to go ("weekday check"). */
 const SITUATIONS = new Set("status state existence exists weekday weekend day hours limit threshold role loop type language admin".split(" "));
 const ADDRESSES = new Set(["url", "urls", "link", "links"]);
@@ -143,10 +145,10 @@ function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   if (namesSummary(facts) || hasAny(facts, SHORTER, facts.objectAt)) addEvidence(scores, { summarize: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && word === "of" && COLLECTIONS.has(facts.words[at - 1]!)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (facts.words.some((word, at) => at >= facts.objectAt && WHOLES.has(word) && !LENGTHS.has(facts.words[at + 1] ?? ""))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
-  else if (COLLECTIONS.has(lastWord(facts)) && hasAny(facts, WHOLE_LISTS, facts.objectAt)) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
-  else if (DATA_FORMATS.has(facts.words[facts.objectAt] ?? "")) addEvidence(scores, { transform: STRONG, generate: -HINT });
+  else if (COLLECTIONS.has(lastWord(facts))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
+  else if (DATA_FORMATS.has(facts.words[facts.objectAt] ?? "") || DATA_FORMATS.has(lastWord(facts))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
-  else if (STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
+  else if ((STRUCTURES.has(lastWord(facts)) || STRUCTURES.has(mainNoun(facts))) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
   else if (facts.action?.evidence.transform !== undefined && FORMATS.has(lastWord(facts))) scores.transform += CLEAR;
 }

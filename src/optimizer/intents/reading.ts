@@ -59,7 +59,7 @@ export function readClauses(text: string, isKnown: (word: string) => boolean): C
     const comparison = comparisonWord(source, at);
     if (comparison !== "") words.push(comparison);
     if (code === QUESTION) close(true);
-    else if (endsSentence(code, next) || code === COLON || code === BAR || isSpacedDash(source, at)) close(false);
+    else if (endsSentence(code, next) || code === COLON || opensAside(code, at, words) || code === BAR || isSpacedDash(source, at)) close(false);
     else if (code === COMMA && comma === 0) comma = words.length;
     at += 1;
   }
@@ -74,6 +74,8 @@ const BAR = 124;
 const AMPERSAND = 38;
 const PLUS = 43;
 const SLASH = 47;
+const BRACKET = 40;
+const SQUARE_BRACKET = 91;
 const EQUALS = 61;
 const GREATER = 62;
 const ARROW = 0x2192;
@@ -100,6 +102,11 @@ function comparisonWord(source: string, at: number): string {
 function endsSentence(code: number, next: number): boolean {
   if (code === 10 || code === 13 || code === 33 || code === 0x3002) return true;
   return (code === 46 || code === 59) && (Number.isNaN(next) || next <= 32);
+}
+
+/** "Make the script (first version)": what stands in brackets behind a step is said aside. */
+function opensAside(code: number, at: number, words: readonly string[]): boolean {
+  return (code === BRACKET || code === SQUARE_BRACKET) && at > 0 && words.length > 0;
 }
 
 function isSpacedDash(source: string, at: number): boolean {
@@ -144,7 +151,7 @@ function pushWord(words: string[], raw: string, identifier: boolean, isKnown: (w
   const humped = (first >= 97 || identifier) && hasHump(raw);
   const bare = withoutNumber(word);
   if (!humped || isKnown(word) || isKnown(bare)) {
-    words.push(bare !== word && !isKnown(word) && isKnown(bare) ? bare : word);
+    words.push(bare !== word && !isKnown(word) && (isKnown(bare) || bare.length >= MIN_NUMBERED_LENGTH) ? bare : word);
     return;
   }
   let start = 0;
@@ -154,6 +161,9 @@ function pushWord(words: string[], raw: string, identifier: boolean, isKnown: (w
     start = at;
   }
 }
+
+/** Shorter ones are names with their number ("mp3", "web3"). */
+const MIN_NUMBERED_LENGTH = 4;
 
 function withoutNumber(word: string): string {
   let end = word.length;
