@@ -1,11 +1,12 @@
 import type { Action, ActionGroup } from "./action.ts";
 import { NOUNS, PHRASAL, VERBS } from "./action-lists.ts";
 import { type ActionForm, inflect } from "./inflection.ts";
+import type { Intent } from "./intent.ts";
 
 const FORM_ORDER: readonly ActionForm[] = ["base", "noun", "ing", "past", "third"];
 
 /** Formed like deeds and doers of verbs in the lists, but names of things. */
-const NOT_DEEDS = new Set("setting listing recording rating posting building drawing painting connector drawer filler poster reporter banner flipper".split(" "));
+const NOT_DEEDS = new Set("setting listing recording rating posting building drawing painting connector drawer filler poster reporter banner flipper summer minor voucher organization organisation population ration relation association integration computer browser author developer communication discrimination tracking packing advertising breaking".split(" "));
 
 function listActions(): Map<string, Action> {
   const actions = new Map<string, Action>();
@@ -127,6 +128,14 @@ export function findMisspelledAction(word: string): Action | undefined {
   const longer = leaveOutLetters(word).find((left) => ACTIONS.get(left)?.form === "base");
   return longer === undefined ? undefined : ACTIONS.get(longer);
 }
+
+/** Whether a word says little of what is done: none, or no points of the larger two sizes. */
+export function isWeak(action: Action | undefined): boolean {
+  for (const intent in action?.evidence) if (action!.evidence[intent as Intent]! > WEAK_POINTS) return false;
+  return true;
+}
+
+const WEAK_POINTS = 1.6;
 
 export function isActionWord(word: string): boolean {
   return ACTIONS.has(word);

@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import { findAction, findMisspelledAction, isActionWord } from "./action-words.ts";
+import { findAction, findMisspelledAction, isActionWord, isWeak } from "./action-words.ts";
 import { type ClauseFacts, STRONG } from "./clause-facts.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
@@ -168,7 +168,7 @@ const PRODUCT_WORDS = 3;
 function namesProduct(words: readonly string[], at: number, action: Action): boolean {
   const next = words[at + 1];
   const last = words[words.length - 1]!;
-  if (next === undefined || words.length - at > PRODUCT_WORDS || STATES.has(words[at]!) || STATES.has(next) || LINKS.has(next) || next === "or") return false;
+  if (next === undefined || words.length - at > PRODUCT_WORDS || STATES.has(words[at]!) || STATES.has(next) || LINKS.has(next) || next === "or" || isWeak(action)) return false;
   return action.role !== "get" && action.role !== "search" && !SUMMARIES.has(last) && findAction(words, words.length - 1)?.form !== "noun";
 }
 

@@ -1,4 +1,4 @@
-import { findAction } from "./action-words.ts";
+import { findAction, isWeak } from "./action-words.ts";
 import { type ClauseFacts, CLEAR, has, hasAny, HINT, mainNoun, STRONG } from "./clause-facts.ts";
 import type { Scores } from "./intent.ts";
 import { AUXILIARIES, COMPARATIVES, DETERMINERS, MESSAGES, PREDICATES, QUESTION_WORDS, RANKS, STATES } from "./object-words.ts";
@@ -100,7 +100,7 @@ function isPast(facts: ClauseFacts, at: number): boolean {
 /** "Open tickets", "paid orders": an adjective and a plural. */
 export function namesMany({ words, head, asks }: ClauseFacts): boolean {
   const last = words[words.length - 1]!;
-  return !asks && (STATES.has(words[head]!) || (words[head]!.endsWith("ed") && findAction(words, head) === undefined)) && words.length - head >= 2 && words.length - head <= 3 && isPlural(last) && !STATES.has(last) && !MESSAGES.has(last);
+  return !asks && (STATES.has(words[head]!) || (words[head]!.endsWith("ed") && isWeak(findAction(words, head)))) && words.length - head >= 2 && words.length - head <= 3 && isPlural(last) && !STATES.has(last) && !MESSAGES.has(last);
 }
 
 /** "Unpaid", "unanswered", "unseen": what nothing was done to yet. */
