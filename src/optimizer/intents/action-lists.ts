@@ -25,7 +25,7 @@ export const VERBS: readonly ActionGroup[] = [
   { evidence: { generate: 2.4 }, words: "create produce", role: "make" },
   { evidence: { generate: 1.6, transform: 0.8 }, words: "make build construct", role: "make" },
   { evidence: { generate: 2.4 }, words: "design forecast", role: "write", nounLike: true },
-  { evidence: { generate: 2.4 }, words: "sketch illustrate animate narrate imagine dream sing conjure originate storyboard suggest propose recommend explain describe advise predict develop implement paint draw devise formulate conceive" , role: "write" },
+  { evidence: { generate: 2.4 }, words: "sketch simulate fabricate estimate illustrate animate narrate imagine dream sing conjure originate storyboard suggest propose recommend explain describe advise predict develop implement paint draw devise formulate conceive" , role: "write" },
   { evidence: { generate: 1.6, transform: 0.8 }, words: "render", role: "write" },
   { evidence: { generate: 1.6, transform: 0.8 }, words: "rewrite rephrase reword polish improve personalize humanize elaborate" },
   { evidence: { generate: 2.4 }, words: "answer", role: "answer", nounLike: true },
@@ -83,7 +83,7 @@ export const VERBS: readonly ActionGroup[] = [
   { evidence: { filter: 2.4, transform: 0.8 }, words: "remove delete strip eliminate purge", role: "remove" },
 
   { evidence: { enrich: 3 }, words: "enrich augment lookup geocode geolocate supplement hydrate backfill contextualize" },
-  { evidence: { enrich: 2.4 }, words: "find google locate investigate consult browse trace", role: "search" },
+  { evidence: { enrich: 2.4 }, words: "find locate investigate consult browse trace", role: "search" },
   { evidence: { enrich: 2.4 }, words: "search research", role: "search", nounLike: true },
   { evidence: { enrich: 1.6, extract: 0.8 }, words: "get fetch retrieve obtain pull acquire", role: "get" },
   { evidence: { enrich: 1.6, extract: 0.8 }, words: "load query download import", role: "get", nounLike: true },
@@ -113,7 +113,7 @@ export const NOUNS: readonly ActionGroup[] = [
 /** Two or three words that are one verb; they stand before what their first word says alone. */
 export const PHRASAL: readonly ActionGroup[] = [
   { evidence: { enrich: 3 }, words: "look_up,cross_reference,look_into,track_down,reverse_geocode,reverse_geocoding,reverse_ip,reverse_dns,reverse_phone,reverse_email,reverse_image,reverse_lookup" },
-  { evidence: { enrich: 2.4 }, words: "look_for", role: "search" },
+  { evidence: { enrich: 2.4 }, words: "look_for,google_the,google_for,google_it,google_search,google_maps", role: "search" },
   { evidence: { enrich: 2.4 }, words: "fill_in,fill_missing,fill_gaps,fill_blanks,fill_empty,fill_up,find_out,read_up" , role: "add" },
   { evidence: { summarize: 3 }, words: "sum_up", role: "sum" },
   { evidence: { summarize: 3 }, words: "boil_down,tl_dr,wrap_up,cut_down,map_reduce" },
@@ -128,5 +128,5 @@ export const PHRASAL: readonly ActionGroup[] = [
   { evidence: { validate: 2.4 }, words: "double_check,cross_check,see_to_it,be_sure,look_over,check_over,check_against,check_that,test_that,see_that,make_certain,make_sure,fact_check,fact_checking,spell_checking,sanity_check,spell_check,quality_check,health_check,quality_control,quality_assurance" },
   { evidence: { extract: 0.8, generate: 0.8 }, words: "tell_me,tell_us,show_me,show_us,give_me,give_us", role: "tell" },
   // What they open is preparation or the wanted form, not the work itself.
-  { evidence: {}, words: "look_at,go_over,go_through,start_with,keep_it,keep_to,keep_them,limit_yourself,limit_your,keep_your,sign_up,sign_in,log_in,log_out,google_sheets,google_sheet,google_drive,google_docs,google_doc,google_calendar,google_analytics,google_slides,google_forms,google_form,google_cloud,google_ads,google_chat,google_tasks,google_contacts,google_business,http_request,api_request" },
+  { evidence: {}, words: "look_at,go_over,go_through,start_with,keep_it,keep_to,keep_them,limit_yourself,limit_your,keep_your,sign_up,sign_in,log_in,log_out,http_request,api_request" },
 ];

@@ -1,12 +1,14 @@
 import type { Action } from "./action.ts";
 import { findAction, findMisspelledAction, isActionWord, isWeak } from "./action-words.ts";
 import { type ClauseFacts, STRONG } from "./clause-facts.ts";
+import { ASIDES, comparesBehind, comparesNext, COPULAS, LIKENESSES, opensWithThing } from "./compounds.ts";
 import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, DETERMINERS, DOERS, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, PREDICATES, RANKS, STATES, SUMMARIES, VIRTUES, WHOLE_LISTS } from "./object-words.ts";
+import { addLabelCues, isNodeLabel, LABEL_SHARE, labelsOrder } from "./labels.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, RANKS, STATES, SUMMARIES, WHOLE_LISTS } from "./object-words.ts";
 import { isProduct } from "./product-words.ts";
-import { type Clause, isDigits, readClauses } from "./reading.ts";
+import { type Clause, readClauses } from "./reading.ts";
 
 /**
  * The intent of a step, from its words alone: what its verb does, where the verb stands, and what the words around it say.
@@ -21,11 +23,10 @@ export function classifyByPatterns(text: string): IntentRanking {
   let weight = 1;
   for (const [index, clause] of clauses.entries()) {
     if (weight < LEAST_CLAUSE_WEIGHT) break;
-    if (index === 0 && clauses.length > 1 && NODE_LABELS.has(clause.words.join(" "))) continue;
+    if (index === 0 && clauses.length > 1 && isNodeLabel(clause)) continue;
     const points = scoreClause(clause, wordCount <= NAME_WORDS);
-    // "Code: format the date", "Filter - Keep new": one word in front of a clause is often no more than a kind of node.
-    const label = clause.words.length === 1 && opensWithOrder(clauses[index + 1]);
-    if (index > 0 && !points.acts && !clause.asks && labelsMessage(clauses[0]!) && !opensCondition(clause.words[0]!)) points.scores.conditional = clause.words[0] === "not" ? (points.scores.filter = 0) : 0;
+    if (index > 0 && !points.acts) addLabelCues(points.scores, clauses[0]!, clause);
+    const label = labelsOrder(clause, clauses[index + 1]);
     addEvidence(scores, points.scores, label ? weight * LABEL_SHARE : weight);
     if (points.acts && !label) weight *= LATER_CLAUSE_FACTOR;
   }
@@ -37,26 +38,6 @@ const NAME_WORDS = 14;
 
 /** Each clause with an action makes the ones behind it count less: the first action is what a step is for. */
 const LATER_CLAUSE_FACTOR = 0.5;
-
-function opensWithOrder(clause: Clause | undefined): boolean {
-  const action = clause === undefined ? undefined : findAction(clause.words, 0);
-  return action?.form === "base" && !action.thing;
-}
-
-/** "Slack: not authorized": what follows is what the message says. */
-function labelsMessage({ words }: Clause): boolean {
-  return words.length === 1 && (MESSAGES.has(words[0]!) || (CHANNELS.has(words[0]!) && words[0] !== "webhook"));
-}
-
-/** Kinds of nodes that can do anything: what they do stands behind them. */
-const NODE_LABELS = new Set(["code", "function", "function item", "set", "edit fields", "http request", "http", "execute workflow", "call workflow", "script", "javascript", "python", "query", "create", "update", "get", "add", "output", "input"]);
-
-function opensCondition(word: string): boolean {
-  return word === "if" || word === "when" || AUXILIARIES.has(word);
-}
-
-/** Of the points of a label that is a clause of one word. */
-const LABEL_SHARE = 0.85;
 
 /** What counts for less cannot turn the balance any more. */
 const LEAST_CLAUSE_WEIGHT = 0.05;
@@ -130,7 +111,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
   switch (action.form) {
     case "base":
       if (at === head) return opensWithThing(words, at, action) ? 0.15 : 1;
-      if (comparesBehind(words, at)) return 0.15;
+      if (comparesBehind(words, at) || (at > head && RANKS.has(words[at - 1]!))) return 0.15;
       // "Fetch the score and post it": what was fetched is for the second deed.
       if (!led && isLink(words[at - 1]!) && (action.thing || FORMATS.has(words[at]!))) return 0.2;
       if (isLink(words[at - 1]!)) return led ? (facts.action?.role === "get" ? 0.9 : 0.35) : 0.7;
@@ -175,119 +156,6 @@ function namesProduct(words: readonly string[], at: number, action: Action): boo
 function isLink(word: string): boolean {
   return word === "and" || word === "then" || word === "to" || word === "or";
 }
-
-/** "Message parser", "post summarization", "email is missing": the first word is a thing, not a deed. */
-function opensWithThing(words: readonly string[], at: number, action: Action): boolean {
-  const next = words[at + 1] ?? "";
-  // "Match found", "summary is empty", "extraction succeeded".
-  if ((action.nounLike || action.form === "noun") && (happens(words, at) || COPULAS.has(next) || comparesNext(words, at) || next === "equals" || next === "exists")) return true;
-  if ((action.nounLike || action.thing || action.form === "noun") && next === "not" && action.role !== "answer" && (HAPPENED.has(words[at + 2] ?? "") || STATES.has(words[at + 2] ?? ""))) return true;
-  // "Newsletter writer" writes.
-  if (action.form === "noun" && (at + 2 === words.length || (at + 3 === words.length && CARRIERS.has(words[at + 2]!))) && (findAction(words, at + 1)?.form === "noun" || TESTS.has(next) || LOOKUPS.has(next))) return true;
-  // "Hash is different": no order goes on like this.
-  if (COPULAS.has(next) && action.role !== "check" && action.role !== "verify") return true;
-  if (!action.thing && !action.nounLike) return false;
-  if (comparesBehind(words, at)) return true;
-  // "First match": in front of it stand only fillers.
-  if (at > 0 && at === words.length - 1 && RANKS.has(words[at - 1]!)) return true;
-  if (at + 2 === words.length && CHANNELS.has(words[at]!) && MESSAGES.has(next)) return true;
-  if (at + 2 === words.length && (VIRTUES.has(next) || ((action.thing || action.role === "answer") && WORDINGS.has(next)))) return true;
-  // "Email is missing", "report ready", "list to text": a thing and what is said of it.
-  if (action.thing && (PREDICATES.has(next) || (STATES.has(next) && next !== "error" && (at + 2 === words.length || LINKS.has(words[at + 2]!) || STATES.has(words[at + 2]!))) || next === "not" || next === "or" || next === "vs")) return true;
-  if (action.role === "answer" && at + 2 === words.length && DECIDERS.has(next)) return true;
-  // "Chat summary".
-  if (SUMMED_UP.has(words[at]!) && at + 2 === words.length && SUMMARIES.has(next)) return true;
-  if ((action.thing || action.role === "answer") && (DOERS.has(words[words.length - 1]!) || (at + 2 === words.length && findAction(words, at + 1)?.form === "noun"))) return true;
-  if ((next === "to" || next === "into") && FORMATS.has(words[at + 2] ?? "") && FORMATS.has(words[at]!)) return true;
-  // "Tag string to array".
-  if (FORMATS.has(next) && words[at + 2] === "to" && FORMATS.has(words[at + 3] ?? "")) return true;
-  return endsInDoer(nounPhrase(words, at), at, action);
-}
-
-/** "Message parser", "spam filter", "upload validation for the shop": what stands last does, what stands first is its object. */
-function endsInDoer(words: readonly string[], at: number, action: Action): boolean {
-  const next = words[at + 1] ?? "";
-  if (words.some((word, index) => index > at && (LINKS.has(word) || DETERMINERS.has(word)))) return false;
-  for (let end = words.length - 1; end > at && (end === words.length - 1 || CARRIERS.has(words[end + 1]!)); end -= 1) {
-    const word = words[end]!;
-    const last = findAction(words, end);
-    if (action.nounLike && end === at + 1 && isMadeOfNoun(words[at]!, word, last)) return true;
-    if (!action.thing && ORDERS.has(words[at]!) && THING_DOERS.has(word)) return false;
-    if (last?.form === "noun" && SUMMARIES.has(word) && PERIODIC.has(next)) return false;
-    if (last?.form === "noun" && (action.thing || word.endsWith("er") || word.endsWith("or") || namesProcess(word, last))) return true;
-    if (last?.role === "check" || (action.thing && last?.form === "base" && DECIDERS.has(word))) return true;
-    if (action.thing && LOOKUPS.has(word)) return true;
-  }
-  return false;
-}
-
-/** The words before "for", "from" and the like, where two or more stand there. */
-function nounPhrase(words: readonly string[], at: number): readonly string[] {
-  for (let index = at + 2; index < words.length; index += 1) if (ASIDES.has(words[index]!)) return SUMMARIES.has(words[index - 1]!) ? words : words.slice(0, index);
-  return words;
-}
-
-const ASIDES = new Set(["for", "from", "via", "using", "with", "in"]);
-
-/** "Upload validation": a process, not a thing that could be uploaded ("upload translation"). */
-function namesProcess(word: string, deed: Action): boolean {
-  if (MADE_THINGS.has(word) || !(word.endsWith("ion") || word.endsWith("ing"))) return false;
-  return deed.evidence.send === undefined && deed.evidence.conditional === undefined;
-}
-
-/** Deeds whose names also name what comes of them. */
-const MADE_THINGS = new Set(["translation", "calculation", "selection", "collection", "combination", "transcription", "suggestion", "recommendation", "explanation", "prediction", "composition", "replacement"]);
-
-/** "Stock below 5", "rating less than 3". */
-function comparesNext(words: readonly string[], at: number): boolean {
-  const next = words[at + 1] ?? "";
-  return COMPARATIVES.has(next) && at + 2 < words.length && (!MEASURES.has(next) || words[at + 2] === "than" || words[at + 2] === "to");
-}
-
-const MEASURES = new Set(["greater", "less", "more", "higher", "lower", "equal"]);
-
-/** "Message length > 40": names what is compared. */
-function comparesBehind(words: readonly string[], at: number): boolean {
-  for (let index = at + 1; index < words.length - 1; index += 1) if (words[index] === "equals" || ((words[index] === "above" || words[index] === "below") && isDigits(words[index + 1]!))) return index - at <= 2 && words.length - index <= 3 && !ORDERS.has(words[at]!);
-  return false;
-}
-
-/** Nouns as well, but in front of a step's name always orders. */
-const ORDERS = new Set("set update save store upsert archive sync return share collect gather join keep include attach insert add inject restrict list check filter limit drop remove".split(" "));
-/** Named like doers, yet things that are set or added. */
-const THING_DOERS = new Set(["counter", "reminder", "newsletter", "sender", "folder", "number"]);
-
-/** "Score filter", "branch merge", "import notification": the first word is a noun here, unless it orders most of the time. */
-function isMadeOfNoun(first: string, last: string, deed: Action | undefined): boolean {
-  if (ORDERS.has(first)) return false;
-  if (TESTS.has(last)) return true;
-  if (WORKS.has(first)) return false;
-  return LOOKUPS.has(last) || (deed?.form === "base" && !deed.thing && !deed.nounLike) || (deed?.form === "noun" && deed.evidence.send !== undefined && last.endsWith("ion"));
-}
-
-const LIKENESSES = new Set(["no", "any", "same", "different", "another"]);
-const WORKS = new Set("format process map design draft review plan check test group route switch limit".split(" "));
-const TESTS = new Set(["filter", "switch", "gate", "guard"]);
-const PERIODIC = new Set(["daily", "weekly", "monthly", "new", "final", "short"]);
-
-/** "Match found", "rate limit exceeded". */
-function happens(words: readonly string[], at: number): boolean {
-  const length = words.length - at;
-  return HAPPENED.has(words[words.length - 1]!) && (length === 2 || (length === 3 && !ORDERS.has(words[at]!) && !LINKS.has(words[at + 1]!) && words[at + 1] !== "if"));
-}
-
-/** What a message is made of before it is sent ("email copy"). */
-const WORDINGS = new Set("copy title titles headline headlines caption captions ideas idea description outline hashtags prompt script text wording slogan".split(" "));
-
-/** Of these a summary is made more often than they are done to one. */
-const SUMMED_UP = new Set("review chat plan search research audit test match order call project status".split(" "));
-
-/** What became of something: behind a noun it states, behind a verb it would mean nothing. */
-const HAPPENED = new Set(["found", "exists", "exist", "succeeded", "reached", "exceeded", "happened", "occurred", "hit", "passed", "enabled", "disabled", "ready", "available", "needed", "required"]);
-const COPULAS = new Set(["is", "are", "was", "were", "has", "isnt", "arent", "starts", "ends", "contains", "exceeds"]);
-
-/** Last words that make a compound of a thing before them ("message switch"). */
-const DECIDERS = new Set(["switch", "filter", "gate", "branch", "test", "guard", "review", "audit", "split", "map", "draft"]);
 
 function rankScores(scores: Scores): IntentRanking {
   const best = Math.max(...INTENTS.map((intent) => scores[intent]));

@@ -104,7 +104,7 @@ const CHANNEL_LINKS = ["via", "on", "to", "in", "by", "over"];
 /** What a name without an action is about. */
 function addNounCues(scores: Scores, facts: ClauseFacts): void {
   const last = mainNoun(facts);
-  if (hasAny(facts, LOOKUPS) || hasAny(facts, LOOKUP_PRODUCTS)) scores.enrich += facts.action === undefined || facts.action.role !== undefined ? CLEAR : HINT;
+  if (hasAny(facts, LOOKUPS) || hasAny(facts, LOOKUP_PRODUCTS)) scores.enrich += facts.action === undefined || (facts.action.role !== undefined && facts.action.role !== "compute") ? CLEAR : HINT;
   if (facts.action !== undefined) return;
   if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from")) && !namesKeyPoints(facts)) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
@@ -180,7 +180,7 @@ function addAggregateCues(scores: Scores, facts: ClauseFacts): void {
   const puts = action?.role === "put" || action?.role === "add";
   const into = Math.max(words.indexOf("into"), words.indexOf("to"), action?.role === "put" || action?.role === "get" ? words.indexOf("in") : -1);
   if (into >= 0 && words.some((word, at) => at > into && WHOLES.has(word) && !isPlural(words[at + 1] ?? ""))) scores.aggregate += puts || (action?.evidence.transform ?? 0) > CLEAR ? STRONG + CLEAR : CLEAR;
-  else if (into >= 0 && (action?.evidence.send !== undefined || action?.role === "add") && words[words.length - 1] === "array" && !FORMATS.has(words[into - 1]!)) scores.aggregate += STRONG;
+  else if (into >= 0 && (action?.evidence.send !== undefined || action?.evidence.aggregate !== undefined || action?.role === "add") && words[words.length - 1] === "array" && !FORMATS.has(words[into - 1]!)) scores.aggregate += STRONG;
   if (action !== undefined || !facts.isName) return;
   // "One row per guest" parts what was together, "one per guest" chooses.
   if (words[facts.head] === "one" && (has(facts, "per") || has(facts, "each"))) {

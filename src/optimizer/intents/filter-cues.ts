@@ -26,11 +26,12 @@ export function addFilterCues(scores: Scores, facts: ClauseFacts): void {
   if (!facts.asks && words.length > 1 && words.some((word, at) => TIMES.has(word) && !PERIODS.has(words[at - 1] ?? "")) && !SUMMARIES.has(mainNoun(facts)) && !statesDeed(facts) && !BEFOREHAND.has(words[0]!)) scores.filter += PERIOD_LINKS.some((link) => has(facts, link)) ? STRONG : CLEAR;
   if (!facts.asks && words.length > 1 && UNDONE.test(first) && findAction(words, facts.head) === undefined) scores.filter += lastWord(facts).endsWith("s") ? STRONG : CLEAR;
   if (!facts.asks && isPlural(first) && (has(facts, "since") || has(facts, "after") || has(facts, "before") || words.some((word, at) => RANKS.has(word) && (words[at - 1] === "in" || words[at - 1] === "within")))) scores.filter += CLEAR;
+  if (!facts.asks && words[0] === "new" && first === "since") scores.filter += CLEAR;
   if (namesMany(facts)) scores.filter += CLEAR;
   // "Bots out", "with attachments".
   if (!facts.asks && ((lastWord(facts) === "out" && words.length === 2 && isPlural(first)) || (words.length > 1 && HAVING.has(first)))) scores.filter += CLEAR;
   // "Rows with errors".
-  if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += CLEAR;
+  if (!facts.asks && first.endsWith("s") && (words[facts.head + 1] === "with" || words[facts.head + 1] === "without")) scores.filter += STRONG;
   if (!facts.asks && words.length > 1 && RESTRICTIONS.has(first) && lastWord(facts).endsWith("s")) scores.filter += CLEAR;
   if (words.slice(0, facts.head + 1).some((word) => EXCLUSIONS.has(word)) || (has(facts, "except") && words.length > 1)) scores.filter += CLEAR;
 }

@@ -97,7 +97,7 @@ export const LOOKUPS = words("reputation geolocation whois lookup lookups lookal
 
 /** Parts of a text or a page that can be taken out of it. */
 export const PARTS = words(
-  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone filename filenames variable variables param params parameter parameters property properties content contents line lines word words phone paragraph paragraphs content body key keys image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
+  "link links url urls text title titles header headers keyword keywords entity entities date dates number numbers name names phone element elements filename filenames variable variables param params parameter parameters property properties content contents line lines word words phone paragraph paragraphs content body key keys image images amount amounts subtitle subtitles section sections hashtag hashtags mention mentions quote quotes price prices id ids json table tables value values field fields address addresses email emails domain domains hostname username",
 );
 
 /** Words behind which a name only says about whom, where or when; the noun before them is what it is about. */

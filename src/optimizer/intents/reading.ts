@@ -138,7 +138,7 @@ const FORMAT_PAIR = /^([a-z]{2,})2([a-z]{2,})$/;
 
 /**
  * `sendReport` and, where the whole text is one identifier, `SendReport` are several words; `GitHub` in a sentence is one.
- * A copy's number (`Merge2`) is left off a known word.
+ * A copy's number (`Merge2`) is left off a known or longer word.
  */
 function pushWord(words: string[], raw: string, identifier: boolean, isKnown: (word: string) => boolean): void {
   const word = withoutApostrophe(raw).toLowerCase();

@@ -13,7 +13,7 @@ describe("reading a step's text", () => {
     ["signs that are words", "A & B + C -> D → E == F", [["a", "and", "b", "and", "c", "to", "d", "to", "e", "equals", "f"]]],
     ["apostrophes belong to the word, the possessive is dropped", "don't use Anna's", [["dont", "use", "anna"]]],
     ["humps of identifiers", "orderId sits in GitHub", [["order", "id", "sits", "in", "github"]]],
-    ["copies' numbers of known words only", "Merge2 and route66", [["merge", "and", "route66"]]],
+    ["copies' numbers, but for those of short names", "Merge2 and web3", [["merge", "and", "web3"]]],
     ["parts of digits alone are left out", "1. first 2", [["first", "2"]]],
     ["letters of other scripts", "Größe prüfen 日本", [["größe", "prüfen", "日本"]]],
     ["nothing", " \u{1F600} -- \ud83d", []],
