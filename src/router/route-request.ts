@@ -199,7 +199,7 @@ function routePinned(modelId: string, tier: TierName | null, { taskType, complex
 
 function whyTier(request: RouteRequest, taskType: TaskType, complexity: Complexity, tier: TierName, settings: RoutingSettings): string {
   if (request.tier != null) return `Tier ${tier} is asked for`;
-  const type = request.taskType === null ? `${taskType}, as the prompt reads` : taskType;
+  const type = request.taskType === null ? `${taskType} (read from the prompt)` : taskType;
   if (complexity.factors.type >= settings.strongTypePoints) return `Tasks of type ${type} go to tier ${tier}`;
   return `Complexity ${complexity.score} (${type}) goes to tier ${tier}`;
 }
