@@ -104,6 +104,7 @@ describe("discovery", () => {
       cursor = page.nextCursor;
     }
     expect(names).toEqual(["sorter", ...Object.keys(BUILT_IN_AGENTS)]);
+    expect(await read(await ask("GET", `/v1/agents?limit=${names.length}`))).toMatchObject({ nextCursor: null });
   });
 
   test.each([

@@ -85,6 +85,7 @@ describe("/v1/config", () => {
       cursor = page.nextCursor;
     } while (cursor !== null);
     expect(seen).toEqual([5, 4, 3, 2, 1]);
+    expect(await (await ask("GET", "/v1/config/versions?limit=5")).json()).toMatchObject({ nextCursor: null });
     for (const query of ["limit=0", "limit=201", "cursor=x"]) expect((await ask("GET", `/v1/config/versions?${query}`)).status).toBe(422);
   });
 

@@ -90,4 +90,5 @@ it("GET /v1/optimizations pages from the newest on", async () => {
   const first = (await (await ask("GET", "/v1/optimizations?limit=2")).json()) as { items: Decision[]; nextCursor: string };
   expect([first.items.map(({ id }) => id), first.nextCursor]).toEqual([[3, 2], "2"]);
   expect(await (await ask("GET", `/v1/optimizations?limit=2&cursor=${first.nextCursor}`)).json()).toEqual({ items: [{ id: 1, ...rest }], nextCursor: null });
+  expect(await (await ask("GET", "/v1/optimizations?limit=3")).json()).toMatchObject({ nextCursor: null });
 });
