@@ -1,17 +1,12 @@
 import { STREAM_KEY_HEADER } from "../api/workflow-port.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
+import type { DeltaFrame, StreamState } from "./live-stream.ts";
+import { SseClient } from "./sse-client.ts";
 
 /** Streams (SSE and WebSocket together) that one workflow serves at once. */
 export const MAX_STREAMS = 100;
 /** Events read from the log at once for one stream. */
 const PAGE_EVENTS = 500;
-/** How often an idle SSE stream sends a comment, so that proxies keep it open and a gone client is noticed. */
-export const KEEP_ALIVE_MS = 15_000;
-/** Comments in a row that found no room before a stream is ended: its client takes nothing, or is gone without a word. It can go on where it was. */
-export const MAX_MISSED_COMMENTS = 4;
-/** Chunks that wait for a slow client. */
-const WAITING_CHUNKS = 16;
-
 export interface LiveFeedDeps {
   readEvents: (after: number, limit: number) => LoggedEvent[];
   /** The newest event's seq, and whether the workflow is final: a stream ends after that event. */
@@ -25,30 +20,8 @@ export interface LiveFeedDeps {
   isInForce: (keyId: string) => Promise<boolean>;
 }
 
-/** Where a stream stands; of a socket it is kept over hibernation. */
-interface StreamState {
-  /** The seq of the last event that was sent. */
-  after: number;
-  /** The key that opened it, itself or by a stream token; null: the root key. */
-  keyId: string | null;
-}
-
 /** Of a socket that is closed because its key is no longer in force (RFC 6455, 7.4.1: policy). */
 const CLOSED_BY_POLICY = 1008;
-
-/** A token delta as live streams show it: no seq, never stored. */
-export interface DeltaFrame {
-  type: "task.delta";
-  taskId: string;
-  at: string;
-  data: { text: string; attempt: number };
-}
-
-interface SseClient {
-  wake: () => void;
-  push: (frame: DeltaFrame) => void;
-  end: () => void;
-}
 
 /**
  * Live cursors on a workflow's event log. A stream holds its position only: what it has not sent yet is read from the log, however slow its
@@ -114,66 +87,17 @@ export class LiveFeed {
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** A server-sent event stream from after `after` on; it ends after the final event, or once its key (null: the root key) is no longer in force. `gone` fires when the client has left. */
-  openSse({ after, keyId }: StreamState, gone: AbortSignal): Response {
-    const encoder = new TextEncoder();
-    let cursor = after;
-    let wake: (() => void) | null = null;
-    let isOpen = true;
-    let missed = 0;
-    let keepAlive: ReturnType<typeof setInterval>;
-    let client: SseClient;
-    const leave = (): void => {
-      isOpen = false;
-      clearInterval(keepAlive);
-      this.#clients.delete(client);
-      wake?.();
-    };
-    const stream = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        const hasRoom = (): boolean => (controller.desiredSize ?? 0) > 0;
-        const end = (): void => {
-          if (!isOpen) return;
-          leave();
-          controller.close();
-        };
-        const push = (frame: DeltaFrame): void => {
-          if (hasRoom()) controller.enqueue(encoder.encode(`event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`));
-          void this.#isInForce(keyId).then((isInForce) => (isInForce ? undefined : end()));
-        };
-        client = { wake: () => wake?.(), push, end };
-        this.#clients.add(client);
-        // Its place is free at once, not only when the next write fails.
-        gone.addEventListener("abort", end);
-        keepAlive = setInterval(() => {
-          missed = hasRoom() ? 0 : missed + 1;
-          if (missed === 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
-          else if (missed === MAX_MISSED_COMMENTS) end();
-        }, KEEP_ALIVE_MS);
-        if (gone.aborted) end();
-      },
-      pull: async (controller) => {
-        try {
-          if (cursor === after) await this.#settle();
-          for (let events = this.#readDurable(cursor); isOpen; events = this.#readDurable(cursor)) {
-            if (events.length > 0) {
-              if (keyId !== null && !(await this.#isInForce(keyId))) return client.end();
-              if (!isOpen) return;
-              cursor = events.at(-1)!.seq;
-              return controller.enqueue(encoder.encode(events.map(formatSse).join("")));
-            }
-            if (this.#isOver(cursor)) return client.end();
-            await new Promise<void>((resolve) => (wake = resolve));
-            wake = null;
-          }
-        } catch (error) {
-          leave();
-          throw error;
-        }
-      },
-      cancel: leave,
-    }, { highWaterMark: WAITING_CHUNKS });
-    return new Response(stream, { headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } });
+  /** A server-sent event stream from after `after` on; it ends after the final event, or once its key (null: the root key) is no longer in force. */
+  openSse(state: StreamState, gone: AbortSignal): Response {
+    const client = new SseClient(state, gone, {
+      settle: () => this.#settle(),
+      readDurable: (after) => this.#readDurable(after),
+      isOver: (after) => this.#isOver(after),
+      isInForce: (keyId) => this.#isInForce(keyId),
+      leave: (left) => this.#clients.delete(left),
+    });
+    if (client.isOpen) this.#clients.add(client);
+    return new Response(client.body, { headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } });
   }
 
   /** Takes a new socket, and sends it all that is there after its position. */
@@ -234,10 +158,6 @@ export class LiveFeed {
 function stateOf(socket: WebSocket): StreamState {
   const { after = 0, keyId = null } = (socket.deserializeAttachment() ?? {}) as Partial<StreamState>;
   return { after, keyId };
-}
-
-function formatSse(event: LoggedEvent): string {
-  return `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 /** A closing or closed socket throws on send; it needs no more events. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { KEEP_ALIVE_MS, LiveFeed, MAX_MISSED_COMMENTS } from "../../src/durable-objects/live-feed.ts";
+import { LiveFeed } from "../../src/durable-objects/live-feed.ts";
+import { KEEP_ALIVE_MS, MAX_MISSED_COMMENTS } from "../../src/durable-objects/sse-client.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 
 beforeEach(() => void vi.useFakeTimers());
