@@ -19,8 +19,8 @@ export interface OutboundOptions {
   fetch: FetchFunction;
   /** Most bytes of the body that are read; the rest is cancelled and the answer says `truncated`. */
   maxBytes: number;
-  /** Over all redirects and the body. At most 2^31 - 1. */
-  timeoutMs: number;
+  /** Over all redirects and the body. At most 2^31 - 1; null: whoever gave the signal sees to the time. */
+  timeoutMs: number | null;
   /** Gives the request up; null: nothing does but the time. */
   signal: AbortSignal | null;
   /** Whether an answer's body is wanted; otherwise it is cancelled at once instead of awaited. Default: always. */
@@ -39,48 +39,62 @@ export class UrlRefused extends Error {
   override readonly name = "UrlRefused";
 }
 
-/** URLs that are known to be allowed, so that they are looked at once: a document's providers have few. */
+/** URLs that are known to be allowed, so that they are looked at once: a document's providers have few, and a workflow's agents are called again and again. */
 const MAX_KNOWN_URLS = 1_000;
 
 /** A `fetch` for calls of providers that asks again, in each isolate, whether the URL is allowed: it may have been stored when more was, or under older rules. */
 export function checkEachUrl(fetch: Fetch, options: { allowPrivate: boolean }): Fetch {
-  const allowed = new Set<string>();
   return async (input, init) => {
-    const url = input instanceof Request ? input.url : String(input);
-    if (!allowed.has(url)) {
-      const reason = checkOutboundUrl(url, options);
-      if (reason !== null) throw new UrlRefused(`the base URL ${reason}`);
-      if (allowed.size >= MAX_KNOWN_URLS) allowed.clear();
-      allowed.add(url);
-    }
+    const reason = findRefusal(input instanceof Request ? input.url : String(input), options);
+    if (reason !== null) throw new UrlRefused(`the base URL ${reason}`);
     return fetch(input, init);
   };
 }
 
+/** By whether private places are allowed: the rules are those of this isolate's code, so what they allowed stays allowed. */
+const allowed = { public: new Set<string>(), private: new Set<string>() };
+
+/** Why the URL may not be called; null when it may. */
+function findRefusal(url: string, { allowPrivate }: { allowPrivate: boolean }): string | null {
+  const known = allowPrivate ? allowed.private : allowed.public;
+  if (known.has(url)) return null;
+  const reason = checkOutboundUrl(url, { allowPrivate });
+  if (reason !== null) return reason;
+  if (known.size >= MAX_KNOWN_URLS) known.clear();
+  known.add(url);
+  return null;
+}
+
 /** Sends one request to a URL that a tenant gave. Never rejects; the response's body is always read or cancelled. */
 export async function fetchOutbound(url: string, request: OutboundRequest, options: OutboundOptions): Promise<OutboundAnswer> {
+  const { timeoutMs, signal } = options;
+  if (timeoutMs === null) return await sendUntil(url, request, options, signal);
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  const timer = setTimeout(abort, options.timeoutMs);
-  options.signal?.addEventListener("abort", abort, { once: true });
-  if (options.signal?.aborted === true) abort();
+  const timer = setTimeout(abort, timeoutMs);
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted === true) abort();
+  const answer = await sendUntil(url, request, options, controller.signal);
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", abort);
+  return answer;
+}
+
+async function sendUntil(url: string, request: OutboundRequest, options: OutboundOptions, signal: AbortSignal | null): Promise<OutboundAnswer> {
   try {
-    return await sendChecked(url, request, options, controller.signal);
+    return await sendChecked(url, request, options, signal);
   } catch (error) {
-    return controller.signal.aborted ? { kind: "timed_out" } : { kind: "broken", reason: describeError(error) };
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", abort);
+    return signal?.aborted === true ? { kind: "timed_out" } : { kind: "broken", reason: describeError(error) };
   }
 }
 
-async function sendChecked(url: string, request: OutboundRequest, options: OutboundOptions, signal: AbortSignal): Promise<OutboundAnswer> {
+async function sendChecked(url: string, request: OutboundRequest, options: OutboundOptions, signal: AbortSignal | null): Promise<OutboundAnswer> {
   // Taken out of the object: the platform's fetch refuses to run as a method of another.
   const { fetch } = options;
   let target = url;
   let { headers } = request;
   for (let redirects = 0; ; redirects += 1) {
-    const reason = checkOutboundUrl(target, options);
+    const reason = findRefusal(target, options);
     if (reason !== null) return { kind: "refused", reason: redirects === 0 ? `the URL ${reason}` : `the URL redirects to one that ${reason}` };
     const response = await fetch(target, { method: request.method, headers, body: request.body, redirect: "manual", signal });
     const next = request.method === "GET" && redirects < MAX_GET_REDIRECTS ? redirectTarget(response, target) : null;

@@ -20,12 +20,18 @@ export interface AttemptDeps extends Pick<HttpAgentDeps, "fetch" | "allowPrivate
   flushDeltas: (order: WorkOrder) => Promise<void>;
 }
 
-/** Runs one attempt, wherever it was sent. Ends by `order.deadlineAt` or when `abandoned` fires; never rejects. */
-export async function runAttempt(order: WorkOrder, deps: AttemptDeps, abandoned?: AbortSignal): Promise<Outcome> {
+/** What gives an attempt up. `isTimed`: it also fires at the order's deadline. */
+export interface Abandonment {
+  signal: AbortSignal;
+  isTimed: boolean;
+}
+
+/** Runs one attempt, wherever it was sent. Ends by `order.deadlineAt` or when it is abandoned; never rejects. */
+export async function runAttempt(order: WorkOrder, deps: AttemptDeps, { signal, isTimed }: Partial<Abandonment> = {}): Promise<Outcome> {
   try {
     // A single request, which keeps to the deadline itself.
-    if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal: abandoned ?? null });
-    return await runInTime(order, deps, abandoned);
+    if (order.agent.kind === "http") return await runHttpAttempt(order, { ...deps, signal: signal ?? null, isTimed: isTimed ?? false });
+    return await runInTime(order, deps, signal);
   } catch (error) {
     const message = `the attempt could not be run: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500);
     return { status: "failed", failure: { code: "agent_unavailable", message, retryable: true }, retryAfterMs: null, calls: [], route: null };

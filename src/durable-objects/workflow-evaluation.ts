@@ -7,7 +7,7 @@ import type { Run } from "../workflow/run.ts";
 import type { AttemptResult } from "../workflow/step.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import { describeBudget } from "./describe-budget.ts";
-import type { Identity, WorkflowStore } from "./workflow-store.ts";
+import type { Identity, NewOutput, WorkflowStore } from "./workflow-store.ts";
 
 /** Outputs (bytes of JSON) kept parsed for the expressions and the orders of a step. */
 const MAX_PARSED_BYTES = 8_388_608;
@@ -26,6 +26,8 @@ interface EvaluationSource {
 export class WorkflowEvaluation {
   readonly #source: EvaluationSource;
   readonly #outputs = new Map<number, Json>();
+  /** Outputs that came with this step, to be stored with it. */
+  readonly newOutputs = new Map<number, NewOutput>();
   #parsedBytes = 0;
   #input: { value: Json } | null = null;
 
@@ -59,7 +61,7 @@ export class WorkflowEvaluation {
     return value.ok ? this.keepOutput(task, value.value) : { status: "failed", failure: expressionFailure(value.message), retryAfterMs: null };
   }
 
-  /** Stores an output, or refuses it for its size. */
+  /** Keeps an output to be stored, or refuses it for its size. */
   keepOutput(task: number, output: Json): AttemptResult {
     const json = JSON.stringify(output);
     const outputBytes = utf8Length(json);
@@ -67,7 +69,7 @@ export class WorkflowEvaluation {
       const message = `the output has ${outputBytes} bytes, more than the ${MAX_VALUE_BYTES} a value may have; return a reference to it instead`;
       return { status: "failed", failure: { code: "agent_bad_response", message, retryable: false }, retryAfterMs: null };
     }
-    this.#source.store.writeOutput(task, json, outputBytes);
+    this.newOutputs.set(task, { json, bytes: outputBytes });
     this.#remember(task, output, json.length);
     return { status: "completed", outputBytes };
   }
@@ -88,7 +90,7 @@ export class WorkflowEvaluation {
   readonly readOutput = (task: number): Json => {
     const known = this.#outputs.get(task);
     if (known !== undefined) return known;
-    const json = this.#source.store.readOutputJson(task) ?? "null";
+    const json = this.newOutputs.get(task)?.json ?? this.#source.store.readOutputJson(task) ?? "null";
     const output = JSON.parse(json) as Json;
     this.#remember(task, output, json.length);
     return output;
@@ -96,7 +98,7 @@ export class WorkflowEvaluation {
 
   /** Several outputs in one statement; those that are known already are not read again. */
   readonly readOutputs = (tasks: readonly number[]): Json[] => {
-    const missing = tasks.filter((task) => !this.#outputs.has(task));
+    const missing = tasks.filter((task) => !this.#outputs.has(task) && !this.newOutputs.has(task));
     if (missing.length > 1) for (const [task, json] of this.#source.store.readOutputJsons(missing)) this.#remember(task, JSON.parse(json) as Json, json.length);
     return tasks.map(this.readOutput);
   };

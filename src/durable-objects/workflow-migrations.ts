@@ -28,4 +28,10 @@ export const WORKFLOW_MIGRATIONS: readonly string[] = [
     expires_at INTEGER, is_assumed INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (task, attempt, call)
   ) WITHOUT ROWID;
   `,
+  `
+  -- A small step is one row: its events, and what it did to tasks as [task, state, output], the state without what is as at first. Larger
+  -- ones write task_states and outputs. as_of: the newest event when a state was written there; only changes of later rows go over it.
+  ALTER TABLE events ADD COLUMN changes TEXT;
+  ALTER TABLE task_states ADD COLUMN as_of INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

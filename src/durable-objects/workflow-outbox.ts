@@ -5,12 +5,14 @@ import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/wor
 import type { ObjectDeps } from "../deps.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import type { ReserveAnswer } from "../workflow/reserve-port.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import type { Applied } from "./workflow-change.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 import type { WorkflowPlan } from "../consumer/plan-workflow.ts";
 import { planAgain } from "./plan-again.ts";
+import { CallsUnderWay } from "./calls-under-way.ts";
 import type { PlanReason } from "./plan-reason.ts";
 import { TenantLink } from "./tenant-link.ts";
 import { WebhookSender } from "./webhook-sender.ts";
@@ -46,9 +48,10 @@ export class WorkflowOutbox {
   readonly #ctx: DurableObjectState;
   readonly #verbs: OutboxVerbs;
   readonly #webhooks: WebhookSender;
+  readonly #ownAttempts: ObjectDeps["attempts"];
   /** What this workflow tells its tenant, and asks it for. */
   readonly tenant: TenantLink;
-  readonly #calls = new Map<string, AbortController>();
+  readonly #calls: CallsUnderWay;
   #armedAt = Infinity;
   /** Outcomes that wait for others, to be saved in one transaction. */
   #inbox: Report[] = [];
@@ -59,8 +62,10 @@ export class WorkflowOutbox {
 
   constructor(deps: ObjectDeps, ctx: DurableObjectState, store: WorkflowStore, verbs: OutboxVerbs) {
     this.#deps = deps;
+    this.#calls = new CallsUnderWay(deps.now);
     this.#ctx = ctx;
     this.#verbs = verbs;
+    this.#ownAttempts = { ...deps.attempts, reserve: (_order, call) => verbs.reserve(call) };
     this.#webhooks = new WebhookSender(deps, store.webhooks, { session: verbs.session, armBy: (time) => this.#armBy(time) });
     this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.#armBy(time) });
   }
@@ -115,7 +120,7 @@ export class WorkflowOutbox {
 
   /** Gives up all that is under way: the workflow is gone. */
   abandon(): void {
-    for (const call of this.#calls.values()) call.abort(new Error("the workflow was removed"));
+    for (const name of this.#calls.names) this.#calls.giveUp(name, new Error("the workflow was removed"));
     this.#inbox = [];
     this.reset();
   }
@@ -136,14 +141,16 @@ export class WorkflowOutbox {
 
   /** Calls the agent from the object itself: no hop, but one of its few connections. */
   async #callAgent(order: WorkOrder): Promise<void> {
-    const abandoned = new AbortController();
-    this.#calls.set(nameOf(order), abandoned);
+    const name = nameOf(order);
+    // A callback may be awaited for days, the call that announces it may not.
+    const signal = this.#calls.begin(name, Math.min(order.deadlineAt, this.#deps.now() + MAX_ATTEMPT_TIMEOUT_MS));
     this.#running += 1;
     this.#ownCalls += 1;
-    const outcome = await runAttempt(order, { ...this.#deps.attempts, reserve: (_order, call) => this.#verbs.reserve(call) }, abandoned.signal);
-    this.#calls.delete(nameOf(order));
+    const outcome = await runAttempt(order, this.#ownAttempts, { signal, isTimed: true });
+    this.#calls.end(name);
     this.#running -= 1;
     this.#receive([{ ...refOfOrder(order), outcome }]);
+    this.#calls.rest();
   }
 
   /** Has an executor run the orders while this object waits: the pending call keeps the object alive. */
@@ -203,9 +210,9 @@ export class WorkflowOutbox {
   }
 
   #abandonDeadCalls(session: WorkflowSession): void {
-    for (const [name, call] of this.#calls) {
+    for (const name of this.#calls.names) {
       const [task, attempt] = name.split(".").map(Number) as [number, number];
-      if (!session.isLive({ task, attempt })) call.abort(new Error("the attempt was abandoned"));
+      if (!session.isLive({ task, attempt })) this.#calls.giveUp(name, new Error("the attempt was abandoned"));
     }
   }
 

@@ -247,13 +247,12 @@ export class WorkflowSession {
     this.#books.forget(step.replies);
   }
 
-  #save({ applied, statusBefore, touched, details, isStateTouched, cells }: Change): void {
-    if (touched.size > 0) this.store.writeTaskStates(touched, this.run.tasks, details);
+  #save({ applied, evaluation, statusBefore, touched, details, isStateTouched, cells }: Change): void {
+    this.store.saveStep({ firstSeq: applied.firstSeq, events: applied.events, touched, states: this.run.tasks, details, outputs: evaluation.newOutputs });
     if (isStateTouched) this.store.write("state", this.run.state);
     applied.hasNews = this.#books.save(cells);
     if (details.size > 0 || applied.hasNews || this.run.index.counts.final > 0) this.#isBlank = false;
     if (applied.events.length === 0) return;
-    this.store.appendEvents(applied.firstSeq, applied.events);
     this.#lastSeq += applied.events.length;
     const { webhook } = this.identity.spec;
     if (webhook !== undefined) this.store.webhooks.addWanted(webhook.events, applied, listStatuses(applied.events, statusBefore, this.run.state.status));

@@ -17,6 +17,8 @@ import { WORKFLOW_MIGRATIONS } from "./workflow-migrations.ts";
 const MAX_KEPT_SPEC_CHARS = 65_536;
 /** Events in one row: what a page's first row is read for in vain stays small. */
 const MAX_EVENTS_PER_ROW = 400;
+/** What a step did to tasks, beside its events in one row: whoever wants one of its outputs parses all of it. */
+const MAX_CHANGES_CHARS = 16_384;
 
 /** What is fixed when a workflow is created, without its tasks and input. */
 export interface Identity {
@@ -62,12 +64,27 @@ export interface Documents {
   idempotency: IdempotencyRecord;
 }
 
-export interface StoredTask {
-  task: number;
-  state: TaskState;
-  detail: TaskDetail | null;
-  outputBytes: number | null;
+/** An output as JSON text, and its bytes. */
+export interface NewOutput {
+  json: string;
+  bytes: number;
 }
+
+/** What one step leaves behind, beside documents and books. */
+export interface StepRecord {
+  firstSeq: number;
+  events: readonly WorkflowEvent[];
+  /** Tasks that changed. */
+  touched: ReadonlySet<number>;
+  /** Of all tasks. */
+  states: readonly TaskState[];
+  details: ReadonlyMap<number, TaskDetail>;
+  /** Of tasks that ended with the step. */
+  outputs: ReadonlyMap<number, NewOutput>;
+}
+
+/** What the row of a small step says of a task; the state without what is as at first. */
+type TaskChange = [task: number, state: Partial<TaskState>, output?: Json];
 
 /** The SQL of a workflow object, and the only place of it. Every method is synchronous; `transaction` makes several one. */
 export class WorkflowStore {
@@ -77,6 +94,8 @@ export class WorkflowStore {
   #version: number | null = null;
   /** What was posted, where it is little: it is read with every attempt. */
   #specs: readonly TaskSpec[] | null = null;
+  /** By task: the step's row that holds its output. Others are in the table of outputs. */
+  readonly #outputRows = new Map<number, number>();
   readonly stats: CallStatsStore;
   readonly calls: CallStore;
   readonly webhooks: WebhookStore;
@@ -117,6 +136,7 @@ export class WorkflowStore {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     this.#forget();
+    this.#outputRows.clear();
   }
 
   #forget(): void {
@@ -171,6 +191,7 @@ export class WorkflowStore {
   addTasks(tasks: readonly TaskSpec[]): void {
     const rows = tasks.map((task, index): [number, string] => [index, JSON.stringify(task)]);
     insertTexts(this.#sql, "tasks", rows);
+    this.#outputRows.clear();
     this.#keepSpecs(tasks, rows.reduce((sum, [, json]) => sum + json.length, 0));
   }
 
@@ -196,19 +217,56 @@ export class WorkflowStore {
     return rows.map((row) => (row["type"] === null ? undefined : (row["type"] as TaskType)));
   }
 
-  /** States of all tasks; one that has not changed yet is in its first state. */
+  /** States of all tasks; one that has not changed yet is in its first state. Finds also where their outputs are, which is asked for later. O(tasks + events). */
   readTaskStates(size: number): TaskState[] {
     const states = Array.from({ length: size }, createTaskState);
-    for (const row of this.#sql.exec("SELECT task, state FROM task_states")) states[Number(row["task"])] = JSON.parse(String(row["state"])) as TaskState;
+    const asOf = new Map<number, number>();
+    for (const row of this.#sql.exec("SELECT task, state, as_of FROM task_states")) {
+      const task = Number(row["task"]);
+      states[task] = JSON.parse(String(row["state"])) as TaskState;
+      asOf.set(task, Number(row["as_of"]));
+    }
+    this.#outputRows.clear();
+    for (const row of this.#sql.exec("SELECT first_seq, changes FROM events WHERE changes IS NOT NULL ORDER BY first_seq")) {
+      const firstSeq = Number(row["first_seq"]);
+      for (const change of parseChanges(row)) {
+        const [task, state] = change;
+        if (change.length === 3) this.#outputRows.set(task, firstSeq);
+        if (firstSeq > (asOf.get(task) ?? 0)) states[task] = { ...createTaskState(), ...state };
+      }
+    }
     return states;
   }
 
-  writeTaskStates(tasks: ReadonlySet<number>, states: readonly TaskState[], details: ReadonlyMap<number, TaskDetail>): void {
-    const rows = [...tasks].map((task) => [task, states[task]!.status, states[task]!, details.get(task) ?? null] as const);
+  /** Keeps what a step did: in one row, where it is little. */
+  saveStep(step: StepRecord): void {
+    if (this.#saveInOneRow(step)) return;
+    const { firstSeq, events, touched, states, details, outputs } = step;
+    this.appendEvents(firstSeq, events);
+    for (const [task, { json, bytes }] of outputs) this.writeOutput(task, json, bytes);
+    if (touched.size > 0) this.writeTaskStates(touched, states, details, firstSeq + events.length - 1);
+  }
+
+  #saveInOneRow({ firstSeq, events, touched, states, details, outputs }: StepRecord): boolean {
+    if (events.length === 0 || events.length > MAX_EVENTS_PER_ROW || details.size > 0) return false;
+    const changes = Array.from(touched, (task) => {
+      const output = outputs.get(task);
+      return `[${task},${packState(states[task]!)}${output === undefined ? "" : `,${output.json}`}]`;
+    }).join(",");
+    const items = JSON.stringify(events);
+    if (changes.length > MAX_CHANGES_CHARS || items.length > MAX_PARAMETER_CHARS) return false;
+    this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, ?)", firstSeq, events.length, items, touched.size === 0 ? null : `[${changes}]`);
+    for (const task of outputs.keys()) this.#outputRows.set(task, firstSeq);
+    return true;
+  }
+
+  /** `asOf`: the newest event by then. */
+  writeTaskStates(tasks: ReadonlySet<number>, states: readonly TaskState[], details: ReadonlyMap<number, TaskDetail>, asOf: number): void {
+    const rows = [...tasks].map((task) => [task, states[task]!.status, states[task]!, details.get(task) ?? null, asOf] as const);
     insertRows(
       this.#sql,
-      `INSERT INTO task_states SELECT value ->> 0, value ->> 1, value -> 2, nullif(value -> 3, 'null') FROM json_each(?) WHERE true
-       ON CONFLICT (task) DO UPDATE SET status = excluded.status, state = excluded.state, detail = coalesce(excluded.detail, detail)`,
+      `INSERT INTO task_states SELECT value ->> 0, value ->> 1, value -> 2, nullif(value -> 3, 'null'), value ->> 4 FROM json_each(?) WHERE true
+       ON CONFLICT (task) DO UPDATE SET status = excluded.status, state = excluded.state, detail = coalesce(excluded.detail, detail), as_of = excluded.as_of`,
       rows,
     );
   }
@@ -218,25 +276,33 @@ export class WorkflowStore {
   }
 
   readOutputJson(task: number): string | null {
+    const firstSeq = this.#outputRows.get(task);
+    if (firstSeq !== undefined) return this.#readOutputsOfSteps([firstSeq]).get(task) ?? null;
     const [row] = this.#sql.exec("SELECT json FROM outputs WHERE task = ?", task).toArray();
     return row === undefined ? null : String(row["json"]);
   }
 
-  /** JSON texts of several outputs, by task. */
+  /** JSON texts of several outputs, by task; maybe others too, that stand beside them. */
   readOutputJsons(tasks: readonly number[]): Map<number, string> {
-    const rows = this.#sql.exec("SELECT task, json FROM outputs WHERE task IN (SELECT value FROM json_each(?))", JSON.stringify(tasks)).toArray();
-    return new Map(rows.map((row) => [Number(row["task"]), String(row["json"])]));
+    const steps = new Set(tasks.flatMap((task) => this.#outputRows.get(task) ?? []));
+    const found = steps.size === 0 ? new Map<number, string>() : this.#readOutputsOfSteps([...steps]);
+    const others = tasks.filter((task) => !this.#outputRows.has(task));
+    if (others.length === 0) return found;
+    const rows = this.#sql.exec("SELECT task, json FROM outputs WHERE task IN (SELECT value FROM json_each(?))", JSON.stringify(others));
+    for (const row of rows) found.set(Number(row["task"]), String(row["json"]));
+    return found;
   }
 
-  /** What is stored of these tasks, in their order, without outputs; the first state of those that never changed. */
-  readStoredTasks(tasks: readonly number[]): StoredTask[] {
-    const rows = this.#sql.exec(
-      `SELECT s.task, s.state, s.detail, o.bytes FROM task_states s LEFT JOIN outputs o ON o.task = s.task
-       WHERE s.task IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(tasks),
-    );
-    const stored = new Map(rows.toArray().map((row) => [Number(row["task"]), mapStoredTask(row)]));
-    return tasks.map((task) => stored.get(task) ?? { task, state: createTaskState(), detail: null, outputBytes: null });
+  #readOutputsOfSteps(firstSeqs: readonly number[]): Map<number, string> {
+    const rows = this.#sql.exec("SELECT changes FROM events WHERE first_seq IN (SELECT value FROM json_each(?))", JSON.stringify(firstSeqs)).toArray();
+    const changes = rows.flatMap(parseChanges);
+    return new Map(changes.flatMap((change) => (change.length === 3 ? [[change[0], JSON.stringify(change[2])] as const] : [])));
+  }
+
+  /** Of those of the tasks that have one. */
+  readDetails(tasks: readonly number[]): Map<number, TaskDetail> {
+    const rows = this.#sql.exec("SELECT task, detail FROM task_states WHERE detail IS NOT NULL AND task IN (SELECT value FROM json_each(?))", JSON.stringify(tasks)).toArray();
+    return new Map(rows.map((row) => [Number(row["task"]), JSON.parse(String(row["detail"])) as TaskDetail]));
   }
 
   /** The seq of the newest event; 0 before the first. */
@@ -248,7 +314,7 @@ export class WorkflowStore {
   appendEvents(firstSeq: number, events: readonly WorkflowEvent[]): void {
     let first = firstSeq;
     for (const items of cutRows(events, MAX_EVENTS_PER_ROW)) {
-      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?)", first, items.length, `[${items.join(",")}]`);
+      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, NULL)", first, items.length, `[${items.join(",")}]`);
       first += items.length;
     }
   }
@@ -280,6 +346,7 @@ export class WorkflowStore {
     for (const table of ["agents", "tasks", "task_states", "outputs", "events", "calls", "reservations", "callbacks", "webhooks", "call_stats"]) this.#sql.exec(`DELETE FROM ${table}`);
     this.#sql.exec("DELETE FROM documents WHERE name <> 'idempotency' AND name NOT LIKE 'answer:%'");
     this.#specs = null;
+    this.#outputRows.clear();
   }
 }
 
@@ -288,11 +355,13 @@ function isLowSurrogate(text: string, index: number): boolean {
   return code >= 0xdc00 && code <= 0xdfff;
 }
 
-function mapStoredTask(row: Record<string, SqlStorageValue>): StoredTask {
-  return {
-    task: Number(row["task"]),
-    state: JSON.parse(String(row["state"])) as TaskState,
-    detail: row["detail"] === null ? null : (JSON.parse(String(row["detail"])) as TaskDetail),
-    outputBytes: row["bytes"] === null ? null : Number(row["bytes"]),
-  };
+const FIRST_STATE: Readonly<Record<string, unknown>> = { ...createTaskState() };
+
+/** The state as JSON, without what is as at first. */
+function packState(state: TaskState): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(state).filter(([name, value]) => value !== FIRST_STATE[name])));
+}
+
+function parseChanges(row: Record<string, SqlStorageValue>): TaskChange[] {
+  return JSON.parse(String(row["changes"])) as TaskChange[];
 }

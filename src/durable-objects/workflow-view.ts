@@ -7,7 +7,7 @@ import type { WorkflowSession } from "./workflow-session.ts";
 import type { CallStore } from "./call-store.ts";
 import { describeBudget } from "./describe-budget.ts";
 import { isoTime } from "./iso-time.ts";
-import type { StoredTask } from "./workflow-store.ts";
+import type { TaskDetail } from "./workflow-store.ts";
 
 /** Larger outputs are left out of a workflow's answer and asked for one by one (contract). */
 export const MAX_SHOWN_OUTPUT_BYTES = 16_384;
@@ -61,26 +61,30 @@ export function viewWorkflow(session: WorkflowSession, withTasks: boolean): Work
 /** Tasks as an answer shows them, outputs within its limits. Outputs that are not shown are not read. */
 export function viewTasks(session: WorkflowSession, tasks: readonly number[]): TaskView[] {
   const { run, store } = session;
-  if (session.isBlank) return tasks.map((task) => viewStored(session, { task, state: run.tasks[task]!, detail: null, outputBytes: null }, null, NO_USAGE));
-  const stored = store.readStoredTasks(tasks);
+  if (session.isBlank) return tasks.map((task) => viewStored(session, { task, detail: null }, null, NO_USAGE));
   let shownBytes = 0;
-  const shown = stored.filter(({ outputBytes }) => {
+  const shown = tasks.filter((task) => {
+    const { outputBytes } = run.tasks[task]!;
     if (outputBytes === null || outputBytes > MAX_SHOWN_OUTPUT_BYTES || shownBytes + outputBytes > MAX_SHOWN_OUTPUTS_BYTES) return false;
     shownBytes += outputBytes;
     return true;
   });
-  const outputs = store.readOutputJsons(shown.map(({ task }) => task));
+  const jsons = store.readOutputJsons(shown);
+  const isShown = new Set(shown);
+  const details = store.readDetails(tasks);
   const usage = store.calls.readUsage(tasks.length === 1 ? tasks[0]! : null);
-  return stored.map((task) => viewStored(session, task, outputs.get(task.task) ?? null, usage));
+  return tasks.map((task) => viewStored(session, { task, detail: details.get(task) ?? null }, isShown.has(task) ? (jsons.get(task) ?? null) : null, usage));
 }
 
 /** One task whole, whatever the size of its output. */
 export function viewTask(session: WorkflowSession, task: number): TaskView {
-  return viewStored(session, session.store.readStoredTasks([task])[0]!, session.store.readOutputJson(task), session.store.calls.readUsage(task));
+  const { store } = session;
+  return viewStored(session, { task, detail: store.readDetails([task]).get(task) ?? null }, store.readOutputJson(task), store.calls.readUsage(task));
 }
 
-function viewStored(session: WorkflowSession, { task, state, detail, outputBytes }: StoredTask, outputJson: string | null, usage: ReturnType<CallStore["readUsage"]>): TaskView {
+function viewStored(session: WorkflowSession, { task, detail }: { task: number; detail: TaskDetail | null }, outputJson: string | null, usage: ReturnType<CallStore["readUsage"]>): TaskView {
   const { run } = session;
+  const state = run.tasks[task]!;
   const used = usage.get(task);
   return {
     id: run.plan.tasks[task]!.id,
@@ -89,7 +93,7 @@ function viewStored(session: WorkflowSession, { task, state, detail, outputBytes
     wave: run.plan.graph.wave[task]!,
     agent: session.agentNames[task]!,
     output: outputJson === null ? null : (JSON.parse(outputJson) as Json),
-    ...(outputBytes !== null && outputJson === null ? { outputBytes } : {}),
+    ...(state.outputBytes !== null && outputJson === null ? { outputBytes: state.outputBytes } : {}),
     startedAt: isoTime(state.startedAt),
     finishedAt: isoTime(state.finishedAt),
     route: detail?.route ?? null,

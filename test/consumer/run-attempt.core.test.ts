@@ -118,7 +118,7 @@ test("a callback that may come in 30 days does not let its announcement hang as 
 
 test("ends when its result is no longer wanted", async () => {
   const abandoned = new AbortController();
-  const done = runAttempt(createOrder(0), createDeps({ fetch: hang }), abandoned.signal);
+  const done = runAttempt(createOrder(0), createDeps({ fetch: hang }), { signal: abandoned.signal, isTimed: false });
   await vi.advanceTimersByTimeAsync(10);
   abandoned.abort();
   expect(await done).toMatchObject({ status: "failed" });

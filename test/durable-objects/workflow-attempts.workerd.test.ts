@@ -481,20 +481,20 @@ describe("after the object's memory is gone", () => {
 });
 
 describe("a step that cannot be saved", () => {
-  const breakOutputs = (workflow: Workflow) => query(workflow, "ALTER TABLE outputs RENAME TO outputs_away");
-  const mendOutputs = (workflow: Workflow) => query(workflow, "ALTER TABLE outputs_away RENAME TO outputs");
+  const breakLog = (workflow: Workflow) => query(workflow, "ALTER TABLE events RENAME TO events_away");
+  const mendLog = (workflow: Workflow) => query(workflow, "ALTER TABLE events_away RENAME TO events");
 
   test("is refused to the reporter, leaves nothing, and the same report is taken later", async () => {
     const workflow = openWorkflow();
     await start(workflow, [...LLM, { id: "b", agent: "one", dependsOn: ["a"] }]);
     await workflow.claim([FIRST]);
     const before = await readLog(workflow);
-    await breakOutputs(workflow);
+    await breakLog(workflow);
     const report = { ...FIRST, outcome: completed(1, [call()]) };
     // Not `rejects`: it looks at properties of the call's promise, which sends calls of its own.
     const error = await workflow.report([report]).then(() => null, (reason: unknown) => String(reason));
-    expect(error).toContain("outputs");
-    await mendOutputs(workflow);
+    expect(error).toContain("events");
+    await mendLog(workflow);
     expect(await readLog(workflow)).toEqual(before);
     expect(await view(workflow)).toMatchObject({ status: "running", usage: { costUsd: 0 }, tasks: { a: { status: "running", attempt: 1 }, b: { status: "pending" } } });
     await workflow.report([report]);
@@ -510,10 +510,10 @@ describe("a step that cannot be saved", () => {
     await start(workflow, [{ id: "a", agent: "llm" }, { id: "b", agent: "web", dependsOn: ["a"] }], { agents: { llm, web: http(url) } });
     await workflow.claim([FIRST]);
     await workflow.report([{ ...FIRST, outcome: completed(1) }]);
-    await breakOutputs(workflow);
+    await breakLog(workflow);
     open();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await mendOutputs(workflow);
+    await mendLog(workflow);
     pass(checkMs);
     await runDurableObjectAlarm(workflow);
     expect(await view(workflow, 30_000)).toMatchObject({ status: "completed", tasks: { b: { attempt: 2, output: "made" } } });

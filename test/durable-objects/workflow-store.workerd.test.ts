@@ -62,7 +62,7 @@ describe("migrations", () => {
 
   // Objects out there were made by these texts. Add the hash of a new entry here; never change one that was deployed.
   test.each([
-    ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2", "6805e461c589d39b"]],
+    ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2", "6805e461c589d39b", "fd9e8af0f35fc145"]],
     ["tenant", TENANT_MIGRATIONS, ["01133793c85e2a8c", "3653c20914e42741", "500446a063c1c28b", "51d24fe2a3fcc9bc", "41c8252f9332c389", "e837aac13ba3106a", "51f3a48abf29cbf7", "ede4b3497845a522", "162e7f72cd2512eb"]],
     ["metrics", METRICS_MIGRATIONS, ["9be658cb272d9067", "00dcb83047d05794"]],
   ])("of the %s object are only added to", async (_name, migrations, hashes) => {
@@ -79,7 +79,7 @@ describe("tasks", () => {
       expect(store.readTaskSpecs()).toEqual(tasks);
       expect(store.readTaskSpec(4_321)).toEqual(tasks[4_321]);
       const states: TaskState[] = tasks.map((_task, index) => ({ ...createTaskState(), attempt: index, status: "completed" }));
-      store.writeTaskStates(new Set(states.keys()), states, new Map());
+      store.writeTaskStates(new Set(states.keys()), states, new Map(), 0);
       expect(store.readTaskStates(MAX_TASKS)).toEqual(states);
     });
   });
@@ -111,9 +111,72 @@ describe("tasks", () => {
     await inStore((store) => {
       const states = [createTaskState()];
       const route = { tier: "weak", model: "m", provider: "p", complexity: null, reason: "r", fallbacks: [] };
-      store.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]));
-      store.writeTaskStates(new Set([0]), states, new Map());
-      expect(store.readStoredTasks([0])[0]!.detail).toEqual({ route, context: null });
+      store.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]), 0);
+      store.writeTaskStates(new Set([0]), states, new Map(), 0);
+      expect(store.readDetails([0]).get(0)).toEqual({ route, context: null });
+    });
+  });
+});
+
+describe("steps", () => {
+  const stateOf = (attempt: number): TaskState => ({ ...createTaskState(), status: "completed", attempt, startedAt: attempt, outputBytes: attempt, failure: attempt % 2 === 0 ? null : { code: "timeout", message: "late", retryable: true } });
+
+  test("of any size, with and without events, leave the newest state of each task and its output", async () => {
+    const step = fc.record({
+      touched: fc.uniqueArray(fc.nat(5), { maxLength: 4 }),
+      eventCount: fc.constantFrom(0, 1, 3, 401),
+      outputChars: fc.constantFrom(0, 5, 20_000),
+      hasDetail: fc.boolean(),
+    });
+    const route = { tier: "weak", model: "m", provider: "p", complexity: null, reason: "r", fallbacks: [] };
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      await runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, state) => {
+        const store = new WorkflowStore(state.storage);
+        store.transaction(() => store.migrate());
+        const states = Array.from({ length: 6 }, createTaskState);
+        const outputs = new Map<number, string>();
+        let lastSeq = 0;
+        steps.forEach(({ touched, eventCount, outputChars, hasDetail }, index) => {
+          const fresh = new Map(touched.filter((number) => !outputs.has(number)).map((number) => [number, { json: JSON.stringify({ number, text: "x".repeat(outputChars) }), bytes: 1 }] as const));
+          for (const number of touched) states[number] = stateOf(index + 1);
+          for (const [number, { json }] of fresh) outputs.set(number, json);
+          const details = new Map(hasDetail && touched.length > 0 ? [[touched[0]!, { route, context: null }] as const] : []);
+          store.saveStep({ firstSeq: lastSeq + 1, events: startedTimes(eventCount, lastSeq + 1), touched: new Set(touched), states, details, outputs: fresh });
+          lastSeq += eventCount;
+        });
+        for (const memory of [store, new WorkflowStore(state.storage)]) {
+          expect(memory.readTaskStates(6)).toEqual(states);
+          expect(memory.readLastSeq()).toBe(lastSeq);
+          for (let number = 0; number < 6; number += 1) expect(memory.readOutputJson(number)).toBe(outputs.get(number) ?? null);
+          const read = memory.readOutputJsons([0, 1, 2, 3, 4, 5]);
+          expect(new Map([...read].toSorted(([a], [b]) => a - b))).toEqual(new Map([...outputs].toSorted(([a], [b]) => a - b)));
+        }
+      });
+    }), { numRuns: 60 });
+  });
+
+  test("that are small are one row of one table", async () => {
+    await inStore((store, sql) => {
+      store.saveStep({ firstSeq: 1, events: startedTimes(2), touched: new Set([0]), states: [stateOf(1)], details: new Map(), outputs: new Map([[0, { json: "[1]", bytes: 3 }]]) });
+      for (const [table, count] of [["events", 1], ["task_states", 0], ["outputs", 0]] as const) expect(sql.exec(`SELECT count(*) AS count FROM ${table}`).one()["count"]).toBe(count);
+    });
+  });
+
+  test("of an object from before steps were one row are read, and later ones go over them", async () => {
+    await runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, state) => {
+      const { sql } = state.storage;
+      migrate(sql, WORKFLOW_MIGRATIONS.slice(0, 3));
+      sql.exec("INSERT INTO task_states VALUES (0, 'completed', ?, NULL), (1, 'running', ?, NULL)", JSON.stringify(stateOf(1)), JSON.stringify(createTaskState()));
+      sql.exec("INSERT INTO outputs VALUES (0, 5, '[1,2]')");
+      sql.exec("INSERT INTO events VALUES (1, 1, ?)", JSON.stringify(startedTimes(1)));
+      const store = new WorkflowStore(state.storage);
+      store.transaction(() => store.migrate());
+      expect(store.readTaskStates(2)).toEqual([stateOf(1), createTaskState()]);
+      store.saveStep({ firstSeq: 2, events: startedTimes(1, 2), touched: new Set([1]), states: [stateOf(1), stateOf(2)], details: new Map(), outputs: new Map([[1, { json: "7", bytes: 1 }]]) });
+      const restored = new WorkflowStore(state.storage);
+      expect(restored.readTaskStates(2)).toEqual([stateOf(1), stateOf(2)]);
+      expect([...restored.readOutputJsons([0, 1])].toSorted()).toEqual([[0, "[1,2]"], [1, "7"]]);
+      expect(restored.readEvents(0, 10).map(({ seq }) => seq)).toEqual([1, 2]);
     });
   });
 });

@@ -23,6 +23,8 @@ export interface HttpAgentDeps {
   now: () => number;
   /** Gives the call up; null: nothing does but its deadline. */
   signal: AbortSignal | null;
+  /** Whether `signal` fires at the deadline too, so that the call needs no timer of its own. */
+  isTimed?: boolean;
 }
 
 /** Calls the HTTP agent of a work order once. Never rejects for what the agent does; what can be retried is decided here. */
@@ -43,7 +45,7 @@ export async function runHttpAttempt(order: WorkOrder, deps: HttpAgentDeps): Pro
     fetch: deps.fetch,
     allowPrivate: deps.allowPrivate,
     maxBytes: MAX_ANSWER_BYTES,
-    timeoutMs,
+    timeoutMs: deps.isTimed === true ? null : timeoutMs,
     signal: deps.signal,
     needsBody: (status) => !isAccepted(status, agent),
   });
