@@ -1,7 +1,7 @@
 import type { Outcome } from "../consumer/work-order.ts";
 import type { AnsweredRoute } from "../optimizer/call-stats.ts";
 import type { WorkflowEvent } from "../workflow/events.ts";
-import type { TaskDetail } from "./workflow-store.ts";
+import type { TaskDetail } from "./step-store.ts";
 
 type EndedOutcome = Exclude<Outcome, { status: "waiting" }>;
 

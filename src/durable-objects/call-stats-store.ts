@@ -1,23 +1,24 @@
 import type { WorkflowCell } from "../api/stats-port.ts";
 import { addSums, mergeCells, type CallSums, type StatsCell } from "../optimizer/call-stats.ts";
+import type { SideTables } from "./side-tables.ts";
 
 /** A workflow's own sums of its calls, as the tenant is told them. The SQL of the table `call_stats` of a workflow object. */
 export class CallStatsStore {
-  readonly #sql: SqlStorage;
+  readonly #tables: SideTables;
   /** Whether there is nothing that the tenant was not told, as far as this memory knows for sure. */
   #isAllSent = false;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(tables: SideTables) {
+    this.#tables = tables;
   }
 
   add(cells: readonly StatsCell[]): void {
     this.#isAllSent = false;
     for (const { hour, tier, taskType, sums } of mergeCells(cells)) {
-      const [row] = this.#sql.exec("SELECT revision, sums FROM call_stats WHERE hour = ? AND tier = ? AND task_type = ?", hour, tier, taskType).toArray();
+      const [row] = this.#tables.run("SELECT revision, sums FROM call_stats WHERE hour = ? AND tier = ? AND task_type = ?", hour, tier, taskType);
       if (row !== undefined) addSums(sums, JSON.parse(String(row["sums"])) as CallSums);
       const revision = Number(row?.["revision"] ?? 0) + 1;
-      this.#sql.exec(
+      this.#tables.add(
         `INSERT INTO call_stats VALUES (?, ?, ?, ?, 0, ?)
          ON CONFLICT (hour, tier, task_type) DO UPDATE SET revision = excluded.revision, sums = excluded.sums`,
         hour, tier, taskType, revision, JSON.stringify(sums),
@@ -28,7 +29,7 @@ export class CallStatsStore {
   /** What the tenant was not told yet. */
   readUnsent(): WorkflowCell[] {
     if (this.#isAllSent) return [];
-    const rows = this.#sql.exec("SELECT hour, tier, task_type, revision, sums FROM call_stats WHERE sent_revision < revision ORDER BY hour").toArray();
+    const rows = this.#tables.run("SELECT hour, tier, task_type, revision, sums FROM call_stats WHERE sent_revision < revision ORDER BY hour");
     this.#isAllSent = rows.length === 0;
     return rows.map((row) => ({
       hour: Number(row["hour"]),
@@ -41,7 +42,7 @@ export class CallStatsStore {
 
   markSent(cells: readonly WorkflowCell[]): void {
     for (const { hour, tier, taskType, revision } of cells) {
-      this.#sql.exec("UPDATE call_stats SET sent_revision = ? WHERE hour = ? AND tier = ? AND task_type = ? AND sent_revision < ?", revision, hour, tier, taskType, revision);
+      this.#tables.run("UPDATE call_stats SET sent_revision = ? WHERE hour = ? AND tier = ? AND task_type = ? AND sent_revision < ?", revision, hour, tier, taskType, revision);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { AttemptCall } from "../consumer/work-order.ts";
 import type { LedgerEntry, StoredBooks } from "../workflow/ledger.ts";
 import type { CallRef, Reservation } from "../workflow/reservations.ts";
+import type { SideTables } from "./side-tables.ts";
 
 /** What stands in the ledger for a call that nobody reported: the most that it can have cost. */
 export type WorstCall = Omit<AttemptCall, "at" | "estimated" | "cachedTokens" | "isOverCap">;
@@ -23,19 +24,19 @@ const UNCHANGED: CallChange = { added: null, removed: null };
 
 /** The calls of a workflow and what is held for those under way. The SQL of the tables `calls` and `reservations`. */
 export class CallStore {
-  readonly #sql: SqlStorage;
+  readonly #tables: SideTables;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(tables: SideTables) {
+    this.#tables = tables;
   }
 
   /** What the books of the workflow are rebuilt from. O(calls). */
   readBooks(): Omit<StoredBooks, "leases"> {
-    const rows = this.#sql.exec(
+    const rows = this.#tables.run(
       "SELECT task, attempt, call, json ->> 'day' AS day, json ->> 'costNanoUsd' AS cost, (json ->> 'inputTokens') + (json ->> 'outputTokens') AS tokens FROM calls",
     );
-    const bills = rows.toArray().map((row) => ({ ...refOf(row), day: Number(row["day"]), nanoUsd: Number(row["cost"]), tokens: Number(row["tokens"]) }));
-    const held = this.#sql.exec("SELECT task, attempt, call, day, nano_usd, tokens, expires_at, is_assumed FROM reservations").toArray();
+    const bills = rows.map((row) => ({ ...refOf(row), day: Number(row["day"]), nanoUsd: Number(row["cost"]), tokens: Number(row["tokens"]) }));
+    const held = this.#tables.run("SELECT task, attempt, call, day, nano_usd, tokens, expires_at, is_assumed FROM reservations");
     const listHeld = (isAssumed: number): Reservation[] => held.filter((row) => row["is_assumed"] === isAssumed).map(reservationOf);
     return { bills, open: listHeld(0), assumed: listHeld(1) };
   }
@@ -47,10 +48,10 @@ export class CallStore {
         this.#hold(entry, worst);
         return UNCHANGED;
       case "resize":
-        this.#sql.exec("UPDATE reservations SET nano_usd = nano_usd + ?, tokens = tokens + ?, json = coalesce(?, json) WHERE task = ? AND attempt = ? AND call = ?", entry.reserved.nanoUsd, entry.reserved.tokens, worst === null ? null : JSON.stringify(worst), ...keyOf(entry));
+        this.#tables.run("UPDATE reservations SET nano_usd = nano_usd + ?, tokens = tokens + ?, json = coalesce(?, json) WHERE task = ? AND attempt = ? AND call = ?", entry.reserved.nanoUsd, entry.reserved.tokens, worst === null ? null : JSON.stringify(worst), ...keyOf(entry));
         return UNCHANGED;
       case "orphan":
-        this.#sql.exec("UPDATE reservations SET expires_at = ? WHERE task = ? AND attempt = ? AND call = ?", entry.expiresAt, ...keyOf(entry));
+        this.#tables.run("UPDATE reservations SET expires_at = ? WHERE task = ? AND attempt = ? AND call = ?", entry.expiresAt, ...keyOf(entry));
         return UNCHANGED;
       case "release":
         this.#free(entry);
@@ -70,7 +71,7 @@ export class CallStore {
   }
 
   readCalls(afterId: number, limit: number): (StoredCall & { id: number })[] {
-    const rows = this.#sql.exec("SELECT id, task, attempt, late, json FROM calls WHERE id > ? ORDER BY id LIMIT ?", afterId, limit).toArray();
+    const rows = this.#tables.run("SELECT id, task, attempt, late, json FROM calls WHERE id > ? ORDER BY id LIMIT ?", afterId, limit);
     return rows.map((row) => ({
       ...(JSON.parse(String(row["json"])) as AttemptCall & { day: number }),
       id: Number(row["id"]),
@@ -82,30 +83,30 @@ export class CallStore {
 
   /** Calls and tokens, input and output together, of each task that made calls. */
   countByTask(): Map<number, { turns: number; tokens: number }> {
-    const rows = this.#sql.exec("SELECT task, count(*) AS turns, sum((json ->> 'inputTokens') + (json ->> 'outputTokens')) AS tokens FROM calls GROUP BY task");
-    return new Map(rows.toArray().map((row) => [Number(row["task"]), { turns: Number(row["turns"]), tokens: Number(row["tokens"]) }]));
+    const rows = this.#tables.run("SELECT task, count(*) AS turns, sum((json ->> 'inputTokens') + (json ->> 'outputTokens')) AS tokens FROM calls GROUP BY task");
+    return new Map(rows.map((row) => [Number(row["task"]), { turns: Number(row["turns"]), tokens: Number(row["tokens"]) }]));
   }
 
   /** Usage of each task that made calls, or of one. */
   readUsage(task: number | null): Map<number, { inputTokens: number; outputTokens: number; costNanoUsd: number }> {
-    const rows = this.#sql.exec(
+    const rows = this.#tables.run(
       `SELECT task, sum(json ->> 'inputTokens') AS input, sum(json ->> 'outputTokens') AS output, sum(json ->> 'costNanoUsd') AS cost
        FROM calls WHERE ? IS NULL OR task = ? GROUP BY task`, task, task,
     );
-    return new Map(rows.toArray().map((row) => [Number(row["task"]), { inputTokens: Number(row["input"]), outputTokens: Number(row["output"]), costNanoUsd: Number(row["cost"]) }]));
+    return new Map(rows.map((row) => [Number(row["task"]), { inputTokens: Number(row["input"]), outputTokens: Number(row["output"]), costNanoUsd: Number(row["cost"]) }]));
   }
 
   #hold(entry: LedgerEntry, worst: WorstCall | null): void {
-    this.#sql.exec("INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)", ...keyOf(entry), entry.day, entry.reserved.nanoUsd, entry.reserved.tokens, JSON.stringify(worst));
+    this.#tables.add("INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)", ...keyOf(entry), entry.day, entry.reserved.nanoUsd, entry.reserved.tokens, JSON.stringify(worst));
   }
 
   #free(entry: CallRef): void {
-    this.#sql.exec("DELETE FROM reservations WHERE task = ? AND attempt = ? AND call = ?", ...keyOf(entry));
+    this.#tables.run("DELETE FROM reservations WHERE task = ? AND attempt = ? AND call = ?", ...keyOf(entry));
   }
 
   /** A correction keeps the line's place in the ledger. */
   #add(entry: LedgerEntry, call: AttemptCall): AttemptCall {
-    this.#sql.exec(
+    this.#tables.add(
       `INSERT INTO calls (task, attempt, call, late, json) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (task, attempt, call) DO UPDATE SET late = excluded.late, json = excluded.json`,
       ...keyOf(entry), entry.isLate ? 1 : 0, JSON.stringify({ ...call, day: entry.day }),
@@ -114,18 +115,18 @@ export class CallStore {
   }
 
   #assume(entry: LedgerEntry, now: number): AttemptCall {
-    const [row] = this.#sql.exec("UPDATE reservations SET is_assumed = 1 WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry)).toArray();
+    const [row] = this.#tables.run("UPDATE reservations SET is_assumed = 1 WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry));
     const worst = JSON.parse(String(row?.["json"])) as WorstCall;
     return { ...worst, at: now, cachedTokens: 0, estimated: true, isOverCap: false };
   }
 
   #removeCall(entry: CallRef): AttemptCall | null {
-    const [row] = this.#sql.exec("DELETE FROM calls WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry)).toArray();
+    const [row] = this.#tables.run("DELETE FROM calls WHERE task = ? AND attempt = ? AND call = ? RETURNING json", ...keyOf(entry));
     return row === undefined ? null : (JSON.parse(String(row["json"])) as AttemptCall);
   }
 
   #readCall(entry: CallRef): AttemptCall | null {
-    const [row] = this.#sql.exec("SELECT json FROM calls WHERE task = ? AND attempt = ? AND call = ?", ...keyOf(entry)).toArray();
+    const [row] = this.#tables.run("SELECT json FROM calls WHERE task = ? AND attempt = ? AND call = ?", ...keyOf(entry));
     return row === undefined ? null : (JSON.parse(String(row["json"])) as AttemptCall);
   }
 }

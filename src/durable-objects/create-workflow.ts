@@ -79,7 +79,7 @@ async function takeOutputs(store: WorkflowStore, { tenant, spec }: CreateRequest
       store.migrate();
       for (const { taskId, json } of page) {
         const [task, outputBytes] = [taskNumbers.get(taskId)!, utf8Length(json)];
-        store.writeOutput(task, json, outputBytes);
+        store.steps.writeOutput(task, json, outputBytes);
         reused.push({ task, outputBytes });
       }
     });

@@ -1,5 +1,6 @@
 import type { WorkflowEvent } from "../workflow/events.ts";
 import type { WorkflowStatus } from "../workflow/run.ts";
+import type { SideTables } from "./side-tables.ts";
 
 const DEFAULT_EVENTS: readonly string[] = ["workflow.completed", "workflow.failed", "workflow.cancelled"];
 
@@ -14,10 +15,10 @@ export interface WebhookRow {
 
 /** Webhooks that are not delivered yet: the SQL of a workflow object's table of them. Times are Unix ms. */
 export class WebhookStore {
-  readonly #sql: SqlStorage;
+  readonly #tables: SideTables;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(tables: SideTables) {
+    this.#tables = tables;
   }
 
   /** Adds a webhook for each of a transaction's events that is wanted, with the workflow's status at it; without a list the ends of workflows are. */
@@ -30,25 +31,25 @@ export class WebhookStore {
 
   /** `seq`: of the event, which makes the webhook's id. A number of the table's own would come again once its row is gone, and receivers would drop the event as a repeat. */
   #add(seq: number, type: string, at: number, status: WorkflowStatus): void {
-    this.#sql.exec("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
+    this.#tables.add("INSERT INTO webhooks (id, type, at, status, attempts, next_at) VALUES (?, ?, ?, ?, 0, ?)", seq, type, at, status, at);
   }
 
   readDue(now: number, limit: number): WebhookRow[] {
-    const rows = this.#sql.exec("SELECT id, type, at, status, attempts, next_at FROM webhooks WHERE next_at <= ? ORDER BY id LIMIT ?", now, limit).toArray();
+    const rows = this.#tables.run("SELECT id, type, at, status, attempts, next_at FROM webhooks WHERE next_at <= ? ORDER BY id LIMIT ?", now, limit);
     return rows.map((row) => ({ id: Number(row["id"]), type: String(row["type"]), at: Number(row["at"]), status: String(row["status"]), attempts: Number(row["attempts"]), nextAt: Number(row["next_at"]) }));
   }
 
   /** When the next webhook is due; Infinity without any. */
   readNextAt(): number {
-    const at = this.#sql.exec("SELECT min(next_at) AS at FROM webhooks").one()["at"];
-    return at === null ? Infinity : Number(at);
+    const [row] = this.#tables.run("SELECT min(next_at) AS at FROM webhooks");
+    return row === undefined || row["at"] === null ? Infinity : Number(row["at"]);
   }
 
   postpone(id: number, attempts: number, nextAt: number): void {
-    this.#sql.exec("UPDATE webhooks SET attempts = ?, next_at = ? WHERE id = ?", attempts, nextAt, id);
+    this.#tables.run("UPDATE webhooks SET attempts = ?, next_at = ? WHERE id = ?", attempts, nextAt, id);
   }
 
   remove(id: number): void {
-    this.#sql.exec("DELETE FROM webhooks WHERE id = ?", id);
+    this.#tables.run("DELETE FROM webhooks WHERE id = ?", id);
   }
 }

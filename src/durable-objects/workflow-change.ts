@@ -7,7 +7,7 @@ import type { StartsQuestion } from "../workflow/starts-known.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import type { PlanReason } from "./plan-reason.ts";
 import type { WorkflowEvaluation } from "./workflow-evaluation.ts";
-import type { TaskDetail } from "./workflow-store.ts";
+import type { TaskDetail } from "./step-store.ts";
 
 /** What one or more steps decided, saved already; the object sends it on. */
 export interface Applied {

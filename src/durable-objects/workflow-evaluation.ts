@@ -7,7 +7,8 @@ import type { Run } from "../workflow/run.ts";
 import type { AttemptResult } from "../workflow/step.ts";
 import { utf8Length } from "../workflow/utf8-length.ts";
 import { describeBudget } from "./describe-budget.ts";
-import type { Identity, NewOutput, WorkflowStore } from "./workflow-store.ts";
+import type { NewOutput } from "./step-store.ts";
+import type { Identity, WorkflowStore } from "./workflow-store.ts";
 
 /** Outputs (bytes of JSON) kept parsed for the expressions and the orders of a step. */
 const MAX_PARSED_BYTES = 8_388_608;
@@ -90,7 +91,7 @@ export class WorkflowEvaluation {
   readonly readOutput = (task: number): Json => {
     const known = this.#outputs.get(task);
     if (known !== undefined) return known;
-    const json = this.newOutputs.get(task)?.json ?? this.#source.store.readOutputJson(task) ?? "null";
+    const json = this.newOutputs.get(task)?.json ?? this.#source.store.steps.readOutputJson(task) ?? "null";
     const output = JSON.parse(json) as Json;
     this.#remember(task, output, json.length);
     return output;
@@ -99,7 +100,7 @@ export class WorkflowEvaluation {
   /** Several outputs in one statement; those that are known already are not read again. */
   readonly readOutputs = (tasks: readonly number[]): Json[] => {
     const missing = tasks.filter((task) => !this.#outputs.has(task) && !this.newOutputs.has(task));
-    if (missing.length > 1) for (const [task, json] of this.#source.store.readOutputJsons(missing)) this.#remember(task, JSON.parse(json) as Json, json.length);
+    if (missing.length > 1) for (const [task, json] of this.#source.store.steps.readOutputJsons(missing)) this.#remember(task, JSON.parse(json) as Json, json.length);
     return tasks.map(this.readOutput);
   };
 

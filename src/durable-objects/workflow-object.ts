@@ -54,7 +54,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       onFault: (error) => this.#deps.log({ event: "key.note_failed", message: String(error) }),
     });
     this.#feed = new LiveFeed({
-      readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.readEvents(after, limit)),
+      readEvents: (after, limit) => (this.#load() === null ? [] : this.#store.steps.readEvents(after, limit)),
       readEnd: () => ({ lastSeq: this.#load()?.lastSeq ?? 0, isFinal: this.#load()?.isFinal ?? true }),
       sync: () => ctx.storage.sync(),
       sockets: () => ctx.getWebSockets(),

@@ -36,11 +36,11 @@ export function readParts(store: WorkflowStore): WorkflowParts | null {
     plannedModels: store.read("plannedModels") ?? {},
     specs,
     state: store.read("state")!,
-    tasks: store.readTaskStates(specs.length),
+    tasks: store.steps.readTaskStates(specs.length),
     books: store.calls.readBooks(),
     outlook: store.read("outlook"),
     totals: store.read("totals") ?? createTotals(),
-    lastSeq: store.readLastSeq(),
+    lastSeq: store.steps.readLastSeq(),
     isNew: false,
   };
 }
@@ -50,9 +50,7 @@ export function storeNew(store: WorkflowStore, request: CreateRequest, now: numb
   const { tasks, input, ...spec } = request.spec;
   const { tenant, workflowId, origin, requestId, agents, plannedModels = {}, outlook, ownBudgets } = request;
   const identity: Identity = { tenant, workflowId, origin, requestId, spec, ...(ownBudgets === undefined ? {} : { ownBudgets }) };
-  store.writeAll({ identity, input, ...(Object.keys(plannedModels).length === 0 ? {} : { plannedModels }), ...(outlook === undefined ? {} : { outlook }) });
-  store.addAgents(agents);
-  store.addTasks(tasks);
+  store.addNew({ identity, input, ...(Object.keys(plannedModels).length === 0 ? {} : { plannedModels }), ...(outlook === undefined ? {} : { outlook }) }, agents, tasks);
   const state: RunState = { status: "pending", createdAt: now, startedAt: null, finishedAt: null, deadlineAt: null, isFailing: false, error: null, budget: createBudgetState(), isLimited: request.isLimited ?? false };
   return { identity, agents, plannedModels, specs: tasks, state, tasks: tasks.map(createTaskState), books: EMPTY_BOOKS, outlook: outlook ?? null, totals: createTotals(), lastSeq: 0, isNew: true };
 }

@@ -36,7 +36,7 @@ export function readCheckpoint(session: WorkflowSession, from: readonly string[]
 
 /** A page of the log, ascending. */
 export function readEvents({ store, lastSeq }: WorkflowSession, { after, limit }: { after: number; limit: number }): Page<LoggedEvent> {
-  const items = store.readEvents(after, limit);
+  const items = store.steps.readEvents(after, limit);
   const last = items.at(-1)?.seq ?? after;
   return { items, nextCursor: last < lastSeq ? String(last) : null };
 }
@@ -66,7 +66,7 @@ export function readOutputs({ store, taskNumbers }: WorkflowSession, taskIds: re
   const outputs: { taskId: string; json: string }[] = [];
   let bytes = 0;
   for (const taskId of taskIds) {
-    const json = store.readOutputJson(taskNumbers.get(taskId) ?? -1) ?? "null";
+    const json = store.steps.readOutputJson(taskNumbers.get(taskId) ?? -1) ?? "null";
     bytes += json.length;
     if (outputs.length > 0 && bytes > MAX_OUTPUTS_ANSWER_BYTES) break;
     outputs.push({ taskId, json });

@@ -248,7 +248,7 @@ export class WorkflowSession {
   }
 
   #save({ applied, evaluation, statusBefore, touched, details, isStateTouched, cells }: Change): void {
-    this.store.saveStep({ firstSeq: applied.firstSeq, events: applied.events, touched, states: this.run.tasks, details, outputs: evaluation.newOutputs });
+    this.store.steps.saveStep({ firstSeq: applied.firstSeq, events: applied.events, touched, states: this.run.tasks, details, outputs: evaluation.newOutputs });
     if (isStateTouched) this.store.write("state", this.run.state);
     applied.hasNews = this.#books.save(cells);
     if (details.size > 0 || applied.hasNews || this.run.index.counts.final > 0) this.#isBlank = false;

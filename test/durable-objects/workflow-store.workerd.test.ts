@@ -6,7 +6,7 @@ import { MAX_FAILURE_MESSAGE_CHARS } from "../../src/consumer/agents/agent-answe
 import { METRICS_MIGRATIONS } from "../../src/durable-objects/metrics-migrations.ts";
 import { migrate, readVersion } from "../../src/durable-objects/migrate.ts";
 import { TENANT_MIGRATIONS } from "../../src/durable-objects/tenant-migrations.ts";
-import { WORKFLOW_MIGRATIONS } from "../../src/durable-objects/workflow-migrations.ts";
+import { NEW_WORKFLOW_SCHEMA, WORKFLOW_MIGRATIONS } from "../../src/durable-objects/workflow-migrations.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
@@ -22,6 +22,18 @@ function inStore<Result>(work: (store: WorkflowStore, sql: SqlStorage) => Result
     store.transaction(() => store.migrate());
     return work(store, state.storage.sql);
   });
+}
+
+async function digestOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 16);
+}
+
+function listColumns(sql: SqlStorage): { table: string; column: string; type: string; key: number; notNull: number }[] {
+  const tables = sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name").toArray().map((row) => String(row["name"]));
+  return tables.flatMap((table) =>
+    sql.exec(`PRAGMA table_info(${table})`).toArray().map((row) => ({ table, column: String(row["name"]), type: String(row["type"]), key: Number(row["pk"]), notNull: Number(row["notnull"]) })),
+  );
 }
 
 const task = (changes: Record<string, unknown> = {}): TaskSpec => TaskSpec.parse({ id: "a", agent: "b", ...changes });
@@ -51,6 +63,15 @@ describe("migrations", () => {
     });
   });
 
+  test("and the schema that new objects begin with come to the same tables", async () => {
+    const [begun, migrated] = await Promise.all([
+      inStore((store, sql) => (store.steps.writeOutput(0, "1", 1), listColumns(sql))),
+      runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, { storage: { sql } }) => (migrate(sql, WORKFLOW_MIGRATIONS.slice(0, NEW_WORKFLOW_SCHEMA.version)), listColumns(sql))),
+    ]);
+    expect(begun).toEqual(migrated);
+    expect(new Set(begun.map(({ table }) => table)).size).toBe(12);
+  });
+
   test("that fail leave the version and the data as they were", async () => {
     await inStore((store, sql) => {
       const broken = [...WORKFLOW_MIGRATIONS, "CREATE TABLE later (x)", "INSERT INTO nowhere VALUES (1)"];
@@ -60,14 +81,18 @@ describe("migrations", () => {
     });
   });
 
+  test("of new workflows begin with a text that is changed by no one but with its version", async () => {
+    const { version, main, side } = NEW_WORKFLOW_SCHEMA;
+    expect([version, await digestOf(main + side.schema)]).toEqual([4, "1b3214114050b152"]);
+  });
+
   // Objects out there were made by these texts. Add the hash of a new entry here; never change one that was deployed.
   test.each([
     ["workflow", WORKFLOW_MIGRATIONS, ["1d4f392ea16fc158", "895c7eb77064d2d2", "6805e461c589d39b", "fd9e8af0f35fc145"]],
     ["tenant", TENANT_MIGRATIONS, ["01133793c85e2a8c", "3653c20914e42741", "500446a063c1c28b", "51d24fe2a3fcc9bc", "41c8252f9332c389", "e837aac13ba3106a", "51f3a48abf29cbf7", "ede4b3497845a522", "162e7f72cd2512eb"]],
     ["metrics", METRICS_MIGRATIONS, ["9be658cb272d9067", "00dcb83047d05794"]],
   ])("of the %s object are only added to", async (_name, migrations, hashes) => {
-    const digests = await Promise.all(migrations.map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
-    expect(digests.map((digest) => [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 16))).toEqual(hashes);
+    expect(await Promise.all(migrations.map(digestOf))).toEqual(hashes);
   });
 });
 
@@ -75,12 +100,12 @@ describe("tasks", () => {
   test("as many as a workflow may have are stored and read back in order", async () => {
     await inStore((store) => {
       const tasks = Array.from({ length: MAX_TASKS }, (_, index) => task({ id: `t${index}`, input: { index }, dependsOn: index === 0 ? [] : [`t${index - 1}`] }));
-      store.addTasks(tasks);
+      store.addNew({}, {}, tasks);
       expect(store.readTaskSpecs()).toEqual(tasks);
       expect(store.readTaskSpec(4_321)).toEqual(tasks[4_321]);
       const states: TaskState[] = tasks.map((_task, index) => ({ ...createTaskState(), attempt: index, status: "completed" }));
-      store.writeTaskStates(new Set(states.keys()), states, new Map(), 0);
-      expect(store.readTaskStates(MAX_TASKS)).toEqual(states);
+      store.steps.writeTaskStates(new Set(states.keys()), states, new Map(), 0);
+      expect(store.steps.readTaskStates(MAX_TASKS)).toEqual(states);
     });
   });
 
@@ -89,12 +114,12 @@ describe("tasks", () => {
     const bytes = new TextEncoder().encode(JSON.stringify(sign)).byteLength - 2;
     const input = sign.repeat(Math.floor((MAX_VALUE_BYTES - 2) / bytes));
     await inStore((store) => {
-      store.addTasks([task({ id: "small" }), task({ input }), task({ id: "last" })]);
+      store.addNew({}, {}, [task({ id: "small" }), task({ input }), task({ id: "last" })]);
       expect(store.readTaskSpec(1).input === input).toBe(true);
       store.write("input", input);
       expect(store.read("input") === input).toBe(true);
-      store.writeOutput(1, JSON.stringify(input), MAX_VALUE_BYTES);
-      expect(store.readOutputJson(1) === JSON.stringify(input)).toBe(true);
+      store.steps.writeOutput(1, JSON.stringify(input), MAX_VALUE_BYTES);
+      expect(store.steps.readOutputJson(1) === JSON.stringify(input)).toBe(true);
     });
   });
 
@@ -102,7 +127,7 @@ describe("tasks", () => {
     const deep = Array.from({ length: 60 }).reduce<unknown>((inner) => [inner], 1);
     const input = JSON.parse(`{"big": 12345678901234567890, "small": 5e-324, "negative": -0, "__proto__": 1, "": 2, "a'b\\"c": [], "deep": ${JSON.stringify(deep)}}`) as unknown;
     await inStore((store) => {
-      store.addTasks([task({ input })]);
+      store.addNew({}, {}, [task({ input })]);
       expect(JSON.stringify(store.readTaskSpec(0).input)).toBe(JSON.stringify(input));
     });
   });
@@ -111,9 +136,9 @@ describe("tasks", () => {
     await inStore((store) => {
       const states = [createTaskState()];
       const route = { tier: "weak", model: "m", provider: "p", complexity: null, reason: "r", fallbacks: [] };
-      store.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]), 0);
-      store.writeTaskStates(new Set([0]), states, new Map(), 0);
-      expect(store.readDetails([0]).get(0)).toEqual({ route, context: null });
+      store.steps.writeTaskStates(new Set([0]), states, new Map([[0, { route, context: null }]]), 0);
+      store.steps.writeTaskStates(new Set([0]), states, new Map(), 0);
+      expect(store.steps.readDetails([0]).get(0)).toEqual({ route, context: null });
     });
   });
 });
@@ -141,14 +166,14 @@ describe("steps", () => {
           for (const number of touched) states[number] = stateOf(index + 1);
           for (const [number, { json }] of fresh) outputs.set(number, json);
           const details = new Map(hasDetail && touched.length > 0 ? [[touched[0]!, { route, context: null }] as const] : []);
-          store.saveStep({ firstSeq: lastSeq + 1, events: startedTimes(eventCount, lastSeq + 1), touched: new Set(touched), states, details, outputs: fresh });
+          store.steps.saveStep({ firstSeq: lastSeq + 1, events: startedTimes(eventCount, lastSeq + 1), touched: new Set(touched), states, details, outputs: fresh });
           lastSeq += eventCount;
         });
         for (const memory of [store, new WorkflowStore(state.storage)]) {
-          expect(memory.readTaskStates(6)).toEqual(states);
-          expect(memory.readLastSeq()).toBe(lastSeq);
-          for (let number = 0; number < 6; number += 1) expect(memory.readOutputJson(number)).toBe(outputs.get(number) ?? null);
-          const read = memory.readOutputJsons([0, 1, 2, 3, 4, 5]);
+          expect(memory.steps.readTaskStates(6)).toEqual(states);
+          expect(memory.steps.readLastSeq()).toBe(lastSeq);
+          for (let number = 0; number < 6; number += 1) expect(memory.steps.readOutputJson(number)).toBe(outputs.get(number) ?? null);
+          const read = memory.steps.readOutputJsons([0, 1, 2, 3, 4, 5]);
           expect(new Map([...read].toSorted(([a], [b]) => a - b))).toEqual(new Map([...outputs].toSorted(([a], [b]) => a - b)));
         }
       });
@@ -157,8 +182,9 @@ describe("steps", () => {
 
   test("that are small are one row of one table", async () => {
     await inStore((store, sql) => {
-      store.saveStep({ firstSeq: 1, events: startedTimes(2), touched: new Set([0]), states: [stateOf(1)], details: new Map(), outputs: new Map([[0, { json: "[1]", bytes: 3 }]]) });
-      for (const [table, count] of [["events", 1], ["task_states", 0], ["outputs", 0]] as const) expect(sql.exec(`SELECT count(*) AS count FROM ${table}`).one()["count"]).toBe(count);
+      store.steps.saveStep({ firstSeq: 1, events: startedTimes(2), touched: new Set([0]), states: [stateOf(1)], details: new Map(), outputs: new Map([[0, { json: "[1]", bytes: 3 }]]) });
+      expect(sql.exec("SELECT count(*) AS count FROM events").one()["count"]).toBe(1);
+      expect(listColumns(sql).map(({ table }) => table)).not.toContain("task_states");
     });
   });
 
@@ -171,12 +197,12 @@ describe("steps", () => {
       sql.exec("INSERT INTO events VALUES (1, 1, ?)", JSON.stringify(startedTimes(1)));
       const store = new WorkflowStore(state.storage);
       store.transaction(() => store.migrate());
-      expect(store.readTaskStates(2)).toEqual([stateOf(1), createTaskState()]);
-      store.saveStep({ firstSeq: 2, events: startedTimes(1, 2), touched: new Set([1]), states: [stateOf(1), stateOf(2)], details: new Map(), outputs: new Map([[1, { json: "7", bytes: 1 }]]) });
+      expect(store.steps.readTaskStates(2)).toEqual([stateOf(1), createTaskState()]);
+      store.steps.saveStep({ firstSeq: 2, events: startedTimes(1, 2), touched: new Set([1]), states: [stateOf(1), stateOf(2)], details: new Map(), outputs: new Map([[1, { json: "7", bytes: 1 }]]) });
       const restored = new WorkflowStore(state.storage);
-      expect(restored.readTaskStates(2)).toEqual([stateOf(1), stateOf(2)]);
-      expect([...restored.readOutputJsons([0, 1])].toSorted()).toEqual([[0, "[1,2]"], [1, "7"]]);
-      expect(restored.readEvents(0, 10).map(({ seq }) => seq)).toEqual([1, 2]);
+      expect(restored.steps.readTaskStates(2)).toEqual([stateOf(1), stateOf(2)]);
+      expect([...restored.steps.readOutputJsons([0, 1])].toSorted()).toEqual([[0, "[1,2]"], [1, "7"]]);
+      expect(restored.steps.readEvents(0, 10).map(({ seq }) => seq)).toEqual([1, 2]);
     });
   });
 });
@@ -193,9 +219,9 @@ describe("answers", () => {
 describe("events", () => {
   test("of one step are split over rows and read back in one sequence", async () => {
     await inStore((store, sql) => {
-      for (const [firstSeq, count] of [[1, 3], [4, 1_201], [1_205, 400], [1_605, 1]] as const) store.appendEvents(firstSeq, startedTimes(count, firstSeq));
-      expect(store.readLastSeq()).toBe(1_605);
-      const all = store.readEvents(0, 10_000);
+      for (const [firstSeq, count] of [[1, 3], [4, 1_201], [1_205, 400], [1_605, 1]] as const) store.steps.appendEvents(firstSeq, startedTimes(count, firstSeq));
+      expect(store.steps.readLastSeq()).toBe(1_605);
+      const all = store.steps.readEvents(0, 10_000);
       expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_605 }, (_, index) => index + 1));
       expect(all.every(({ seq, data }) => "attempt" in data && data.attempt === seq)).toBe(true);
       expect(Number(sql.exec("SELECT count(*) AS count FROM events").one()["count"])).toBeLessThan(12);
@@ -206,13 +232,13 @@ describe("events", () => {
     await inStore((store) => {
       let firstSeq = 1;
       for (const count of [1, 2, 399, 400, 401, 1, 800, 7]) {
-        store.appendEvents(firstSeq, startedTimes(count, firstSeq));
+        store.steps.appendEvents(firstSeq, startedTimes(count, firstSeq));
         firstSeq += count;
       }
       const last = firstSeq - 1;
       fc.assert(fc.property(fc.nat(last + 3), fc.integer({ min: 1, max: 1_000 }), (after, limit) => {
         const expected = Array.from({ length: Math.max(0, Math.min(limit, last - after)) }, (_, index) => after + 1 + index);
-        expect(store.readEvents(after, limit).map(({ seq }) => seq)).toEqual(expected);
+        expect(store.steps.readEvents(after, limit).map(({ seq }) => seq)).toEqual(expected);
       }), { numRuns: 300, examples: [[0, 1], [1, 1], [3, 399], [402, 1], [802, 1], [803, 400], [last, 1], [last - 1, 5], [last + 3, 1]] });
     });
   });
@@ -221,10 +247,10 @@ describe("events", () => {
     const error = { code: "agent_unavailable", message: "€".repeat(MAX_FAILURE_MESSAGE_CHARS), retryable: true } as const;
     const events = Array.from({ length: MAX_TASKS }, (_, index): WorkflowEvent => ({ type: "task.failed", at: "2026-01-01T00:00:00.000Z", taskId: `t${index}`, data: { attempt: 1, error } }));
     await inStore((store, sql) => {
-      store.appendEvents(1, events);
+      store.steps.appendEvents(1, events);
       expect(Number(sql.exec("SELECT max(length(CAST(items AS BLOB))) AS bytes FROM events").one()["bytes"])).toBeLessThan(2_000_000);
-      expect(store.readLastSeq()).toBe(MAX_TASKS);
-      expect(store.readEvents(4_990, 1_000).map(({ taskId }) => taskId)).toEqual(events.slice(4_990).map(({ taskId }) => taskId));
+      expect(store.steps.readLastSeq()).toBe(MAX_TASKS);
+      expect(store.steps.readEvents(4_990, 1_000).map(({ taskId }) => taskId)).toEqual(events.slice(4_990).map(({ taskId }) => taskId));
     });
   });
 });
