@@ -8,7 +8,7 @@ import type { SideTables } from "./side-tables.ts";
 /** Events in one row: what a page's first row is read for in vain stays small. */
 const MAX_EVENTS_PER_ROW = 400;
 /** What a step did to tasks, beside its events in one row: whoever wants one of its outputs parses all of it. */
-const MAX_CHANGES_CHARS = 16_384;
+export const MAX_CHANGES_CHARS = 16_384;
 
 /** Of an attempt's report: what views show beside the state. */
 export interface TaskDetail {

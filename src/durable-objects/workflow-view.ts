@@ -78,8 +78,8 @@ export function viewTasks(session: WorkflowSession, tasks: readonly number[]): T
 
 /** One task whole, whatever the size of its output. */
 export function viewTask(session: WorkflowSession, task: number): TaskView {
-  const { store } = session;
-  return viewStored(session, { task, detail: store.steps.readDetails([task]).get(task) ?? null }, store.steps.readOutputJson(task), store.calls.readUsage(task));
+  const { steps, calls } = session.store;
+  return viewStored(session, { task, detail: steps.readDetails([task]).get(task) ?? null }, steps.readOutputJson(task), calls.readUsage(task));
 }
 
 function viewStored(session: WorkflowSession, { task, detail }: { task: number; detail: TaskDetail | null }, outputJson: string | null, usage: ReturnType<CallStore["readUsage"]>): TaskView {
@@ -106,22 +106,10 @@ function viewStored(session: WorkflowSession, { task, detail }: { task: number; 
 /** The result: what the spec's expression gave, else the outputs of the last tasks by id. One that has more than `maxBytes` is left out. */
 function viewResult({ run, store, identity }: WorkflowSession, maxBytes: number): Pick<WorkflowSummary, "result" | "resultBytes"> {
   if (run.state.status !== "completed") return { result: null };
-<<<<<<< HEAD
   const last = identity.spec.result === undefined ? findLastTasks(run.plan.graph) : null;
   const bytes = last === null ? store.measure("result") : last.reduce((sum, task) => sum + (run.tasks[task]!.outputBytes ?? 0), 0);
   if (bytes > maxBytes) return { result: null, resultBytes: bytes };
   if (last === null) return { result: store.read("result") };
-  const outputs = store.readOutputJsons(last);
+  const outputs = store.steps.readOutputJsons(last);
   return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(outputs.get(task) ?? "null") as Json])) };
-=======
-  if (identity.spec.result !== undefined) return { result: store.read("result") };
-  const last = findLastTasks(run.plan.graph);
-  const bytes = last.reduce((sum, task) => sum + (run.tasks[task]!.outputBytes ?? 0), 0);
-  if (bytes > MAX_VALUE_BYTES) return { result: null, resultBytes: bytes };
-  return { result: Object.fromEntries(last.map((task) => [run.plan.tasks[task]!.id, JSON.parse(store.steps.readOutputJson(task) ?? "null") as Json])) };
-}
-
-export function isoTime(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
->>>>>>> 7ec0216 (Begin a workflow's object with what every workflow needs, and make the rest of its tables with their first row)
 }

@@ -7,6 +7,7 @@ import { METRICS_MIGRATIONS } from "../../src/durable-objects/metrics-migrations
 import { migrate, readVersion } from "../../src/durable-objects/migrate.ts";
 import { TENANT_MIGRATIONS } from "../../src/durable-objects/tenant-migrations.ts";
 import { NEW_WORKFLOW_SCHEMA, WORKFLOW_MIGRATIONS } from "../../src/durable-objects/workflow-migrations.ts";
+import { MAX_CHANGES_CHARS } from "../../src/durable-objects/step-store.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
@@ -185,6 +186,20 @@ describe("steps", () => {
       store.steps.saveStep({ firstSeq: 1, events: startedTimes(2), touched: new Set([0]), states: [stateOf(1)], details: new Map(), outputs: new Map([[0, { json: "[1]", bytes: 3 }]]) });
       expect(sql.exec("SELECT count(*) AS count FROM events").one()["count"]).toBe(1);
       expect(listColumns(sql).map(({ table }) => table)).not.toContain("task_states");
+    });
+  });
+
+  test.each([[0, true], [1, false]])("with as much as goes into one row and %i more characters: %s", async (beyond, isOneRow) => {
+    await inStore((store, sql) => {
+      const save = (firstSeq: number, chars: number): void =>
+        store.steps.saveStep({ firstSeq, events: startedTimes(1, firstSeq), touched: new Set([0]), states: [stateOf(1)], details: new Map(), outputs: new Map([[0, { json: JSON.stringify("x".repeat(chars)), bytes: 1 }]]) });
+      const readLength = (): number => Number(sql.exec("SELECT length(changes) AS length FROM events ORDER BY first_seq DESC LIMIT 1").one()["length"]);
+      save(1, 0);
+      const brackets = 2;
+      const chars = MAX_CHANGES_CHARS + brackets - readLength() + beyond;
+      save(2, chars);
+      expect(readLength()).toBe(isOneRow ? MAX_CHANGES_CHARS + brackets : 0);
+      expect(store.steps.readTaskStates(1)).toEqual([stateOf(1)]);
     });
   });
 
