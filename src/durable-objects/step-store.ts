@@ -44,6 +44,8 @@ export class StepStore {
   readonly #side: SideTables;
   /** By task: the step's row that holds its output. Others are in the table of outputs. */
   readonly #outputRows = new Map<number, number>();
+  /** Outputs of the newest step, by task: the last ones are asked for at once, as the workflow's result. */
+  #newest: ReadonlyMap<number, NewOutput> = new Map();
 
   constructor(sql: SqlStorage, side: SideTables) {
     this.#sql = sql;
@@ -53,6 +55,7 @@ export class StepStore {
   /** Forgets where outputs are: the workflow that lived here is gone. */
   forget(): void {
     this.#outputRows.clear();
+    this.#newest = new Map();
   }
 
   /** States of all tasks; one that has not changed yet is in its first state. Finds also where their outputs are, which is asked for later. O(tasks + events). */
@@ -64,7 +67,7 @@ export class StepStore {
       states[task] = JSON.parse(String(row["state"])) as TaskState;
       asOf.set(task, Number(row["as_of"]));
     }
-    this.#outputRows.clear();
+    this.forget();
     for (const row of this.#sql.exec("SELECT first_seq, changes FROM events WHERE changes IS NOT NULL ORDER BY first_seq")) {
       const firstSeq = Number(row["first_seq"]);
       for (const change of parseChanges(row)) {
@@ -94,7 +97,8 @@ export class StepStore {
     const items = JSON.stringify(events);
     if (changes.length > MAX_CHANGES_CHARS || items.length > MAX_PARAMETER_CHARS) return false;
     this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, ?)", firstSeq, events.length, items, touched.size === 0 ? null : `[${changes}]`);
-    for (const task of outputs.keys()) this.#outputRows.set(task, firstSeq);
+    for (const task of outputs.keys()) if (touched.has(task)) this.#outputRows.set(task, firstSeq);
+    this.#newest = outputs;
     return true;
   }
 
@@ -115,6 +119,7 @@ export class StepStore {
 
   readOutputJson(task: number): string | null {
     const firstSeq = this.#outputRows.get(task);
+    if (firstSeq !== undefined && this.#newest.has(task)) return this.#newest.get(task)!.json;
     if (firstSeq !== undefined) return this.#readOutputsOfSteps([firstSeq]).get(task) ?? null;
     const [row] = this.#side.run("SELECT json FROM outputs WHERE task = ?", task);
     return row === undefined ? null : String(row["json"]);
@@ -122,9 +127,11 @@ export class StepStore {
 
   /** JSON texts of several outputs, by task; maybe others too, that stand beside them. */
   readOutputJsons(tasks: readonly number[]): Map<number, string> {
-    const steps = new Set(tasks.flatMap((task) => this.#outputRows.get(task) ?? []));
+    const asked = tasks.filter((task) => !this.#newest.has(task));
+    const steps = new Set(asked.flatMap((task) => this.#outputRows.get(task) ?? []));
     const found = steps.size === 0 ? new Map<number, string>() : this.#readOutputsOfSteps([...steps]);
-    const others = tasks.filter((task) => !this.#outputRows.has(task));
+    for (const [task, { json }] of this.#newest) found.set(task, json);
+    const others = asked.filter((task) => !this.#outputRows.has(task));
     if (others.length === 0) return found;
     const rows = this.#side.run("SELECT task, json FROM outputs WHERE task IN (SELECT value FROM json_each(?))", JSON.stringify(others));
     for (const row of rows) found.set(Number(row["task"]), String(row["json"]));
