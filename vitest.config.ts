@@ -1,11 +1,23 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/**
- * They hold one time against another of the same machine (how long a restart takes, what a neighbour costs), or put a thousand
- * calls at once on it: nothing else runs beside them.
- */
-const ALONE = ["gateway-load", "kill", "neighbours"].map((name) => `test/e2e/${name}.e2e.test.ts`);
+const endToEnd = (name: string): string => `test/e2e/${name}.e2e.test.ts`;
+
+/** It holds one time against another of the same machine: nothing else runs beside it. */
+const ALONE = ["neighbours"].map(endToEnd);
+/** They put a thousand calls at once on the machine, or bound how long a restart takes: nothing runs beside them but each other. */
+const LATE = ["gateway-load", "kill"].map(endToEnd);
+/** What takes longest begins first, so that the others fill up the time until it is over. */
+const FIRST = ["budget-load", "deploy", "tenant-limits"].map(endToEnd);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const rank = ({ moduleId }: TestSpecification): number => FIRST.concat(moduleId).findIndex((path) => moduleId.endsWith(path));
+    return sorted.toSorted((left, right) => rank(left) - rank(right));
+  }
+}
 
 /** For `expect.poll`. What is waited for comes in milliseconds, but a machine with other work to do may take very long over that. */
 const PATIENT = { poll: { timeout: 30_000 } };
@@ -16,6 +28,7 @@ export default defineConfig({
   test: {
     // The worker logs a line for each event; show them only for a test that failed.
     silent: "passed-only",
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: "istanbul", include: ["src/**/*.ts"] },
     projects: [
       {
@@ -59,7 +72,7 @@ export default defineConfig({
           environment: "node",
           globalSetup: "test/e2e/build-worker.ts",
           include: ["test/e2e/**/*.e2e.test.ts"],
-          exclude: ALONE,
+          exclude: [...ALONE, ...LATE],
           // Each file has a local runtime of its own, and mostly waits: for leases, retries, and what a slow agent does.
           maxWorkers: 2,
           testTimeout: 120_000,
@@ -69,15 +82,28 @@ export default defineConfig({
       },
       {
         test: {
+          name: "e2e-late",
+          expect: PATIENT,
+          environment: "node",
+          globalSetup: "test/e2e/build-worker.ts",
+          include: LATE,
+          maxWorkers: LATE.length,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
           name: "e2e-alone",
           expect: PATIENT,
           environment: "node",
           globalSetup: "test/e2e/build-worker.ts",
           include: ALONE,
-          fileParallelism: false,
+          maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

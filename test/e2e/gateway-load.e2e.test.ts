@@ -6,7 +6,7 @@ import { startWorker } from "./start-worker.ts";
 
 const CLIENTS = 1_000;
 /** Calls after both circuits have opened, of which next to none may reach the sick providers. */
-const CALLS_AFTERWARDS = 3_000;
+const CALLS_AFTERWARDS = 1_500;
 /** A provider that hangs is known after this. A healthy one must begin its answer earlier, also with a thousand calls in one queue before it. */
 const FIRST_TOKEN_MS = 6_000;
 

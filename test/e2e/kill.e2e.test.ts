@@ -14,8 +14,10 @@ import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftCli
 const WORKFLOWS = 50;
 /** Workflows that are being created when the kill comes. */
 const BURST = 40;
-/** How long after the restart all workflows must be over. */
+/** How long after the restart all workflows must be over, where the runtime starts in its usual time; on a slower machine as many times as long. */
 const RECOVERY_MS = 15_000;
+/** A machine with two idle cores takes one second. */
+const USUAL_START_MS = 2_000;
 
 let agents: FakeAgents;
 let llm: FakeLlm;
@@ -131,5 +133,5 @@ test("50 running workflows finish by themselves after kill -9 and a restart, wit
   const tasks = created.reduce((sum, workflow) => sum + workflow.progress.total, 0);
   const calls = agents.calls.length + llm.calls.length;
   process.stdout.write(`kill -9 with ${WORKFLOWS} running: all over ${Math.round(recoveredMs)} ms after the restart, ${Math.round(startedMs)} ms of it to be up again; ${tasks} tasks, ${callsBefore} calls before the kill, ${calls} in all; ${acknowledged.length} of ${BURST} creations were acknowledged\n`);
-  expect(recoveredMs).toBeLessThan(RECOVERY_MS);
+  expect(recoveredMs).toBeLessThan(RECOVERY_MS * Math.max(1, startedMs / USUAL_START_MS));
 });
