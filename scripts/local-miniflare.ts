@@ -32,6 +32,7 @@ export async function startLocalMiniflare(buildFolder: string, options: Omit<Loc
   const group = startProcessGroup(process.execPath, [join(import.meta.dirname, "miniflare-host.ts"), optionsFile], {
     cwd: projectRoot,
     env: { ...process.env, TMPDIR: scratch, CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+    ipc: true,
   });
   return await whenReady(group, { scratch, port, rootKey: vars["ROOT_KEY"] ?? "" });
 }

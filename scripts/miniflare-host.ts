@@ -5,6 +5,9 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { type MiniflareHostOptions, OPTIONS_FILE } from "./local-miniflare.ts";
 import { projectRoot } from "./local-worker.ts";
 
+// Whoever started it is gone, and left no time to stop it: the whole group goes, the runtime too.
+process.once("disconnect", () => process.kill(-process.pid, "SIGKILL"));
+
 const [optionsFile] = process.argv.slice(2);
 if (optionsFile === undefined) throw new Error("usage: miniflare-host.ts OPTIONS");
 const { buildFolder, stateFolder, port, vars } = JSON.parse(readFileSync(optionsFile, "utf8")) as MiniflareHostOptions;

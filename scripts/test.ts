@@ -3,11 +3,11 @@
  * core computes, the other two mostly wait, for alarms, leases and retries. What needs the whole machine comes last, and what compares
  * times after it, alone. The last line is the count; the exit code is 1 if anything failed.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot, quietWranglerEnv, wranglerBin } from "./local-worker.ts";
+import { type ProcessGroup, startProcessGroup } from "./process-group.ts";
 
 interface Part {
   name: string;
@@ -38,6 +38,9 @@ const staticParts: Part[] = [
   { name: "unused code", args: [bin("knip/bin/knip.js")] },
   { name: "bundle", args: ["scripts/bundle.ts"] },
 ];
+
+const running = new Set<ProcessGroup>();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop());
 
 let passed = 0;
 let failed = 0;
@@ -71,15 +74,20 @@ async function run(part: Part): Promise<void> {
   else if (part.name === "bundle") console.log(`  ${output.trim()}`);
 }
 
-function runNode(args: string[]): Promise<{ exitCode: number | null; output: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: projectRoot, env: { ...process.env, ...partEnv }, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    child.once("error", (error) => resolve({ exitCode: null, output: `${output}${error.message}` }));
-    child.once("close", (exitCode) => resolve({ exitCode, output }));
-  });
+async function runNode(args: string[]): Promise<{ exitCode: number | null; output: string }> {
+  const group = startProcessGroup(process.execPath, args, { cwd: projectRoot, env: { ...process.env, ...partEnv } });
+  running.add(group);
+  const exitCode = await new Promise<number | null>((resolve) => group.child.once("close", resolve));
+  // Whatever it left behind.
+  await group.kill("SIGKILL");
+  running.delete(group);
+  return { exitCode, output: group.logs() };
+}
+
+/** By Ctrl-C or a kill: ends what runs, and leaves nothing. */
+async function stop(): Promise<void> {
+  await Promise.all([...running].map((group) => group.stop()));
+  process.exit(1);
 }
 
 /** A test project that fails without a failed test (a file that does not load, an unhandled rejection, no tests) counts as one failure. */
