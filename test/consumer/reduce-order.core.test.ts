@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { reduceOrder } from "../../src/consumer/agents/reduce-order.ts";
+import { reduceFurther, reduceOrder } from "../../src/consumer/agents/reduce-order.ts";
 import { ReductionCache } from "../../src/consumer/agents/reduction-cache.ts";
 import type { LlmRequest, WorkOrder } from "../../src/consumer/work-order.ts";
 import { estimateTokens } from "../../src/optimizer/tokens.ts";
@@ -160,5 +160,24 @@ describe("an order whose context is to be reduced", () => {
     };
     for (const query of ["a", "a", "b"]) cache.reduce("some text", query, 5, count);
     expect(reductions).toBe(2);
+  });
+});
+
+describe("an order whose budget leaves less than was planned", () => {
+  const cache = new ReductionCache();
+
+  test("comes down to that, whatever its task says, and keeps what the prompt asks for", () => {
+    const further = reduceFurther(order({ maxTokens: 2_000 }), 150, cache)!;
+    expect(further.context.reducedTokens).toBeLessThanOrEqual(150);
+    expect(further.order.dependencies["report"]).toContain(FACT);
+  });
+
+  test.each(["full", "none"] as const)("is left alone where the context is to be sent %s", (mode) => {
+    expect(reduceFurther(order({ mode }), 150, cache)).toBeNull();
+  });
+
+  test("is left alone where nothing of it can go", () => {
+    expect(reduceFurther(order({}), 100_000, cache)).toBeNull();
+    expect(reduceFurther(order({}, { dependencies: {} }), 64, cache)).toBeNull();
   });
 });
