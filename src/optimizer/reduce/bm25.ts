@@ -79,6 +79,8 @@ function scoreSpans(units: readonly Unit[], index: TermIndex, frequency: Uint32A
   const scores = new Float64Array(spanCount);
   const counts = new Float64Array(index.vocabularySize);
   const touched: number[] = [];
+  /** Weight and rarity of the asked terms, as they come up. */
+  const worth = new Float64Array(index.vocabularySize);
   const averageLength = Math.max(1, (index.offsets[units.length] as number) / Math.max(1, spanCount));
   for (let order = 0; order < spanCount; order += 1) {
     const [fromUnit, toUnit] = [starts[order] as number, starts[order + 1] as number];
@@ -88,7 +90,8 @@ function scoreSpans(units: readonly Unit[], index: TermIndex, frequency: Uint32A
     for (let term = touched.pop(); term !== undefined; term = touched.pop()) {
       const times = counts[term] as number;
       counts[term] = 0;
-      score += (query.weights[term] as number) * inverseFrequency(spanCount, frequency[term] as number) * ((times * (SATURATION + 1)) / (times + damping));
+      if (worth[term] === 0) worth[term] = (query.weights[term] as number) * inverseFrequency(spanCount, frequency[term] as number);
+      score += (worth[term] as number) * ((times * (SATURATION + 1)) / (times + damping));
     }
     scores[order] = score;
   }

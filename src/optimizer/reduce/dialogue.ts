@@ -1,4 +1,4 @@
-import { appendBlocks, lineKind, type LineKind } from "./blocks.ts";
+import { appendBlocks } from "./blocks.ts";
 import { isJsonContainer } from "./json-scan.ts";
 import { appendJson } from "./json-tree.ts";
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
@@ -38,7 +38,10 @@ interface Opening {
 /** The person of whom a line says what was said; null for other lines. */
 export function findSpeaker(text: string, line: Line): Opening | null {
   const head = headOf(text, line);
-  const found = SPEAKER.exec(head) ?? TAGGED_SPEAKER.exec(head) ?? (line.end - line.start <= head.length ? SPEAKER_LINE.exec(head) : null);
+  const isTagged = head.includes("<");
+  // Names and times have a colon.
+  if (!isTagged && !head.includes(":")) return null;
+  const found = SPEAKER.exec(head) ?? (isTagged ? TAGGED_SPEAKER.exec(head) : null) ?? (line.end - line.start <= head.length ? SPEAKER_LINE.exec(head) : null);
   return found === null || FIELD.test(found[1] as string) ? null : { name: found[1] as string, length: found[0].length };
 }
 
@@ -67,13 +70,16 @@ export function appendTranscript(sink: UnitSink): void {
     if (isCue(text, line)) cue = label;
     const body = line.start + length;
     const turn = lines.slice(first, last + 1);
-    if (turn.some((part) => STRUCTURED.has(lineKind(text, part)))) appendBlocks(sink, body, (lines[last] as Line).next, label, label === -1);
+    if (turn.some((part) => isInBlock(text, part))) appendBlocks(sink, body, (lines[last] as Line).next, label, label === -1);
     else for (const { start, end } of turn) appendSaid(sink, Math.max(body, start), end, label);
   }
 }
 
-/** Kinds of lines that make blocks, which stay whole. */
-const STRUCTURED: ReadonlySet<LineKind> = new Set<LineKind>(["fence", "table"]);
+/** Whether a line is a fence or a row of a table, which stay whole. */
+function isInBlock(text: string, line: Line): boolean {
+  const start = skipSpace(text, line.start, line.end);
+  return start < line.end && (text.charCodeAt(start) === 124 || text.startsWith("```", start) || text.startsWith("~~~", start));
+}
 
 function appendSaid(sink: UnitSink, from: number, to: number, label: number): void {
   if (label === -1) openSection(sink);

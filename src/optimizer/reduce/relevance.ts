@@ -108,14 +108,19 @@ function addTurns(units: readonly Unit[], weights: RelevanceWeights, scores: Flo
   const best = scores.reduce((a, b) => Math.max(a, b), 1e-6);
   const isUser = new Uint8Array(units.length);
   units.forEach((unit, at) => {
-    const opensTurn = (unit.role === "label" || unit.role === "record") && USER.test(unit.text.slice(0, USER_CHARS));
-    isUser[at] = opensTurn || (unit.needs !== -1 && isUser[unit.needs] === 1) ? 1 : 0;
+    isUser[at] = opensUserTurn(unit) || (unit.needs !== -1 && isUser[unit.needs] === 1) ? 1 : 0;
     scores[at] = (scores[at] as number) + best * (weights.recency * (at / units.length) ** 2 + (isUser[at] === 1 ? weights.user : 0));
   });
 }
 
-/** The label of a user's turn, or a JSON message of one. */
-const USER = /^(?:\S{1,32} )?\W{0,4}(?:im_start\W{1,2})?(?:user|human)\b|^\{.{0,40}"(?:role|from)":"(?:user|human)"/i;
+/** Whether a unit is the label of a user's turn, or the JSON of one. */
+function opensUserTurn({ role, text }: Unit): boolean {
+  if (text.charCodeAt(0) === 123) return USER_MEMBER.test(text.slice(0, USER_CHARS));
+  return role === "label" && USER.test(text.slice(0, USER_CHARS));
+}
+
+const USER = /^(?:\S{1,32} )?\W{0,4}(?:im_start\W{1,2})?(?:user|human)\b/i;
+const USER_MEMBER = /"(?:role|from)":"(?:user|human)"/i;
 const USER_CHARS = 80;
 
 /** Raises members of JSON containers: shallow ones first, and of long arrays the first, then those at large powers of two, and so on evenly. */
