@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { INTENTS, type Intent } from "../src/optimizer/intents/intent.ts";
+import { LAST_NAMES } from "../test/optimizer/intents/last-names.ts";
 import { LAST_STEPS } from "../test/optimizer/intents/last-steps.ts";
 import { LATER_NAMES } from "../test/optimizer/intents/later-names.ts";
 import { TRADE_STEPS } from "../test/optimizer/intents/steps-of-many-trades.ts";
@@ -84,8 +85,10 @@ function printVariedSteps(): void {
     const lenient = steps.filter(({ step, guess }) => [step.intent, ...step.alsoOk].includes(guess)).length;
     console.log(`${title.padEnd(13)} strict ${share(strict, steps.length)}  lenient ${share(lenient, steps.length)}`);
   }
-  const names = INTENTS.flatMap((intent) => LATER_NAMES[intent].split("|").map((text) => ({ intent, text })));
-  console.log(`${"later names".padEnd(13)} strict ${share(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length, names.length)}`);
+  for (const [title, lot] of [["later names", LATER_NAMES], ["last names", LAST_NAMES]] as const) {
+    const names = INTENTS.flatMap((intent) => lot[intent].split("|").map((text) => ({ intent, text })));
+    console.log(`${title.padEnd(13)} strict ${share(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length, names.length)}`);
+  }
   printTradeSteps();
   if (!values.errors) return;
   for (const step of VARIED_STEPS) {

@@ -6,7 +6,7 @@ import { addCues } from "./cues.ts";
 import { findPassive, isDenied, readFrame } from "./frame.ts";
 import { addEvidence, emptyScores, type IntentGuess, type IntentRanking, INTENTS, type Scores } from "./intent.ts";
 import { addLabelCues, isNodeLabel, LABEL_SHARE, labelsOrder } from "./labels.ts";
-import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, RANKS, STATES, SUMMARIES, WHOLE_LISTS } from "./object-words.ts";
+import { AUXILIARIES, CARRIERS, CHANNELS, COMPARATIVES, FORMATS, LINKS, LOOKUPS, MESSAGES, MODELS, RANKS, STATES, SUMMARIES, WHOLE_LISTS, WHOLES } from "./object-words.ts";
 import { isProduct } from "./product-words.ts";
 import { type Clause, readClauses } from "./reading.ts";
 
@@ -118,7 +118,7 @@ function weighAction(facts: ClauseFacts, action: Action, at: number): number {
       if (led) return action.thing || action.nounLike ? 0.08 : 0.2;
       if (LINKS.has(words[at - 1]!) || COMPARATIVES.has(words[at - 1]!) || words[at - 1] === "equals" || COPULAS.has(words[at - 1]!)) return 0.2;
       // "Latest report", "filtered list".
-      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || LOOKUPS.has(words[head]!) || LIKENESSES.has(words[head]!) || WHOLE_LISTS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
+      if (ends && (action.thing || action.nounLike) && (words.slice(0, head + 1).some((word) => RANKS.has(word)) || words.includes("or") || LOOKUPS.has(words[head]!) || LIKENESSES.has(words[head]!) || WHOLES.has(words[head]!) || WHOLE_LISTS.has(words[head]!) || findAction(words, head)?.form === "past")) return 0.3;
       if (ends && (action.thing || action.nounLike)) return action.thing ? 0.4 : 0.8;
       if (at - head > LABEL_WORDS) return action.thing || action.nounLike ? 0.15 : 0.4;
       return action.thing ? 0.15 : action.nounLike ? 0.45 : 0.85;

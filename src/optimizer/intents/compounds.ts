@@ -101,7 +101,7 @@ const PERIODIC = new Set(["daily", "weekly", "monthly", "new", "final", "short"]
 /** "Match found", "rate limit exceeded". */
 function happens(words: readonly string[], at: number): boolean {
   const length = words.length - at;
-  return HAPPENED.has(words[words.length - 1]!) && (length === 2 || (length === 3 && !ORDERS.has(words[at]!) && !LINKS.has(words[at + 1]!) && words[at + 1] !== "if"));
+  return HAPPENED.has(words[words.length - 1]!) && (length === 2 || (length === 3 && !ORDERS.has(words[at]!) && !LINKS.has(words[at + 1]!) && words[at + 1] !== "if" && words[at + 1] !== "not"));
 }
 
 /** What a message is made of before it is sent ("email copy"). */

@@ -73,7 +73,7 @@ function comparesAt(words: readonly string[], at: number): boolean {
 /** "Page changed since yesterday", of one thing. */
 export function statesDeed(facts: ClauseFacts): boolean {
   const { words, head } = facts;
-  return !isPlural(words[head]!) && words.some((_, at) => at + 1 < words.length && ((at > head && AFTERWARDS.has(words[at + 1]!)) || (at === head && words[at + 1] === "since")) && isPast(facts, at));
+  return !isPlural(words[head]!) && words.some((_, at) => at + 1 < words.length && ((at > head && AFTERWARDS.has(words[at + 1]!)) || (at === head && (words[at + 1] === "since" || (words[at + 1] === "by" && STATES.has(words[at]!))))) && isPast(facts, at));
 }
 
 export function isPlural(word: string): boolean {

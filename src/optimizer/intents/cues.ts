@@ -80,6 +80,8 @@ function addMessageCues(scores: Scores, facts: ClauseFacts): void {
   if ((facts.action?.thing === true || facts.action?.role === "answer") && words.length <= 2 && WRITING_MODELS.has(words[words.length - 2] ?? "")) addEvidence(scores, { generate: STRONG, send: -HINT });
   // "Email reply agent".
   if (facts.action?.role === "answer" && DOERS.has(lastWord(facts))) addEvidence(scores, { generate: STRONG, send: -HINT });
+  // "Ask the host for slides".
+  if (first === "ask" && has(facts, "for") && !hasAny(facts, MODELS)) scores.send += CLEAR;
   if (ADDRESSING.has(first) && words.slice(facts.head + 1, facts.head + 4).some((word) => RECIPIENTS.has(word))) scores.send += STRONG;
   // "Slack the results".
   if (CHANNELS.has(first) && DETERMINERS.has(words[facts.head + 1] ?? "")) scores.send += STRONG;
@@ -109,7 +111,7 @@ function addNounCues(scores: Scores, facts: ClauseFacts): void {
   if (has(facts, "from") && hasAny(facts, CONTAINERS, facts.words.indexOf("from")) && !namesKeyPoints(facts)) scores.extract += CLEAR;
   if (facts.addressed && facts.whole.some((word) => MENTIONS.has(word))) scores.extract += CLEAR;
   if (SUMMARIES.has(last) || namesKeyPoints(facts) || (last === "version" && hasAny(facts, SHORT))) scores.summarize += CLEAR;
-  if (CONTENT.has(last) && !hasAny(facts, LOOKUPS)) scores.generate += CLEAR;
+  if (CONTENT.has(last) && !hasAny(facts, LOOKUPS) && !facts.words.slice(0, facts.head + 1).some((word) => RANKS.has(word))) scores.generate += CLEAR;
   // "Details on product", "forecast by city".
   if (DETAILS.has(last) && last !== lastWord(facts)) scores.enrich += CLEAR;
   if (LOOKUP_KEYS.has(facts.words[facts.words.indexOf("by") + 1] ?? "") && facts.words.indexOf("by") > facts.head) scores.enrich += STRONG;

@@ -33,7 +33,7 @@ export function addObjectCues(scores: Scores, facts: ClauseFacts): void {
       addCheckedThing(scores, facts);
       break;
     case "remove":
-      if (hasAny(facts, MARKUP, objectAt)) addEvidence(scores, { transform: CLEAR, filter: -HINT });
+      if (hasAny(facts, MARKUP, objectAt) || cleansText(facts)) addEvidence(scores, { transform: CLEAR, filter: -HINT });
       break;
     case "choose":
       if (hasAny(facts, WAYS, objectAt)) addEvidence(scores, { conditional: CLEAR, filter: -HINT });
@@ -113,6 +113,12 @@ function takesPart(facts: ClauseFacts): boolean {
   return PARTS.has(facts.words[of - 1] ?? "") && hasAny(facts, CONTAINERS, of);
 }
 
+/** "Remove times from the transcript": a text stays a text. */
+function cleansText(facts: ClauseFacts): boolean {
+  const from = wordsIndex(facts, "from", facts.objectAt);
+  return facts.words.slice(from + 1).some((word) => TEXTS.has(word) || CLEANSED.has(word));
+}
+
 /** Where `link` stands behind `from`, or behind the last word where it does not. */
 function wordsIndex({ words }: ClauseFacts, link: string, from: number): number {
   const at = words.indexOf(link, from);
@@ -129,6 +135,7 @@ const MEANS = new Set(["via", "using", "with", "from", "by"]);
 /** What a check of only tells which way to go ("weekday check"). */
 const SITUATIONS = new Set("status state existence exists weekday weekend day hours limit threshold role loop type language admin".split(" "));
 const ADDRESSES = new Set(["url", "urls", "link", "links"]);
+const CLEANSED = new Set(["title", "name", "filename", "description", "output", "answer", "response", "caption"]);
 const REPORTING_LINKS = new Set(["by", "via", "per", "over", "on", "in"]);
 const SEARCHED = ["in", "within", "inside", "from", "through", "this"];
 const CHOSEN = new Set(["latest", "newest", "oldest", "first", "last", "recent", "best", "cheapest", "largest", "smallest", "unique", "distinct", "random", "unread", "unprocessed", "active", "inactive"]);
@@ -148,7 +155,7 @@ function addMadeThing(scores: Scores, facts: ClauseFacts): void {
   else if (COLLECTIONS.has(lastWord(facts))) addEvidence(scores, { aggregate: STRONG, generate: -HINT });
   else if (DATA_FORMATS.has(facts.words[facts.objectAt] ?? "") || DATA_FORMATS.has(lastWord(facts))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (CASES.some((word) => has(facts, word, facts.objectAt))) addEvidence(scores, { transform: STRONG, generate: -HINT });
-  else if ((STRUCTURES.has(lastWord(facts)) || STRUCTURES.has(mainNoun(facts))) && !hasAny(facts, CONTENT, facts.objectAt)) addEvidence(scores, { transform: STRONG, generate: -HINT });
+  else if ((STRUCTURES.has(lastWord(facts)) && !hasAny(facts, CONTENT, facts.objectAt)) || (mainNoun(facts) !== lastWord(facts) && STRUCTURES.has(mainNoun(facts)))) addEvidence(scores, { transform: STRONG, generate: -HINT });
   else if (hasAny(facts, CONTENT, facts.objectAt)) scores.generate += HINT;
   else if (facts.action?.evidence.transform !== undefined && FORMATS.has(lastWord(facts))) scores.transform += CLEAR;
 }

@@ -4,6 +4,7 @@ import { findPassive, readFrame } from "../../../src/optimizer/intents/frame.ts"
 import { type Intent, INTENTS } from "../../../src/optimizer/intents/intent.ts";
 import { readClauses } from "../../../src/optimizer/intents/reading.ts";
 import { LAST_STEPS } from "./last-steps.ts";
+import { LAST_NAMES } from "./last-names.ts";
 import { LATER_NAMES } from "./later-names.ts";
 import { TRADE_STEPS } from "./steps-of-many-trades.ts";
 import { VARIED_STEPS } from "./varied-steps.ts";
@@ -89,8 +90,11 @@ describe("steps written before the patterns saw them", () => {
     return steps.filter((step) => [step.intent, ...step.alsoOk].includes(classifyByPatterns(step.text).intent)).length / steps.length;
   }
 
-  it("are read right where they are names of another day", () => {
-    const names = INTENTS.flatMap((intent) => LATER_NAMES[intent].split("|").map((text) => ({ intent, text })));
+  it.each([
+    ["of another day", LATER_NAMES],
+    ["of another trade", LAST_NAMES],
+  ])("are read right where they are names %s", (_, lot) => {
+    const names = INTENTS.flatMap((intent) => lot[intent].split("|").map((text) => ({ intent, text })));
     expect(names.filter(({ intent, text }) => classifyByPatterns(text).intent === intent).length / names.length).toBeGreaterThanOrEqual(0.95);
   });
 
