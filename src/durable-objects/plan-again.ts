@@ -1,13 +1,14 @@
-import { planWorkflow, type WorkflowPlan } from "../consumer/plan-workflow.ts";
+import { planWorkflow } from "../consumer/plan-workflow.ts";
 import type { LoadModels } from "../consumer/load-models.ts";
 import { forecast } from "../optimizer/forecast.ts";
+import type { NewPlan } from "./workflow-planning.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
 
 /** Most open tasks that are planned anew: what a step would wait for is a few milliseconds. */
 const MAX_PLANNED_AGAIN = 200;
 
 /** A plan for the tasks that have not started, for the money that is left; null where there are none, or too many. */
-export async function planAgain(session: WorkflowSession, loadModels: LoadModels, now: number): Promise<{ plan: WorkflowPlan; tasks: number[] } | null> {
+export async function planAgain(session: WorkflowSession, loadModels: LoadModels, now: number): Promise<NewPlan | null> {
   const { run, store, identity, agents } = session;
   const tasks = run.tasks.flatMap((state, task) => (state.status === "pending" && state.attempt === 0 && run.plan.tasks[task]!.kind === "llm" ? [task] : []));
   if (tasks.length === 0 || tasks.length > MAX_PLANNED_AGAIN) return null;

@@ -21,7 +21,7 @@ interface OrderSource {
   identity: Identity;
   run: Run;
   agents: Record<string, AgentDefinition>;
-  plannedModels: ReadonlyMap<string, string>;
+  planning: { models: ReadonlyMap<string, string> };
   taskNumbers: ReadonlyMap<string, number>;
   outlook: Outlook | null;
 }
@@ -58,7 +58,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, r
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
-    llm: agent.kind === "llm" ? { ...createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.plannedModels.get(spec.id)), tokenBudget: allotTokens(session, ref.task, settings) } : null,
+    llm: agent.kind === "llm" ? { ...createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.planning.models.get(spec.id)), tokenBudget: allotTokens(session, ref.task, settings) } : null,
     requestId: identity.requestId,
   };
 }

@@ -9,8 +9,8 @@ import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
 import { nextWakeAt } from "../workflow/timers.ts";
 import type { RunInput } from "../workflow/transition.ts";
 import type { Applied } from "./workflow-change.ts";
+import type { NewPlan } from "./workflow-planning.ts";
 import type { WorkflowSession } from "./workflow-session.ts";
-import type { WorkflowPlan } from "../consumer/plan-workflow.ts";
 import { planAgain } from "./plan-again.ts";
 import { CallsUnderWay } from "./calls-under-way.ts";
 import type { PlanReason } from "./plan-reason.ts";
@@ -37,7 +37,7 @@ interface OutboxVerbs {
   /** A step that nobody waits for. */
   apply: (input: RunInput) => void;
   runInline: (refs: AttemptRef[]) => void;
-  plan: (made: { plan: WorkflowPlan; tasks: readonly number[] }, reason: PlanReason) => void;
+  plan: (made: NewPlan, reason: PlanReason) => void;
   /** The workflow is final, and the tenant's index knows. */
   ended: () => void;
 }

@@ -7,21 +7,20 @@ import type { AgentDefinition } from "../workflow/agent.ts";
 import type { DispatchSettings } from "../workflow/dispatch.ts";
 import { listStatuses } from "../workflow/status-at-event.ts";
 import { buildGraph } from "../workflow/graph.ts";
-import { noteSpending, noteTasks, openOutlook, replaceExpected, type Outlook, type TaskOutlook } from "../workflow/outlook.ts";
-import { sumByTask } from "../workflow/ledger.ts";
+import type { Outlook } from "../workflow/outlook.ts";
 import { planRun } from "../workflow/plan.ts";
 import type { DaySpend } from "../workflow/tenant-account.ts";
 import { isFinalWorkflow, isLiveAttempt, restoreRun, type Run } from "../workflow/run.ts";
 import type { Abilities, Step } from "../workflow/step.ts";
 import { transition, type AttemptReport, type RunInput } from "../workflow/transition.ts";
 import { describeAttempt, describeRoute, listAttemptEvents } from "./attempt-story.ts";
-import type { PlannedTask, WorkflowPlan } from "../consumer/plan-workflow.ts";
-import { findPlanReason, type PlanReason } from "./plan-reason.ts";
+import type { PlanReason } from "./plan-reason.ts";
 import { buildOrder, grantOrders } from "./work-orders.ts";
 import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";
 import { readParts, type WorkflowParts } from "./workflow-parts.ts";
 import { WorkflowEvaluation } from "./workflow-evaluation.ts";
+import { type NewPlan, WorkflowPlanning } from "./workflow-planning.ts";
 import type { Identity, Totals, WorkflowStore } from "./workflow-store.ts";
 
 /** Transforms evaluated in one transaction; the rest follows in the next. At the cost limit of an expression they take a few seconds, and a step's limit is thirty. */
@@ -45,12 +44,9 @@ export class WorkflowSession {
   readonly store: WorkflowStore;
   readonly identity: Identity;
   readonly agents: Record<string, AgentDefinition>;
-  /** By task id: models that the plan chose, where they are not what is best for the task alone. */
-  plannedModels: ReadonlyMap<string, string>;
   readonly run: Run;
   readonly totals: Totals;
-  /** What was foreseen of the tasks, and how it came out; null where no task calls a model. */
-  readonly outlook: Outlook | null;
+  readonly planning: WorkflowPlanning;
   readonly taskNumbers: ReadonlyMap<string, number>;
   /** Each task's agent, by task number. */
   readonly agentNames: readonly string[];
@@ -58,8 +54,6 @@ export class WorkflowSession {
   readonly #books: WorkflowBooks;
   #lastSeq: number;
   #isBlank: boolean;
-  /** What was spent when the tasks were planned last. */
-  #plannedAtNanoUsd = 0;
 
   /** Reads the stored workflow; null when there is none. */
   static load(store: WorkflowStore, deps: SessionDeps): WorkflowSession | null {
@@ -73,13 +67,12 @@ export class WorkflowSession {
     this.identity = parts.identity;
     this.#deps = deps;
     this.agents = parts.agents;
-    this.plannedModels = new Map(Object.entries(parts.plannedModels));
     this.taskNumbers = new Map(specs.map((spec, task) => [spec.id, task]));
     this.agentNames = specs.map((spec) => spec.agent);
     const graph = buildGraph(specs.map((spec) => spec.dependsOn.map((id) => this.taskNumbers.get(id)!)));
     if ("cycle" in graph) throw new Error("a stored workflow has a cycle");
     this.run = restoreRun(planRun(parts.identity.spec, specs, this.agents, graph), parts.state, parts.tasks, books);
-    this.outlook = parts.outlook === null ? null : openOutlook(parts.outlook, this.run.tasks, sumByTask(books.bills), graph.waves);
+    this.planning = new WorkflowPlanning(store, this.run, parts);
     this.totals = parts.totals;
     this.#books = new WorkflowBooks(store, this.totals, this.agentNames);
     this.#lastSeq = parts.lastSeq;
@@ -89,6 +82,11 @@ export class WorkflowSession {
   /** Whether no task has ended or made a call yet, as far as this memory knows for sure: then the store holds no more of them than the run. */
   get isBlank(): boolean {
     return this.#isBlank;
+  }
+
+  /** What was foreseen of the tasks, and how it came out; null where no task calls a model. */
+  get outlook(): Outlook | null {
+    return this.planning.outlook;
   }
 
   get lastSeq(): number {
@@ -171,18 +169,10 @@ export class WorkflowSession {
   }
 
   /** Takes over a new plan of tasks that have not started. */
-  applyPlan({ plan, tasks }: { plan: WorkflowPlan; tasks: readonly number[] }, reason: PlanReason): Applied {
-    this.#plannedAtNanoUsd = this.run.ledger.workflow.spent.nanoUsd;
+  applyPlan(made: NewPlan, reason: PlanReason): Applied {
     return this.#change(({ applied }) => {
-      const ids = tasks.map((task) => this.run.plan.tasks[task]!.id);
-      const kept = [...this.plannedModels].filter(([id]) => !ids.includes(id));
-      this.plannedModels = new Map([...kept, ...Object.entries(plan.deviations)]);
-      this.store.write("plannedModels", Object.fromEntries(this.plannedModels));
-      if (this.outlook !== null) {
-        replaceExpected(this.outlook, new Map(tasks.map((task, place) => [task, pickExpected(plan.tasks[ids[place]!]!)])));
-        this.store.write("outlook", [...this.outlook.tasks]);
-      }
-      applied.events.push({ type: "workflow.planned", at: new Date(this.#deps.now()).toISOString(), data: { waves: this.run.plan.graph.waves.length, tasks: tasks.length, reason } });
+      this.planning.take(made);
+      applied.events.push({ type: "workflow.planned", at: new Date(this.#deps.now()).toISOString(), data: { waves: this.run.plan.graph.waves.length, tasks: made.tasks.length, reason } });
     });
   }
 
@@ -239,11 +229,8 @@ export class WorkflowSession {
     applied.startsQuestion = step.startsQuestion ?? applied.startsQuestion;
     applied.wakeBy = Math.min(applied.wakeBy, step.wakeBy);
     this.#books.enter(step.entries, step.now);
-    if (this.outlook !== null) {
-      noteSpending(this.outlook, step.entries);
-      noteTasks(this.outlook, step.touched, step.run.tasks);
-      applied.planReason ??= findPlanReason(this, step, this.#plannedAtNanoUsd);
-    }
+    const planReason = this.planning.follow(step);
+    applied.planReason ??= planReason;
     this.#books.forget(step.replies);
   }
 
@@ -309,8 +296,4 @@ export class WorkflowSession {
       warningThresholds: this.identity.ownBudgets?.warningThresholds ?? this.#deps.settings.budgets.warningThresholds,
     };
   }
-}
-
-function pickExpected({ expectedNanoUsd, expectedTokens, expectedMs }: PlannedTask): Omit<TaskOutlook, "weight"> {
-  return { expectedNanoUsd, expectedTokens, expectedMs };
 }
