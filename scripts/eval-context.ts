@@ -135,6 +135,10 @@ function main(): void {
   const folder = values.data;
   const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl")).sort();
   const lines = files.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n")).filter((line) => line.trim() !== "");
+  if (lines.length === 0) {
+    console.log(`context: skipped, no *.jsonl in ${folder}`);
+    return;
+  }
   const samples = lines.map((line) => Sample.parse(JSON.parse(line)));
   for (const budget of values.budgets.split(",").map(Number)) printBudget(samples, budget);
   printTokens(samples);

@@ -2,12 +2,13 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-/** Prints every table of docs/quality.md. `--data`: a folder with `context/dev/*.jsonl` and `intents/dev/intents.jsonl`; the workflow brings its own text. */
+/** Prints every table of docs/quality.md, and how well the complexity score orders prompts. `--data`: a folder with `context/dev/*.jsonl`, `intents/dev/intents.jsonl` and `routing/dev/*.jsonl`; the workflow brings its own text. */
 const { values } = parseArgs({ options: { data: { type: "string" } } });
 
 const parts: { script: string; data?: string }[] = [
   { script: "eval-context.ts", data: "context/dev" },
   { script: "eval-intents.ts", data: "intents/dev/intents.jsonl" },
+  { script: "eval-routing.ts", data: "routing/dev" },
   { script: "eval-tokens.ts" },
   { script: "eval-code.ts" },
   { script: "eval-workflow.ts" },
