@@ -100,6 +100,17 @@ test("ends by the attempt's deadline with a timeout, which may be tried again", 
   expect(await done).toMatchObject({ status: "failed", failure: { code: "timeout", retryable: true } });
 });
 
+test("of a language model ends by its deadline too, whatever it waits for", async () => {
+  let outcome: Awaited<ReturnType<typeof runAttempt>> | null = null;
+  const deps = createDeps({ reserve: () => new Promise(() => undefined) });
+  void runAttempt({ ...llmOrder(false), deadlineAt: Date.now() + 5_000 }, deps).then((end) => (outcome = end));
+  await vi.advanceTimersByTimeAsync(4_999);
+  expect(outcome).toBeNull();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(outcome).toMatchObject({ status: "failed", failure: { code: "timeout", retryable: true } });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("an attempt whose time is over already makes no call", async () => {
   const fetch = vi.fn(hang);
   expect(await runAttempt(createOrder(0, { deadlineAt: Date.now() - 1 }), createDeps({ fetch }))).toMatchObject({ status: "failed", failure: { code: "timeout" } });
