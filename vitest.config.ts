@@ -9,7 +9,10 @@ const ALONE = ["neighbours"].map(endToEnd);
 /** They put a thousand calls at once on the machine, or bound how long a restart takes: nothing runs beside them but each other. */
 const LATE = ["gateway-load", "kill"].map(endToEnd);
 /** What takes longest begins first, so that the others fill up the time until it is over. */
-const FIRST = ["budget-load", "deploy", "tenant-limits"].map(endToEnd);
+const FIRST = [
+  ...["budget-load", "deploy", "tenant-limits"].map(endToEnd),
+  ...["optimizer/bounded-memory", "simulation/mutants", "simulation/simulation"].map((name) => `test/${name}.core.test.ts`),
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -40,6 +43,8 @@ export default defineConfig({
           isolate: false,
           // Node runs TypeScript by itself, a quarter faster than what Vite makes of it; only Vite can count what was run.
           experimental: { viteModuleRunner: isCounted, nodeLoader: false },
+          // Begins beside the other lanes and is the last to end: by then there is nothing else for the second processor.
+          maxWorkers: 2,
           // Property tests compute for seconds, and longer where other work takes the machine's time.
           testTimeout: 60_000,
           // Projects with a bound of their own on files at once run one after the other, in this order.
