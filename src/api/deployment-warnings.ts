@@ -4,6 +4,9 @@ import { readCorsPolicy } from "./cors.ts";
 const PRIVATE_ORIGINS_WARNING =
   "ALLOW_PRIVATE_ORIGINS is set and this server is reached from outside: whoever has a key can make it call loopback and private addresses, over http too. Unset it; it is for local work only.";
 
+/** Addresses on one's own machine. An object of the address would cost every local request several times this. */
+const IS_LOOPBACK = /^https?:\/\/(?:(?:[^/:]+\.)?localhost|\[::1\]|127\.\d+\.\d+\.\d+)(?::\d+)?\//;
+
 /**
  * Looks at requests for signs of settings that are wrong for where this runs, and says so in the log, each once per isolate.
  * Whether this is somebody's own machine is told by the host of the request: the platform routes by it, so nobody reaches a
@@ -16,7 +19,7 @@ export function createDeploymentWarnings(deps: Pick<ApiDeps, "allowPrivateOrigin
   return (request) => {
     due.forEach(warn);
     due = [];
-    if (!isPrivateDue || isLoopback(new URL(request.url).hostname)) return;
+    if (!isPrivateDue || IS_LOOPBACK.test(request.url)) return;
     warn(PRIVATE_ORIGINS_WARNING);
     isPrivateDue = false;
   };
@@ -30,8 +33,4 @@ function listMalformed({ corsOrigins, publicUrl }: Pick<ApiDeps, "corsOrigins" |
     ...(malformed.length === 0 ? [] : [`CORS_ORIGINS: ${malformed.map((entry) => JSON.stringify(entry)).join(", ")} allows nothing: write origins like https://app.example.com with commas between, or * alone.`]),
     ...(isAddress ? [] : [`PUBLIC_URL: ${JSON.stringify(publicUrl)} is no address, and agents in callback mode are told to answer there: write it like https://weft.example.com, or unset it.`]),
   ];
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

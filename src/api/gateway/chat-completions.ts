@@ -5,7 +5,6 @@ import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { TaskType } from "../../workflow/agent.ts";
-import { ANSWER_HEADERS } from "../answer-headers.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { asSentence, callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
@@ -13,6 +12,7 @@ import { readOutputCap, type ChatBody, type ChatRequest } from "./chat-body.ts";
 import { createChatBudget, type ChatBudget } from "./chat-budget.ts";
 import { routeChat, type RoutedChat } from "./chat-route.ts";
 import { answerError, type OpenAiError } from "./openai-error.ts";
+import { createRouteHeaders, describeRoute } from "./route-headers.ts";
 import { translateRequest } from "./translate-request.ts";
 import { createWatchdog } from "./watchdog.ts";
 
@@ -24,6 +24,8 @@ const LONG_ANSWER_TOKENS = 8_192;
 const TIME_DIGITS = 9;
 /** Timers that are set for longer fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
+const headersOfWhole = createRouteHeaders("application/json");
+const headersOfStream = createRouteHeaders("text/event-stream; charset=utf-8");
 const UNKNOWN_BUDGET: OpenAiError = { status: 503, message: "The budget cannot be read now: try again.", type: "server_error", param: null, code: "budget_unknown", retryAfterMs: 1_000 };
 
 /** One chat completion: chooses the models, asks them one after the other until one answers, and passes its answer on. The task type is inferred where none is given. */
@@ -55,7 +57,7 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
     head,
     heldFor: (candidate) => budget?.heldFor(candidate) ?? null,
     left: watchdog.left,
-    onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: { ...ANSWER_HEADERS, "content-type": "text/event-stream; charset=utf-8", ...describeRoute(candidate, called.slice(0, -1).map(({ model }) => model.id)) } })),
+    onBegin: (candidate, stream) => begun.resolve(new Response(stream, { headers: headersOfStream(candidate, called.slice(0, -1).map(({ model }) => model.id)) })),
     onChunk: watchdog.touch,
   };
   const result = callWithFallback<ChatAnswer>(
@@ -125,7 +127,9 @@ function answerWhole({ answer, fault, last, failedModels, calls }: FallbackResul
   if (clientSignal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   if (fault === null && last !== null && answer !== null && "text" in answer) {
     const costNanoUsd = calls.reduce((sum, call) => sum + call.costNanoUsd, 0);
-    return new Response(answer.text, { headers: { ...ANSWER_HEADERS, "content-type": "application/json", ...describeRoute(last, failedModels), "x-cost-usd": formatUsd(costNanoUsd) } });
+    const response = new Response(answer.text, { headers: headersOfWhole(last, failedModels) });
+    response.headers.set("x-cost-usd", formatUsd(costNanoUsd));
+    return response;
   }
   if (fault === null) throw new Error("a call ended without an answer and without a fault");
   const refusal = answer !== null && "refusal" in answer ? answer.refusal : null;
@@ -142,10 +146,6 @@ function viewRefusal(refusal: OpenAiError, message: string): OpenAiError {
   if (status === 401 || status === 403) return { status: 502, message: "The provider did not accept the key that is configured for it.", type: "server_error", param: null, code: "provider_auth", retryAfterMs: null };
   if (status < 400 || status === 402) return { status: 502, message: asSentence(message), type: "server_error", param: null, code: "provider_rejected", retryAfterMs: null };
   return refusal;
-}
-
-function describeRoute({ model, provider, tier }: CallCandidate, failedModels: readonly string[]): Record<string, string> {
-  return { "x-model": model.id, "x-provider": provider.id, "x-tier": tier, "x-fallbacks": failedModels.join(",") };
 }
 
 /** Dollars without an exponent. */

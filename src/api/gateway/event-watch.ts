@@ -113,8 +113,10 @@ export function createEventWatch(options: EventWatchOptions): EventWatch {
 /** Tokens of the texts in events that were not parsed. An expression for whole strings would run out of stack on an image. */
 function measureDeltas(text: string): number {
   let tokens = 0;
-  for (const { 0: key, index } of text.matchAll(START_OF_TEXT)) {
-    const start = index + key.length;
+  START_OF_TEXT.lastIndex = 0;
+  // `matchAll` would copy the expression and make objects, for every chunk.
+  while (START_OF_TEXT.test(text)) {
+    const start = START_OF_TEXT.lastIndex;
     let end = text.indexOf('"', start);
     while (end > 0 && text[end - 1] === "\\") end = text.indexOf('"', end + 1);
     tokens += measureTokens(text.slice(start, end < 0 ? text.length : end));
