@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 import type { CreateAnswer, CreateRequest, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { AttemptPort, TaskMessage } from "../../src/consumer/attempt-port.ts";
@@ -163,4 +163,10 @@ export async function kill(workflow: Workflow): Promise<Workflow> {
 
 export function query(workflow: Workflow, sql: string, ...parameters: SqlStorageValue[]): Promise<Record<string, SqlStorageValue>[]> {
   return runInDurableObject(workflow, (_object, state) => state.storage.sql.exec(sql, ...parameters).toArray());
+}
+
+/** Fails if anything was stored. */
+export async function expectEmpty(workflow: Workflow): Promise<void> {
+  expect(await query(workflow, "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\'")).toEqual([]);
+  expect(await runInDurableObject(workflow, (_object, state) => state.storage.getAlarm())).toBeNull();
 }

@@ -1,33 +1,12 @@
-import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import type { LeaseHolderPort, TenantPort } from "../../src/api/tenant-port.ts";
-import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
-import { TenantObject } from "../../src/durable-objects/tenant-object.ts";
-import { MAX_LISTED_RESULT_BYTES } from "../../src/durable-objects/workflow-view.ts";
 import { WorkflowObject } from "../../src/durable-objects/workflow-object.ts";
 import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
-import { answer, callsOf, completed, created, DAY_MS, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, story, TENANT, transform, view, type Workflow } from "./open-workflow.ts";
+import { listedStatus } from "./listed-workflow.ts";
+import { answer, callsOf, completed, created, DAY_MS, expectEmpty, failed, http, idOf, listen, never, openWorkflow, pass, query, readAlarm, requestOf, sentMessages, start, story, transform, view } from "./open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
-
-async function listedStatus(workflow: Workflow): Promise<string | null> {
-  return (await findListed(workflow))?.status ?? null;
-}
-
-async function findListed(workflow: Workflow): Promise<WorkflowSummary | undefined> {
-  const tenant = env.TENANT.getByName(TENANT) as unknown as TenantPort;
-  const page = await tenant.listWorkflows({ status: null, name: null, metadata: {}, limit: 200, cursor: null });
-  if ("problem" in page) throw new Error(page.detail);
-  return page.items.find(({ id }) => id === idOf(workflow));
-}
-
-/** Fails if anything was stored. */
-async function expectEmpty(workflow: Workflow): Promise<void> {
-  expect(await query(workflow, "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\'")).toEqual([]);
-  expect(await runInDurableObject(workflow, (_object, state) => state.storage.getAlarm())).toBeNull();
-}
 
 describe("a creation", () => {
   test("of transform tasks answers the final workflow, with waves, outputs and result", async () => {
@@ -232,194 +211,6 @@ describe("a rerun", () => {
   });
 });
 
-describe("a removal", () => {
-  test("that lost its memory on the way still removes the workflow that it was asked to remove", async () => {
-    const workflow = openWorkflow();
-    const { createdAt } = await start(workflow, ONE);
-    const { removeWorkflow } = TenantObject.prototype;
-    const removing = vi.spyOn(TenantObject.prototype, "removeWorkflow").mockImplementationOnce(async function (this: TenantObject, id) {
-      writing.mockImplementationOnce(() => {
-        throw new Error("the disk is full");
-      });
-      const holder = openWorkflow(workflow.name!) as unknown as LeaseHolderPort;
-      await holder.trimLease(Date.parse(createdAt), 1).then(() => null, () => null);
-      return removeWorkflow.call(this, id);
-    });
-    const writing = vi.spyOn(WorkflowStore.prototype, "write");
-    expect(await workflow.remove()).toEqual({ removed: true });
-    expect(writing.mock.results.map(({ type }) => type)).toContain("throw");
-    expect(await workflow.exists()).toBe(false);
-    removing.mockRestore();
-    writing.mockRestore();
-  });
-
-  test("of a workflow that is not final is a conflict", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, [{ id: "a", agent: "llm" }]);
-    expect(await workflow.remove()).toMatchObject({ problem: "conflict" });
-    expect(await view(workflow)).toMatchObject({ status: "running" });
-  });
-
-  test.each([false, true])("takes all data away at once (long: %s), and keeps the key's answer until it is 24 hours old", async (isLong) => {
-    const workflow = openWorkflow();
-    const request = requestOf(workflow, [{ id: "a", agent: "pass", input: "private".repeat(isLong ? 10_000 : 1) }], { idempotency: KEY });
-    const first = created(await workflow.create(request));
-    expect(await workflow.remove()).toEqual({ removed: true });
-    expect(await workflow.exists()).toBe(false);
-    expect(await listedStatus(workflow)).toBeNull();
-    const tables = (await query(workflow, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT IN ('documents', 'schema_version')")).map(({ name }) => String(name));
-    expect(tables).toEqual(isLong ? expect.arrayContaining(["events", "outputs", "tasks"]) : ["events"]);
-    for (const table of tables) expect(await query(workflow, `SELECT * FROM ${table}`)).toEqual([]);
-    expect(await query(workflow, "SELECT name FROM documents ORDER BY name")).toEqual([{ name: "answer:0" }, { name: "idempotency" }]);
-    await evictDurableObject(workflow);
-    expect(await workflow.create(request)).toEqual({ kind: "replayed", body: JSON.stringify(first) });
-    pass(DAY_MS);
-    await runDurableObjectAlarm(workflow);
-    await expectEmpty(workflow);
-    expect(await workflow.create(request)).toMatchObject({ kind: "created" });
-  });
-
-  test("of a workflow whose key was told to be over keeps that for another day, so that the key leads on to the same next id", async () => {
-    const workflow = openWorkflow();
-    const request = requestOf(workflow, ONE, { idempotency: KEY });
-    await workflow.create(request);
-    pass(DAY_MS);
-    expect(await workflow.create(request)).toEqual({ kind: "expired" });
-    await workflow.remove();
-    pass(DAY_MS - 5_000);
-    await runDurableObjectAlarm(workflow);
-    expect(await workflow.create(request)).toEqual({ kind: "expired" });
-    pass(2 * DAY_MS);
-    await runDurableObjectAlarm(workflow);
-    await expectEmpty(workflow);
-  });
-
-  test("without a key leaves nothing, and the id is free again", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, ONE);
-    await workflow.remove();
-    await expectEmpty(workflow);
-    expect(await workflow.remove()).toMatchObject({ problem: "not_found" });
-    expect(await start(workflow, [{ id: "b", agent: "llm" }])).toMatchObject({ waves: [["b"]] });
-    expect((await readLog(workflow))[0]).toMatchObject({ seq: 1, type: "workflow.created" });
-    const { armedAt, neededAt } = await readAlarm(workflow);
-    expect(armedAt).toBeLessThanOrEqual(neededAt);
-    await expect.poll(() => listedStatus(workflow)).toBe("running");
-  });
-
-  test("comes by itself when the retention is over", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, ONE);
-    pass(29 * DAY_MS);
-    await runDurableObjectAlarm(workflow);
-    expect(await view(workflow)).toMatchObject({ status: "completed" });
-    pass(DAY_MS);
-    expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now());
-    await runDurableObjectAlarm(workflow);
-    await expectEmpty(workflow);
-    expect(await listedStatus(workflow)).toBeNull();
-  });
-});
-
-describe("the tenant's index", () => {
-  test("has all that a workflow's answer has but tasks and waves, and a result as long as it is short", async () => {
-    const short = openWorkflow();
-    const { tasks: _tasks, waves: _waves, ...expected } = await start(short, [{ id: "a", agent: "pass", input: "x".repeat(MAX_LISTED_RESULT_BYTES - 2) }], { spec: { metadata: { team: "red" } } });
-    expect(expected.result).toHaveProperty("a");
-    await expect.poll(() => findListed(short)).toEqual(expected);
-    const long = openWorkflow();
-    await start(long, [{ id: "a", agent: "pass", input: "x".repeat(MAX_LISTED_RESULT_BYTES - 1) }]);
-    await expect.poll(() => findListed(long)).toMatchObject({ status: "completed", result: null, resultBytes: MAX_LISTED_RESULT_BYTES + 1 });
-  });
-
-  test.each([[MAX_LISTED_RESULT_BYTES, { result: "é".repeat(MAX_LISTED_RESULT_BYTES / 2 - 1) }], [MAX_LISTED_RESULT_BYTES + 2, { result: null, resultBytes: MAX_LISTED_RESULT_BYTES + 2 }]])("counts the bytes of a result of its own expression: %i", async (bytes, expected) => {
-    const workflow = openWorkflow();
-    await start(workflow, ONE, { spec: { input: "é".repeat(bytes / 2 - 1), result: "workflow.input" } });
-    await expect.poll(() => findListed(workflow)).toMatchObject({ status: "completed", ...expected });
-  });
-
-  test("hears of a workflow that runs, and of its end before the one who waits for it", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, [{ id: "a", agent: "llm" }]);
-    await expect.poll(() => listedStatus(workflow)).toBe("running");
-    await workflow.claim([{ task: 0, attempt: 1 }]);
-    const waiting = workflow.read({ withTasks: false, waitMs: 5_000 }).then(async (read) => ({ read, listed: await listedStatus(workflow) }));
-    await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
-    expect(await waiting).toMatchObject({ read: { status: "completed" }, listed: "completed" });
-  });
-
-  test("shows how far a running workflow has come, told every five seconds, and the more rarely the longer it runs", async () => {
-    const told = vi.spyOn(TenantObject.prototype, "indexWorkflow");
-    const workflow = openWorkflow();
-    const listed = async () => (await findListed(workflow))?.progress.completed ?? null;
-    const tellings = () => told.mock.calls.filter(([{ summary }]) => summary.id === idOf(workflow)).length;
-    await start(workflow, Array.from({ length: 9 }, (_, index) => ({ id: `t${index}`, agent: "llm" })), { spec: { maxConcurrency: 9 } });
-    await expect.poll(listed).toBe(0);
-    await workflow.claim(Array.from({ length: 9 }, (_, task) => ({ task, attempt: 1 })));
-    let completedTasks = 0;
-    const finishOne = async () => {
-      await workflow.report([{ task: completedTasks, attempt: 1, outcome: completed("done") }]);
-      completedTasks += 1;
-    };
-    const before = tellings();
-    await finishOne();
-    pass(5_000);
-    await finishOne();
-    await expect.poll(listed).toBe(2);
-    expect(tellings()).toBe(before + 1);
-    // After a hundred seconds in all it is told every ten: five more are too soon.
-    pass(95_000);
-    await finishOne();
-    await expect.poll(listed).toBe(3);
-    const { length } = told.mock.calls;
-    pass(5_000);
-    await finishOne();
-    expect(told.mock.calls).toHaveLength(length);
-    pass(6_000);
-    await finishOne();
-    await expect.poll(listed).toBe(5);
-    told.mockRestore();
-  });
-
-  test("is told later when it could not be told at once, also after the memory that failed is gone", async () => {
-    let workflow = openWorkflow();
-    const tenant = env.TENANT.getByName(TENANT);
-    const breakIndex = (name: string, other: string) => runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec(`ALTER TABLE ${name} RENAME TO ${other}`));
-    const errors = vi.spyOn(console, "error");
-    const hasFailed = (times: number) => expect.poll(() => errors.mock.calls.filter(([line]) => String(line).includes("index.failed")).length).toBe(times);
-    await breakIndex("workflows", "workflows_away");
-    await start(workflow, [{ id: "a", agent: "llm" }]);
-    await hasFailed(1);
-    await breakIndex("workflows_away", "workflows");
-    expect(await listedStatus(workflow)).toBeNull();
-    await runDurableObjectAlarm(workflow);
-    expect(await listedStatus(workflow)).toBe("running");
-    await breakIndex("workflows", "workflows_away");
-    await workflow.command("pause");
-    await hasFailed(2);
-    await breakIndex("workflows_away", "workflows");
-    workflow = await kill(workflow);
-    expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);
-    await runDurableObjectAlarm(workflow);
-    expect(await listedStatus(workflow)).toBe("paused");
-  });
-});
-
-test("a workflow that the index has not heard of is told to it soon by whatever wakes its object, however long it has nothing to do", async () => {
-  const tenant = env.TENANT.getByName(TENANT);
-  const rename = (name: string, other: string) => runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec(`ALTER TABLE ${name} RENAME TO ${other}`));
-  await rename("workflows", "workflows_away");
-  let workflow = openWorkflow();
-  await start(workflow, ONE, { spec: { startAt: new Date(Date.now() + DAY_MS).toISOString() } });
-  workflow = await kill(workflow);
-  await rename("workflows_away", "workflows");
-  await view(workflow);
-  expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);
-  await runDurableObjectAlarm(workflow);
-  expect(await listedStatus(workflow)).toBe("scheduled");
-  expect((await readAlarm(workflow)).armedAt).toBeGreaterThan(Date.now() + DAY_MS / 2);
-});
-
 describe("a manual retry", () => {
   test("runs a failed task again under a key of its own, with attempts that go on", async () => {
     let isDown = true;
@@ -490,29 +281,6 @@ test("a failing task with `continue` fails the workflow in the end, with what co
   await workflow.claim([{ task: 0, attempt: 1 }]);
   await workflow.report([{ task: 0, attempt: 1, outcome: failed({ code: "provider_rejected", retryable: false }) }]);
   expect(await view(workflow)).toMatchObject({ status: "failed", tasks: { a: { status: "failed" }, b: { status: "skipped", error: { code: "dependency_failed" } }, c: { status: "completed" } } });
-});
-
-describe("a deletion while a failed task is retried", () => {
-  test("deletes nothing, and the list still shows the workflow", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, [{ id: "a", agent: "bad" }, { id: "b", agent: "llm", dependsOn: ["a"] }], { agents: { bad: transform("1 / 0"), llm } });
-    const [removed, retried] = await Promise.all([workflow.remove(), workflow.retryTask("a")]);
-    expect(retried).toHaveProperty("status");
-    if ("problem" in removed) await expect.poll(() => listedStatus(workflow)).not.toBeNull();
-    else expect(await workflow.exists()).toBe(false);
-  });
-
-  test("by two at once removes one workflow, and spares the next that takes its id", async () => {
-    const workflow = openWorkflow();
-    await start(workflow, ONE);
-    const first = workflow.remove();
-    const second = workflow.remove();
-    await first;
-    await start(workflow, [{ id: "a", agent: "llm" }]);
-    await second;
-    expect(await workflow.exists()).toBe(true);
-    expect((await view(workflow)).status).toBe("running");
-  });
 });
 
 describe("many transforms", () => {
