@@ -1,6 +1,6 @@
 import { continuesLabel, documentLabelLength, isHeadingOf, itemLabelLength } from "./labels.ts";
 import { skipSpace, splitLines, trimEnd, type Line } from "./lines.ts";
-import { findRecords, firstRow } from "./record-lines.ts";
+import { findRecords, firstRow, isWrapped } from "./record-lines.ts";
 import { MAX_SENTENCE_CHARS, splitSentences } from "./sentences.ts";
 import type { Unit } from "./document.ts";
 import { openSection, pushUnit, type UnitSink } from "./unit-sink.ts";
@@ -13,15 +13,10 @@ const LONG_ITEM_CHARS = 240;
 const MAX_SECTION_CHARS = 800;
 /** Below all levels of Markdown: a heading that is told by its form. */
 const TITLE_LEVEL = 7;
-/** Lines of a paragraph that are longer than this on average were not wrapped: each is a paragraph of its own. */
-const WRAPPED_LINE_CHARS = 120;
-
-/** Fewer lines are taken for wrapped. Of more, such a share must have had room for another word to be lines of their own. */
-const MIN_UNWRAPPED_LINES = 4;
-const LOOSE_SHARE = 0.75;
 
 const HEADING = /^#{1,6}[ \t]/;
 const LIST_ITEM = /^[ \t]{0,12}(?:[-*+•]|\d{1,4}[.)])[ \t]/;
+
 export type LineKind = "blank" | "heading" | "fence" | "table" | "item" | "indented" | "document" | "text";
 
 /** What the first characters of a line make it. Looks at a bounded head, so that one endless line costs nothing. */
@@ -173,14 +168,22 @@ function endOfItem({ kinds }: BlockReader, last: number): number {
   return end;
 }
 
-/** An item of several sentences: a paragraph, or a document of a list of them, with its mark and title as label. */
+/** An item of several sentences: a paragraph, or a document of a list of them, with its mark and title as label. What is indented below an empty line may be code. */
 function readLongItem(reader: BlockReader, first: number, last: number): void {
-  const { sink, lines } = reader;
+  const { sink, lines, kinds } = reader;
   const line = lines[first] as Line;
   openParagraph(reader);
   const body = line.start + itemLabelLength(sink.text, line);
   const label = pushUnit(sink, line.start, trimEnd(sink.text, line.start, body), "label", reader.label);
-  for (const { start, end } of splitSentences(sink.text, body, (lines[endOfItem(reader, last)] as Line).end)) pushUnit(sink, start, end, "sentence", label);
+  let end = first;
+  while (end < last && kinds[end + 1] !== "blank") end += 1;
+  for (const sentence of splitSentences(sink.text, body, (lines[end] as Line).end)) pushUnit(sink, sentence.start, sentence.end, "sentence", label);
+  for (let at = end + 1; at <= last; at = end + 1) {
+    end = at;
+    if (kinds[at] === "blank") continue;
+    while (end < last && kinds[end + 1] !== "blank") end += 1;
+    pushUnit(sink, (lines[at] as Line).start, (lines[end] as Line).end, "code", label);
+  }
 }
 
 function readDocument(reader: BlockReader, index: number, line: Line): number {
@@ -239,26 +242,6 @@ function readParagraph(reader: BlockReader, index: number): number {
     }
   }
   return last + 1;
-}
-
-/** Whether lines run on into each other: they are short enough to have been wrapped, and most of them had no room for the next one's first word. */
-function isWrapped(text: string, lines: readonly Line[], first: number, last: number): boolean {
-  const count = last - first + 1;
-  if ((lines[last] as Line).end - (lines[first] as Line).start >= WRAPPED_LINE_CHARS * count) return false;
-  if (count < MIN_UNWRAPPED_LINES) return true;
-  let widest = 0;
-  for (let at = first; at <= last; at += 1) widest = Math.max(widest, lengthOf(lines[at] as Line));
-  let loose = 0;
-  for (let at = first; at < last; at += 1) {
-    const { start, end } = lines[at + 1] as Line;
-    const word = text.slice(start, Math.min(end, start + widest)).trimStart().indexOf(" ");
-    if (lengthOf(lines[at] as Line) + 1 + (word === -1 ? end - start : word) <= widest) loose += 1;
-  }
-  return loose < LOOSE_SHARE * (count - 1);
-}
-
-function lengthOf({ start, end }: Line): number {
-  return end - start;
 }
 
 /** A line per unit; of a table the first line, with the columns' names, comes with every other. */

@@ -11,6 +11,13 @@ import { opensBlock } from "./source-code.ts";
 const SAMPLED_LINES = 400;
 const SAMPLED_RUN = 20;
 
+/** From which share of its sampled lines on a text is of a kind: between what texts of the kind and all others have, by hand. */
+const SHARES = { jsonLines: 0.8, roles: 0.02, documentLabels: 0.3, cues: 0.15, speakers: 0.4, logLines: 0.6, code: 0.35 };
+/** A log tells levels in most lines, talk in few. */
+const MAX_LEVELS_IN_TALK = 0.2;
+/** Of the lines that begin with a name so many may have one of their own: people speak again, keys of records seldom come back. */
+const MAX_DIFFERENT_NAMES = 0.6;
+
 /** Where a log line tells its level. */
 const LOG_HEAD_CHARS = 120;
 /** Words that somebody says at least where names are not capitalised: `name: value` is no talk. */
@@ -40,13 +47,13 @@ export function detectKind(text: string): ContentKind {
   const lines = sampleLines(text);
   if (lines.length === 0) return "prose";
   const share = (test: (line: Line) => boolean): number => lines.filter(test).length / lines.length;
-  if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > 0.8) return readContent(text) === "log" ? "log" : "json";
+  if (lines.length > 1 && share((line) => text.charCodeAt(line.start) === 123 && text.charCodeAt(line.end - 1) === 125) > SHARES.jsonLines) return readContent(text) === "log" ? "log" : "json";
   if (isTrajectory(text, lines)) return "trajectory";
-  if (share((line) => documentLabelLength(text, line) > 0) > 0.3) return "documents";
+  if (share((line) => documentLabelLength(text, line) > 0) > SHARES.documentLabels) return "documents";
   // Talk may tell its times, as a log does, but no levels.
-  const isTalk = isTranscript(text, lines) && share((line) => LOG_LEVEL.test(text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS)))) < 0.2;
+  const isTalk = isTranscript(text, lines) && share((line) => LOG_LEVEL.test(text.slice(line.start, Math.min(line.end, line.start + LOG_HEAD_CHARS)))) < MAX_LEVELS_IN_TALK;
   if (isTalk) return "transcript";
-  if (lines.length >= 3 && share((line) => isLogLine(text, line)) > 0.6) return isTableWithHeader(text, lines) ? "prose" : "log";
+  if (lines.length >= 3 && share((line) => isLogLine(text, line)) > SHARES.logLines) return isTableWithHeader(text, lines) ? "prose" : "log";
   if (isTalkOfNobody(text, lines)) return "transcript";
   // A fence inside a line is a string or a comment of the program itself.
   if (!lines.some((line) => text.startsWith("```", line.start)) && isSourceCode(text, lines, share)) return "code";
@@ -65,18 +72,18 @@ function sampleLines(text: string): Line[] {
 /** Two roles that take turns. */
 function isTrajectory(text: string, lines: readonly Line[]): boolean {
   const roles = lines.flatMap((line) => findRole(text, line)?.name ?? []);
-  return roles.length >= 3 && new Set(roles).size >= 2 && roles.length > lines.length * 0.02;
+  return roles.length >= 3 && new Set(roles).size >= 2 && roles.length > lines.length * SHARES.roles;
 }
 
 /** A few people who take turns. */
 function isTranscript(text: string, lines: readonly Line[]): boolean {
-  if (lines.filter((line) => isCue(text, line)).length > lines.length * 0.15) return true;
+  if (lines.filter((line) => isCue(text, line)).length > lines.length * SHARES.cues) return true;
   const turns = lines.flatMap((line) => {
     const speaker = findSpeaker(text, line);
     return speaker === null ? [] : [{ name: speaker.name, isSaying: isCapital(speaker.name) || countWords(text.slice(line.start + speaker.length, line.end)) >= MIN_SAID_WORDS }];
   });
   const saying = turns.filter(({ isSaying }) => isSaying);
-  return turns.length >= 4 && turns.length > lines.length * 0.4 && saying.length > turns.length * 0.5 && new Set(turns.map(({ name }) => name)).size <= turns.length * 0.6;
+  return turns.length >= 4 && turns.length > lines.length * SHARES.speakers && saying.length > turns.length * 0.5 && new Set(turns.map(({ name }) => name)).size <= turns.length * MAX_DIFFERENT_NAMES;
 }
 
 /** Talk written down without names: many lines, and in many of them somebody speaks of himself or to another. */
@@ -102,5 +109,5 @@ function isLogLine(text: string, line: Line): boolean {
 
 function isSourceCode(text: string, lines: readonly Line[], share: (test: (line: Line) => boolean) => number): boolean {
   const isCode = (line: Line): boolean => CODE_LINE.test(text.slice(line.start, Math.min(line.end, line.start + 200)));
-  return lines.length >= 5 && lines.some((line) => opensBlock(text, line)) && share(isCode) > 0.35;
+  return lines.length >= 5 && lines.some((line) => opensBlock(text, line)) && share(isCode) > SHARES.code;
 }

@@ -10,10 +10,15 @@ const MAX_RECORD_HEAD_CHARS = 400;
 /** A heading over columns is no longer than this. */
 const MAX_HEADER_CHARS = 640;
 const SEPARATORS = [9, 59, 44];
+/** Lines of a paragraph that are longer than this on average were not wrapped: each is a paragraph of its own. */
+const WRAPPED_LINE_CHARS = 120;
+/** Fewer lines are taken for wrapped. Of more, such a share must have had room for another word to be lines of their own. */
+const MIN_UNWRAPPED_LINES = 4;
+const LOOSE_SHARE = 0.75;
 
 /**
  * Whether the lines `first … last` each stand for themselves, as rows of values or entries do, and are no wrapped paragraph: most
- * have the same number of separators, or begin neither with a small letter nor with another script's. `hasHeader`: the first
+ * have the same number of separators, or begin neither with a small letter nor with another script's and hold no second sentence. `hasHeader`: the first
  * names the columns of the others.
  */
 export function findRecords(text: string, lines: readonly Line[], first: number, last: number): { hasHeader: boolean } | undefined {
@@ -70,4 +75,24 @@ function isHeader(text: string, line: Line): boolean {
 function opensRecord(text: string, line: Line): boolean {
   const code = text.charCodeAt(skipSpace(text, line.start, line.end));
   return code < 128 && !(code >= 97 && code <= 122);
+}
+
+/** Whether lines run on into each other: they are short enough to have been wrapped, and most of them had no room for the next one's first word. */
+export function isWrapped(text: string, lines: readonly Line[], first: number, last: number): boolean {
+  const count = last - first + 1;
+  if ((lines[last] as Line).end - (lines[first] as Line).start >= WRAPPED_LINE_CHARS * count) return false;
+  if (count < MIN_UNWRAPPED_LINES) return true;
+  let widest = 0;
+  for (let at = first; at <= last; at += 1) widest = Math.max(widest, lengthOf(lines[at] as Line));
+  let loose = 0;
+  for (let at = first; at < last; at += 1) {
+    const { start, end } = lines[at + 1] as Line;
+    const word = text.slice(start, Math.min(end, start + widest)).trimStart().indexOf(" ");
+    if (lengthOf(lines[at] as Line) + 1 + (word === -1 ? end - start : word) <= widest) loose += 1;
+  }
+  return loose < LOOSE_SHARE * (count - 1);
+}
+
+function lengthOf({ start, end }: Line): number {
+  return end - start;
 }

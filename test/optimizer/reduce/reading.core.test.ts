@@ -32,6 +32,15 @@ describe("reading a text and writing it again", () => {
     expect(renderDocument(readDocument(text, "prose", []))).toBe(text);
   });
 
+  it("takes long items apart by sentences, but not what is indented in them", () => {
+    const long = "The lamp was lit. ".repeat(15).trim();
+    const code = "    pump --prime\n    pump --run";
+    const { units } = readDocument(`- Oil: ${long}\n- Wick: ${long}\n\n${code}\n- Fog: ${long}\n`, "prose", []);
+    expect(units.filter(({ role }) => role === "label").map(({ text }) => text)).toEqual(["- Oil:", "- Wick:", "- Fog:"]);
+    expect(units.filter(({ role }) => role === "sentence")).toHaveLength(45);
+    expect(units.filter(({ role }) => role === "code").map(({ text }) => text)).toEqual([code]);
+  });
+
   it("takes a list apart only beyond the longest that stays whole", () => {
     const units = (items: number): number => readDocument("- an item\n".repeat(items), "prose", []).units.length;
     expect(units(MAX_WHOLE_LIST_ITEMS)).toBe(1);
