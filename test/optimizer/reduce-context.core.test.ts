@@ -105,6 +105,24 @@ describe("structure", () => {
     }
   });
 
+  it.each([
+    ["talk", (at: number, block: string) => `Ada: Point ${at} of the list is done, as far as I can see.\nBob: Then we go on with ${at + 1}.${block}`],
+    ["an agent's run", (at: number, block: string) => `user: Do ${at} please, with care and soon.\nassistant: Done with ${at}.${block}`],
+    ["tagged documents", (at: number, block: string) => `<doc id=${at}>\nText ${at} is of the sea. It was blue and wide.\n${block}\n</doc>`],
+  ])("so are they in %s, whatever stands in them", (_what, write) => {
+    const fence = "```\nconst a = 1;\nuser: nobody\nAda: nobody said this here\n<doc id=99>\nconst b = 2;\n```";
+    const table = "| k | v |\n|---|---|\n| Ada: x | 10:00:01 |\n| y | z |";
+    const text = Array.from({ length: 40 }, (_, at) => write(at, at % 9 === 4 ? `\n${fence}\n\n${table}\n` : "")).join("\n");
+    const count = (of: string, part: string): number => of.split(part).length - 1;
+    for (const targetReduction of [0.2, 0.5, 0.8]) {
+      for (const query of ["Ada point", "const", "blue", ""]) {
+        const { text: reduced } = reduceContext(text, { query, targetReduction });
+        expect(count(reduced, "const a")).toBe(count(reduced, fence));
+        expect(count(reduced, "| k |")).toBe(count(reduced, table));
+      }
+    }
+  });
+
   it("a text that is one code block cannot be reduced: it comes back whole", () => {
     const block = `\`\`\`js\n${"const lamp = 1;\n".repeat(40)}\`\`\``;
     expect(reduceContext(block, { targetReduction: 0.5 })).toMatchObject({ text: block, achieved: false, steps: [] });
