@@ -81,14 +81,16 @@ export class StepStore {
 
   /** Keeps what a step did: in one row, where it is little. */
   saveStep(step: StepRecord): void {
-    if (this.#saveInOneRow(step)) return;
+    if (this.saveInOneRow(step)) return;
     const { firstSeq, events, touched, states, details, outputs } = step;
     this.appendEvents(firstSeq, events);
     for (const [task, { json, bytes }] of outputs) this.writeOutput(task, json, bytes);
     if (touched.size > 0) this.writeTaskStates(touched, states, details, firstSeq + events.length - 1);
   }
 
-  #saveInOneRow({ firstSeq, events, touched, states, details, outputs }: StepRecord): boolean {
+  /** Saves a small step in one statement; false, and nothing is saved, when it is none. */
+  saveInOneRow({ firstSeq, events, touched, states, details, outputs }: StepRecord): boolean {
+    if (events.length === 0 && touched.size === 0) return true;
     if (events.length === 0 || events.length > MAX_EVENTS_PER_ROW || details.size > 0) return false;
     const changes = Array.from(touched, (task) => {
       const output = outputs.get(task);

@@ -32,10 +32,12 @@ interface OrderDeps {
   readOutputs: (tasks: readonly number[]) => Json[];
   newSecret: () => string;
   settings: BudgetSettings;
+  /** What is to be stored with the step that sends the order. */
+  writes: (() => void)[];
 }
 
 /** Puts together what an attempt needs, from stored values only; or says why its input cannot be made. */
-export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, readOutputs, newSecret, settings }: OrderDeps): WorkOrder | Failure {
+export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, readOutputs, newSecret, settings, writes }: OrderDeps): WorkOrder | Failure {
   const { store, identity, run } = session;
   const spec = store.readTaskSpec(ref.task);
   const agent = session.agents[spec.agent]!;
@@ -57,7 +59,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, r
     dependencies: dependencies.outputs,
     deadlineAt: state.timeoutAt!,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
-    callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret) : null,
+    callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret, writes) : null,
     llm: agent.kind === "llm" ? { ...createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.planning.models.get(spec.id)), tokenBudget: allotTokens(session, ref.task, settings) } : null,
     requestId: identity.requestId,
   };
@@ -105,9 +107,9 @@ export function grantOrders(refs: readonly AttemptRef[], build: (ref: AttemptRef
 }
 
 /** A callback address that works for this attempt only. The token names the workflow, so that the answer finds its object; only a hash of its secret is kept. */
-function createCallback(session: OrderSource, ref: AttemptRef, newSecret: () => string): { url: string; token: string } {
+function createCallback(session: OrderSource, ref: AttemptRef, newSecret: () => string, writes: (() => void)[]): { url: string; token: string } {
   const secret = newSecret();
-  session.store.addCallback(hashSecret(secret), ref.task, ref.attempt);
+  writes.push(() => session.store.addCallback(hashSecret(secret), ref.task, ref.attempt));
   const token = createCallbackToken(session.identity, secret);
   return { url: `${session.identity.origin}/v1/callbacks/${token}`, token };
 }

@@ -33,7 +33,7 @@ export interface Applied {
   wakeBy: number;
 }
 
-/** What a transaction gathers on its way. */
+/** What a transaction gathers on its way. Nothing is stored before all of it is decided. */
 export interface Change {
   applied: Applied;
   /** Of the workflow, before any of it. */
@@ -43,6 +43,8 @@ export interface Change {
   details: Map<number, TaskDetail>;
   touched: Set<number>;
   isStateTouched: boolean;
+  /** What is stored beside the step's row, the state and the webhooks. */
+  writes: (() => void)[];
   /** Of routes; the books add those of calls. */
   cells: StatsCell[];
 }

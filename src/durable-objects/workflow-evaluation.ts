@@ -29,11 +29,14 @@ export class WorkflowEvaluation {
   readonly #outputs = new Map<number, Json>();
   /** Outputs that came with this step, to be stored with it. */
   readonly newOutputs = new Map<number, NewOutput>();
+  /** What else came up, to be stored with the step. */
+  readonly writes: (() => void)[];
   #parsedBytes = 0;
   #input: { value: Json } | null = null;
 
-  constructor(source: EvaluationSource) {
+  constructor(source: EvaluationSource, writes: (() => void)[]) {
     this.#source = source;
+    this.writes = writes;
   }
 
   readonly readScope: ReadScope = (references) => {
@@ -83,7 +86,7 @@ export class WorkflowEvaluation {
     if (!value.ok) return expressionFailure(`result: ${value.message}`);
     const bytes = utf8Length(JSON.stringify(value.value));
     if (bytes > MAX_VALUE_BYTES) return expressionFailure(`result: the value has ${bytes} bytes, more than the ${MAX_VALUE_BYTES} a value may have`);
-    this.#source.store.write("result", value.value);
+    this.writes.push(() => this.#source.store.write("result", value.value));
     return null;
   }
 

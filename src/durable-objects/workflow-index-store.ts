@@ -62,14 +62,18 @@ export class WorkflowIndexStore {
     const knownCreatedAt = known["created_at"] === null ? -1 : Number(known["created_at"]);
     if (knownCreatedAt > createdAt || (knownCreatedAt === createdAt && Number(known["version"]) > version)) return;
     if (known["summary"] !== null && knownCreatedAt < createdAt) this.#deleteMetadata(JSON.parse(String(known["summary"])) as WorkflowSummary);
-    if (knownCreatedAt !== createdAt) {
-      for (const [key, value] of Object.entries(metadata)) this.#sql.exec("INSERT OR IGNORE INTO workflow_metadata VALUES (?, ?, ?, ?)", key, value, createdAt, id);
+    const isFinal = isFinalWorkflow(status) ? 1 : 0;
+    if (knownCreatedAt === createdAt) {
+      // Without what never changes: the indexes over it would be written anew.
+      this.#sql.exec("UPDATE workflows SET version = ?, status = ?, is_final = ?, heard_at = ?, summary = ? WHERE id = ?", version, status, isFinal, now, JSON.stringify(summary), id);
+      return;
     }
+    for (const [key, value] of Object.entries(metadata)) this.#sql.exec("INSERT OR IGNORE INTO workflow_metadata VALUES (?, ?, ?, ?)", key, value, createdAt, id);
     this.#sql.exec(
       `INSERT INTO workflows (id, created_at, version, status, name, is_final, heard_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, version = excluded.version, status = excluded.status, name = excluded.name,
          is_final = excluded.is_final, heard_at = excluded.heard_at, summary = excluded.summary`,
-      id, createdAt, version, status, name, isFinalWorkflow(status) ? 1 : 0, now, JSON.stringify(summary),
+      id, createdAt, version, status, name, isFinal, now, JSON.stringify(summary),
     );
   }
 

@@ -43,16 +43,19 @@ export class WorkflowPlanning {
     return findPlanReason({ run: this.#run, outlook: this.outlook }, step, this.#plannedAtNanoUsd);
   }
 
-  /** Takes over a new plan, and stores it. */
+  /** Takes over a new plan, which `save` stores. */
   take({ plan, tasks }: NewPlan): void {
     this.#plannedAtNanoUsd = this.#run.ledger.workflow.spent.nanoUsd;
     const planned = new Map(tasks.map((task) => [this.#run.plan.tasks[task]!.id, task]));
     const kept = [...this.#models].filter(([id]) => !planned.has(id));
     this.#models = new Map([...kept, ...Object.entries(plan.deviations)]);
-    this.#store.write("plannedModels", Object.fromEntries(this.#models));
     if (this.outlook === null) return;
     replaceExpected(this.outlook, new Map([...planned].map(([id, task]) => [task, pickExpected(plan.tasks[id]!)])));
-    this.#store.write("outlook", [...this.outlook.tasks]);
+  }
+
+  save(): void {
+    this.#store.write("plannedModels", Object.fromEntries(this.#models));
+    if (this.outlook !== null) this.#store.write("outlook", [...this.outlook.tasks]);
   }
 }
 

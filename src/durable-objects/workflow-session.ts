@@ -20,6 +20,7 @@ import { WorkflowBooks } from "./workflow-books.ts";
 import { type Applied, type Change, createApplied } from "./workflow-change.ts";
 import { readParts, type WorkflowParts } from "./workflow-parts.ts";
 import { WorkflowEvaluation } from "./workflow-evaluation.ts";
+import type { StepRecord } from "./step-store.ts";
 import { type NewPlan, WorkflowPlanning } from "./workflow-planning.ts";
 import type { Identity, Totals, WorkflowStore } from "./workflow-store.ts";
 
@@ -170,8 +171,9 @@ export class WorkflowSession {
 
   /** Takes over a new plan of tasks that have not started. */
   applyPlan(made: NewPlan, reason: PlanReason): Applied {
-    return this.#change(({ applied }) => {
+    return this.#change(({ applied, writes }) => {
       this.planning.take(made);
+      writes.push(() => this.planning.save());
       applied.events.push({ type: "workflow.planned", at: new Date(this.#deps.now()).toISOString(), data: { waves: this.run.plan.graph.waves.length, tasks: made.tasks.length, reason } });
     });
   }
@@ -202,20 +204,19 @@ export class WorkflowSession {
 
   #change(prepare: (change: Change) => void, afterFirst: (accepted: readonly AttemptRef[]) => AttemptReport[] = () => []): Applied {
     const applied = createApplied(this.#lastSeq + 1);
-    return this.store.transaction(() => {
-      const change: Change = { applied, statusBefore: this.run.state.status, evaluation: new WorkflowEvaluation(this), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, cells: [] };
-      prepare(change);
-      let follow = afterFirst;
-      for (let input = change.pending.shift(); input !== undefined; input = change.pending.shift()) {
-        const step = transition(this.run, input, this.#deps.now(), this.#createAbilities(change.evaluation));
-        this.#takeStep(step, change);
-        const reports = [...follow(step.accepted), ...step.dispatches.flatMap((dispatch) => this.#prepareDispatch(dispatch, change) ?? [])];
-        follow = () => [];
-        if (reports.length > 0) change.pending.push({ type: "report", reports });
-      }
-      this.#save(change);
-      return applied;
-    });
+    const writes: (() => void)[] = [];
+    const change: Change = { applied, statusBefore: this.run.state.status, evaluation: new WorkflowEvaluation(this, writes), pending: [], details: new Map(), touched: new Set(), isStateTouched: false, writes, cells: [] };
+    prepare(change);
+    let follow = afterFirst;
+    for (let input = change.pending.shift(); input !== undefined; input = change.pending.shift()) {
+      const step = transition(this.run, input, this.#deps.now(), this.#createAbilities(change.evaluation));
+      this.#takeStep(step, change);
+      const reports = [...follow(step.accepted), ...step.dispatches.flatMap((dispatch) => this.#prepareDispatch(dispatch, change) ?? [])];
+      follow = () => [];
+      if (reports.length > 0) change.pending.push({ type: "report", reports });
+    }
+    this.#save(change);
+    return applied;
   }
 
   #takeStep(step: Step, change: Change): void {
@@ -228,21 +229,32 @@ export class WorkflowSession {
     applied.leaseRequest = step.leaseRequest ?? applied.leaseRequest;
     applied.startsQuestion = step.startsQuestion ?? applied.startsQuestion;
     applied.wakeBy = Math.min(applied.wakeBy, step.wakeBy);
-    this.#books.enter(step.entries, step.now);
+    if (step.entries.length > 0 || step.replies.length > 0) {
+      change.writes.push(() => {
+        this.#books.enter(step.entries, step.now);
+        this.#books.forget(step.replies);
+      });
+    }
     const planReason = this.planning.follow(step);
     applied.planReason ??= planReason;
-    this.#books.forget(step.replies);
   }
 
-  #save({ applied, evaluation, statusBefore, touched, details, isStateTouched, cells }: Change): void {
-    this.store.steps.saveStep({ firstSeq: applied.firstSeq, events: applied.events, touched, states: this.run.tasks, details, outputs: evaluation.newOutputs });
-    if (isStateTouched) this.store.write("state", this.run.state);
-    applied.hasNews = this.#books.save(cells);
-    if (details.size > 0 || applied.hasNews || this.run.index.counts.final > 0) this.#isBlank = false;
-    if (applied.events.length === 0) return;
-    this.#lastSeq += applied.events.length;
+  #save({ applied, evaluation, statusBefore, touched, details, isStateTouched, writes, cells }: Change): void {
+    const { steps, webhooks } = this.store;
     const { webhook } = this.identity.spec;
-    if (webhook !== undefined) this.store.webhooks.addWanted(webhook.events, applied, listStatuses(applied.events, statusBefore, this.run.state.status));
+    const step: StepRecord = { firstSeq: applied.firstSeq, events: applied.events, touched, states: this.run.tasks, details, outputs: evaluation.newOutputs };
+    const saveAll = (): boolean => {
+      steps.saveStep(step);
+      for (const write of writes) write();
+      if (isStateTouched) this.store.write("state", this.run.state);
+      if (webhook !== undefined) webhooks.addWanted(webhook.events, applied, listStatuses(applied.events, statusBefore, this.run.state.status));
+      return this.#books.save(cells);
+    };
+    const isRowAll = writes.length === 0 && !isStateTouched && webhook === undefined && cells.length === 0;
+    // A single statement needs no transaction around it, which would cost as much again.
+    applied.hasNews = isRowAll && steps.saveInOneRow(step) ? this.#books.save([]) : this.store.transaction(saveAll);
+    if (details.size > 0 || applied.hasNews || this.run.index.counts.final > 0) this.#isBlank = false;
+    this.#lastSeq += applied.events.length;
   }
 
   /** Turns a dispatch into an order, a queue reference or, for what ends at once, a report. */
@@ -267,8 +279,8 @@ export class WorkflowSession {
   }
 
   /** The work order of a live attempt, or why its input cannot be made. */
-  createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this)): WorkOrder | Failure {
-    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutputs: evaluation.readOutputs, newSecret: this.#deps.newSecret, settings: { ...this.#deps.settings.budgets, ...this.identity.ownBudgets } });
+  createOrder(ref: AttemptRef, evaluation: WorkflowEvaluation = new WorkflowEvaluation(this, [])): WorkOrder | Failure {
+    return buildOrder(this, ref, { readScope: evaluation.readScope, readOutputs: evaluation.readOutputs, writes: evaluation.writes, newSecret: this.#deps.newSecret, settings: { ...this.#deps.settings.budgets, ...this.identity.ownBudgets } });
   }
 
   /** A report as the core sees it: its bills, and of a live attempt the outcome, whose output and route are kept. */
