@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LocalWorker } from "../../scripts/local-worker.ts";
+import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
 import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/work-orders.ts";
 import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
 import { MAX_TASKS } from "../../src/workflow/spec.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
-import { startWorker } from "./start-worker.ts";
 import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 
 const THROUGH_THE_QUEUE = '{"dispatch":{"directMax":0,"objectMax":0}}';
@@ -16,7 +15,7 @@ const clients = new Map<string, WeftClient>();
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  workers.push(...(await Promise.all([startWorker(), startWorker({ vars: { SETTINGS: THROUGH_THE_QUEUE } })])));
+  workers.push(...(await Promise.all([startLocalWorker(), startLocalWorker({ vars: { SETTINGS: THROUGH_THE_QUEUE } })])));
   for (const [index, way] of ["directly", "through the queue"].entries()) {
     const client = createWeftClient(workers[index]!);
     clients.set(way, client);
