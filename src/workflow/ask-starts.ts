@@ -54,7 +54,7 @@ export function askForStarts(step: Step): void {
 }
 
 function lostAt({ askedAt, patienceMs }: { askedAt: number; patienceMs: number }): number {
-  return askedAt + patienceMs * LOST_FACTOR;
+  return askedAt + Math.ceil(patienceMs * LOST_FACTOR);
 }
 
 /** Between half and all of it, so that workflows that were made together do not ask together. */

@@ -20,8 +20,8 @@ import { SimulatedTenant } from "./tenant.ts";
 import { mustHold, Violation } from "./violation.ts";
 import { callObject, persist, type World } from "./world.ts";
 
-/** More happenings than the longest scenario needs by far: beyond it, the workflow goes round in circles. */
-const MAX_HAPPENINGS = 150_000;
+/** Twice what the longest of twenty thousand scenarios needs, an object that dies in four of five steps for six minutes: beyond it, the workflow goes round in circles. */
+const MAX_HAPPENINGS = 300_000;
 const COMMAND_TRIES = 5;
 const NO_TENANT_BUDGET: TenantScenario = { maxNanoUsd: null, period: "total", others: [] };
 
