@@ -92,6 +92,10 @@ export class StepStore {
   saveInOneRow({ firstSeq, events, touched, states, details, outputs }: StepRecord): boolean {
     if (events.length === 0 && touched.size === 0) return true;
     if (events.length === 0 || events.length > MAX_EVENTS_PER_ROW || details.size > 0) return false;
+    // Looked at before they are put together: a step of many large outputs would take as much of the object's memory again.
+    let outputChars = 0;
+    for (const { json } of outputs.values()) outputChars += json.length;
+    if (outputChars > MAX_CHANGES_CHARS) return false;
     const changes = Array.from(touched, (task) => {
       const output = outputs.get(task);
       return `[${task},${packState(states[task]!)}${output === undefined ? "" : `,${output.json}`}]`;

@@ -203,6 +203,17 @@ describe("steps", () => {
     });
   });
 
+  test("whose outputs are far too long for one row are not put together to find that out", async () => {
+    await inStore((store) => {
+      // All of them would be longer than a text can be; a step of transforms may have more than half of an object's memory of them.
+      const output = { json: JSON.stringify("x".repeat(MAX_VALUE_BYTES - 2)), bytes: MAX_VALUE_BYTES };
+      const tasks = Array.from({ length: 600 }, (_, task) => task);
+      const outputs = new Map(tasks.map((task) => [task, output] as const));
+      expect(store.steps.saveInOneRow({ firstSeq: 1, events: startedTimes(1), touched: new Set(tasks), states: tasks.map(() => stateOf(1)), details: new Map(), outputs })).toBe(false);
+      expect(store.steps.readLastSeq()).toBe(0);
+    });
+  });
+
   test("of an object from before steps were one row are read, and later ones go over them", async () => {
     await runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, state) => {
       const { sql } = state.storage;
