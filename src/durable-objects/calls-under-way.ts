@@ -34,8 +34,9 @@ export class CallsUnderWay {
     return controller.signal;
   }
 
-  end(name: string): void {
-    this.#calls.delete(name);
+  /** `signal`: the call's own. Another workflow may have taken this one's id since, and begun a call of the same name. */
+  end(name: string, signal: AbortSignal): void {
+    if (this.#calls.get(name)?.controller.signal === signal) this.#calls.delete(name);
   }
 
   /** Lets the timer go when nothing is under way. Not part of `end`, because the next call mostly follows at once. */

@@ -147,7 +147,7 @@ export class WorkflowOutbox {
     this.#running += 1;
     this.#ownCalls += 1;
     const outcome = await runAttempt(order, this.#ownAttempts, { signal, isTimed: true });
-    this.#calls.end(name);
+    this.#calls.end(name, signal);
     this.#running -= 1;
     this.#receive([{ ...refOfOrder(order), outcome }]);
     this.#calls.rest();

@@ -22,9 +22,9 @@ test("each call's signal fires at its own deadline, in whatever order they began
 
 test("a call that follows another is watched over by the same timer, and still has all of its time", async () => {
   const calls = new CallsUnderWay(Date.now);
-  calls.begin("0.1", Date.now() + 100);
+  const first = calls.begin("0.1", Date.now() + 100);
   await vi.advanceTimersByTimeAsync(60);
-  calls.end("0.1");
+  calls.end("0.1", first);
   const signal = calls.begin("1.1", Date.now() + 100);
   calls.rest();
   await vi.advanceTimersByTimeAsync(99);
@@ -35,12 +35,11 @@ test("a call that follows another is watched over by the same timer, and still h
 
 test("no timer is left behind the last call, which would keep the object in memory", () => {
   const calls = new CallsUnderWay(Date.now);
-  calls.begin("0.1", Date.now() + 100);
-  calls.begin("1.1", Date.now() + 50);
-  calls.end("0.1");
+  const [first, second] = [calls.begin("0.1", Date.now() + 100), calls.begin("1.1", Date.now() + 50)];
+  calls.end("0.1", first);
   calls.rest();
   expect(vi.getTimerCount()).toBe(1);
-  calls.end("1.1");
+  calls.end("1.1", second);
   calls.rest();
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -51,4 +50,14 @@ test("a call that is given up hears of it at once, the others do not", () => {
   calls.giveUp("1.1", new Error("enough"));
   expect([first.aborted, second.aborted]).toEqual([false, true]);
   expect([...calls.names]).toEqual(["0.1", "1.1"]);
+});
+
+test("a call that ends late takes no deadline from one of its name that began meanwhile", async () => {
+  const calls = new CallsUnderWay(Date.now);
+  const former = calls.begin("0.1", Date.now() + 50);
+  const later = calls.begin("0.1", Date.now() + 100);
+  calls.end("0.1", former);
+  calls.rest();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(later.aborted).toBe(true);
 });
