@@ -1,8 +1,8 @@
 /** What one transition of the pure core costs, at 100 and at 5,000 tasks: the two must not differ by much. `node bench/core.ts` */
 import { buildGraph } from "../src/workflow/graph.ts";
 import { createTaskState, restoreRun, type Run } from "../src/workflow/run.ts";
-import { createBudgetState } from "../src/workflow/budget-state.ts";
-import { NO_CAP } from "../src/workflow/amount.ts";
+import { createBudgetState } from "../src/workflow/budget/budget-state.ts";
+import { NO_CAP } from "../src/workflow/budget/amount.ts";
 import type { Abilities, Step } from "../src/workflow/step.ts";
 import { transition, type RunInput } from "../src/workflow/transition.ts";
 import { printTable, show } from "./figures.ts";

@@ -10,7 +10,7 @@ import { findBaselineModel, isEmbedded, listTier } from "../src/router/find-mode
 import type { MetricsSnapshot, ModelMetrics } from "../src/router/model-metrics.ts";
 import { routeCall } from "../src/router/route-call.ts";
 import { TIER_ABOVE } from "../src/router/route-request.ts";
-import type { TaskType, TierName } from "../src/workflow/agent.ts";
+import type { TaskType, TierName } from "../src/workflow/spec/agent.ts";
 import { buildGraph } from "../src/workflow/graph.ts";
 import { EXAMPLE_GRAPHS, type ExampleGraph, type ExampleTask } from "./example-graphs.ts";
 

@@ -1,4 +1,4 @@
-import type { TierName } from "../src/workflow/agent.ts";
+import type { TierName } from "../src/workflow/spec/agent.ts";
 
 /** A task of an example: what it is sent, what it answers, and whom it waits for. */
 export interface ExampleTask {

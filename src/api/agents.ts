@@ -2,18 +2,18 @@ import { z } from "zod";
 import { BUILT_IN_AGENTS } from "../config/built-in-agents.ts";
 import { checkHttpAgent } from "../consumer/agents/check-http-agent.ts";
 import type { Fault } from "../errors.ts";
-import { AgentDefinition, AgentName, MAX_HEADERS } from "../workflow/agent.ts";
-import { cutFaulty } from "../workflow/cut-faulty.ts";
-import { compileExpression } from "../workflow/expression.ts";
-import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
-import { findKeyFault } from "../workflow/record-keys.ts";
-import { withoutNulls } from "../workflow/without-nulls.ts";
-import { answerJson } from "./answer-json.ts";
+import { AgentDefinition, AgentName, MAX_HEADERS } from "../workflow/spec/agent.ts";
+import { cutFaulty } from "../workflow/faults/cut-faulty.ts";
+import { compileExpression } from "../workflow/expressions/expression.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/faults/describe-issues.ts";
+import { findKeyFault } from "../workflow/json/record-keys.ts";
+import { withoutNulls } from "../workflow/json/without-nulls.ts";
+import { answerJson } from "./http/answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { refuse, refuseFaults, valueOf } from "./problem.ts";
+import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
 import { rankAgents } from "./rank-agents.ts";
-import { NUMBER_CURSOR, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
-import type { RegisteredAgent } from "./tenant-port.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readJson, readQuery } from "./http/read-request.ts";
+import type { RegisteredAgent } from "./ports/tenant-port.ts";
 
 /** Fields of the contract whose feature is not there yet: refused in so many words, rather than as unknown or by doing nothing. */
 const LATER_FIELDS = ["tools", "maxTurns"];

@@ -1,4 +1,4 @@
-import type { AllowanceCache } from "./allowance-cache.ts";
+import type { AllowanceCache } from "./caches/allowance-cache.ts";
 import type { SettingsCache } from "../config/settings-cache.ts";
 import type { Settings } from "../config/settings.ts";
 import type { StoredTiers } from "../config/tiers.ts";
@@ -7,10 +7,10 @@ import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import type { Log } from "../log.ts";
 import type { GatewayDeps } from "./gateway/gateway-deps.ts";
-import type { KeyReplica } from "./key-port.ts";
-import type { RequestCounter } from "./request-limit.ts";
-import type { TenantPort } from "./tenant-port.ts";
-import type { WorkflowPort } from "./workflow-port.ts";
+import type { KeyReplica } from "./ports/key-port.ts";
+import type { RequestCounter } from "./auth/request-limit.ts";
+import type { TenantPort } from "./ports/tenant-port.ts";
+import type { WorkflowPort } from "./ports/workflow-port.ts";
 
 /** All that the API can do beside computing. Nothing in it belongs to one request, so one app serves an isolate for its life. */
 export interface ApiDeps {

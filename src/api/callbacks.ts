@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Json } from "../errors.ts";
-import { WorkflowId } from "../workflow/spec.ts";
-import { answerJson } from "./answer-json.ts";
-import { decodeBase64UrlText } from "./base64url.ts";
+import { WorkflowId } from "../workflow/spec/spec.ts";
 import type { ApiContext, Endpoint } from "./endpoint.ts";
-import { refuse, valueOf } from "./problem.ts";
-import { readJson } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { decodeBase64UrlText } from "./http/base64url.ts";
+import { refuse, valueOf } from "./http/problem.ts";
+import { readJson } from "./http/read-request.ts";
 
 const CallbackToken = z.strictObject({
   tenant: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/).max(32),

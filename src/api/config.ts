@@ -4,10 +4,10 @@ import type { SettingsEdit } from "../config/edit-settings.ts";
 import { layerSettings, type SettingsLayer } from "../config/settings-layers.ts";
 import { OPERATOR_PATHS, Settings } from "../config/settings.ts";
 import type { Json } from "../errors.ts";
-import { answerJson } from "./answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { refuse, valueOf } from "./problem.ts";
-import { NUMBER_CURSOR, PAGE_QUERY, readBody, readJson, readQuery } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuse, valueOf } from "./http/problem.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readBody, readJson, readQuery } from "./http/read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
 const RollbackBody = z.strictObject({ version: z.int().min(0) });

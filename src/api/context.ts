@@ -2,10 +2,10 @@ import { z } from "zod";
 import { reduceContext } from "../optimizer/reduce-context.ts";
 import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
 import { upperBoundTokens } from "../optimizer/token-bound.ts";
-import { answerJson } from "./answer-json.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { refuseFaults } from "./problem.ts";
-import { readBody } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuseFaults } from "./http/problem.ts";
+import { readBody } from "./http/read-request.ts";
 
 /** Largest body of these routes (contract). */
 export const MAX_CONTEXT_BODY_BYTES = 8_388_608;

@@ -1,7 +1,7 @@
-import { renderDocsPage } from "./docs-page.ts";
+import { renderDocsPage } from "./openapi/docs-page.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { answerJson } from "./answer-json.ts";
-import { describeApi } from "./openapi.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { describeApi } from "./openapi/openapi.ts";
 
 /** The page has no script and loads nothing. */
 const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -2,15 +2,15 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import type { Fault } from "../errors.ts";
 import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
-import type { AgentCatalog } from "./agent-catalog.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import type { Caller } from "./authenticate.ts";
-import type { CorsPolicy } from "./cors.ts";
-import type { KeyCheck } from "./key-check.ts";
-import type { KnownTenants } from "./known-tenants.ts";
-import { refuse, RequestRefused } from "./problem.ts";
-import type { RequestLimit } from "./request-limit.ts";
-import type { Scope } from "./scopes.ts";
+import type { Caller } from "./auth/authenticate.ts";
+import type { KeyCheck } from "./auth/key-check.ts";
+import type { RequestLimit } from "./auth/request-limit.ts";
+import type { Scope } from "./auth/scopes.ts";
+import type { AgentCatalog } from "./caches/agent-catalog.ts";
+import type { KnownTenants } from "./caches/known-tenants.ts";
+import type { CorsPolicy } from "./http/cors.ts";
+import { refuse, RequestRefused } from "./http/problem.ts";
 
 /** What one app holds: its abilities, and the copies that it keeps between requests. */
 export interface Api {

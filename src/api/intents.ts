@@ -2,10 +2,10 @@ import { z } from "zod";
 import { classifyIntents, DEFAULT_INTENT_THRESHOLD } from "../optimizer/classify-intent.ts";
 import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
 import { INTENTS } from "../optimizer/intents/intent.ts";
-import { answerJson } from "./answer-json.ts";
-import { openWeakestModel } from "./ask-weakest-model.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { readBody } from "./read-request.ts";
+import { openWeakestModel } from "./gateway/ask-weakest-model.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { readBody } from "./http/read-request.ts";
 
 /** Steps of one request: as many as a workflow has tasks. */
 export const MAX_STEPS = 5_000;

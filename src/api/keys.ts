@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { answerJson } from "./answer-json.ts";
+import { formatKey, hashKey } from "./auth/key-format.ts";
+import { DEFAULT_SCOPES, Scope, SCOPES } from "./auth/scopes.ts";
 import { headerFault, type Endpoint } from "./endpoint.ts";
-import { formatKey, hashKey } from "./key-format.ts";
-import { refuseFaults, valueOf } from "./problem.ts";
-import { PAGE_QUERY, readOptions, readQuery } from "./read-request.ts";
-import { DEFAULT_SCOPES, Scope, SCOPES } from "./scopes.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuseFaults, valueOf } from "./http/problem.ts";
+import { PAGE_QUERY, readOptions, readQuery } from "./http/read-request.ts";
+import { pageOf } from "./openapi/workflow-schemas.ts";
 import { readTenantId } from "./tenants.ts";
-import { pageOf } from "./workflow-schemas.ts";
 
 const KeyBody = z.strictObject({
   name: z.string().trim().min(1).max(200).nullish(),

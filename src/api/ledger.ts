@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { CallRecord } from "../consumer/work-order.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import { answerJson } from "./answer-json.ts";
-import { decodeBase64UrlText, encodeBase64Url } from "./base64url.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { decodeBase64UrlText, encodeBase64Url } from "./http/base64url.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
-import { PAGE_QUERY, queryCursor, readQuery } from "./read-request.ts";
-import { pageOf } from "./workflow-schemas.ts";
-import type { LedgerLine, Page } from "./workflow-port.ts";
+import { PAGE_QUERY, queryCursor, readQuery } from "./http/read-request.ts";
+import { pageOf } from "./openapi/workflow-schemas.ts";
+import type { LedgerLine, Page } from "./ports/workflow-port.ts";
 
 /** Workflows that are asked for one page: a page that is not full by then is answered as it is, with a cursor. */
 const MAX_ASKED = 40;

@@ -3,11 +3,11 @@ import { DEFAULT_TIERS } from "../config/default-tiers.ts";
 import { runReoptimization, type ReoptimizationDeps } from "../consumer/run-reoptimization.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import type { OptimizationDecision } from "../optimizer/reoptimize.ts";
-import { TierName } from "../workflow/agent.ts";
-import { answerJson } from "./answer-json.ts";
+import { TierName } from "../workflow/spec/agent.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
-import { valueOf } from "./problem.ts";
-import { NUMBER_CURSOR, PAGE_QUERY, readOptions, readQuery } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { valueOf } from "./http/problem.ts";
+import { NUMBER_CURSOR, PAGE_QUERY, readOptions, readQuery } from "./http/read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
 
 const RunBody = z.strictObject({ dryRun: z.boolean().nullish() });

@@ -4,13 +4,13 @@ import { checkBudget } from "../consumer/least-reserve.ts";
 import { planWorkflow, type PlannedTask, type WorkflowPlan } from "../consumer/plan-workflow.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { capOf } from "../workflow/plan.ts";
-import { WorkflowSpec, type Budget } from "../workflow/spec.ts";
-import { answerJson } from "./answer-json.ts";
-import { checkWorkflow } from "./check-workflow.ts";
+import { WorkflowSpec, type Budget } from "../workflow/spec/spec.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { readHistory } from "./foresee.ts";
-import { refuseFaults } from "./problem.ts";
-import { MAX_WORKFLOW_BODY_BYTES, readJson } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuseFaults } from "./http/problem.ts";
+import { MAX_WORKFLOW_BODY_BYTES, readJson } from "./http/read-request.ts";
+import { checkWorkflow } from "./workflows/check-workflow.ts";
+import { readHistory } from "./workflows/foresee.ts";
 
 const AnsweredPlan = z.object({
   waves: z.array(z.array(z.string())),

@@ -1,4 +1,4 @@
-import type { AgentDefinition } from "../workflow/agent.ts";
+import type { AgentDefinition } from "../workflow/spec/agent.ts";
 
 /** What discovery looks at, and how much a word found there counts. */
 const FIELD_WEIGHTS = { name: 4, capabilities: 3, description: 2 } as const;

@@ -10,11 +10,11 @@ import { countFiles } from "../router/count-files.ts";
 import type { Exclusion, RankedModel } from "../router/rank.ts";
 import { routeCall } from "../router/route-call.ts";
 import { findTaskType, type RouteChoice, type RouteRefusal, type RouteRequest } from "../router/route-request.ts";
-import { TaskType, TierName } from "../workflow/agent.ts";
-import { answerJson } from "./answer-json.ts";
+import { TaskType, TierName } from "../workflow/spec/agent.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { refuseFaults, RequestRefused } from "./problem.ts";
-import { readOptions } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuseFaults, RequestRefused } from "./http/problem.ts";
+import { readOptions } from "./http/read-request.ts";
 
 /** Least answer that is worth a call (contract: the smallest output cap of a budget). */
 const MIN_OUTPUT_TOKENS = 64;

@@ -3,11 +3,11 @@ import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { addSums, createSums, STATS_HOUR_MS, type CallSums } from "../optimizer/call-stats.ts";
 import { describeAccuracy, type ForecastAccuracy } from "../optimizer/forecast.ts";
 import { recommendTiers } from "../optimizer/recommend.ts";
-import { TierName } from "../workflow/agent.ts";
-import { answerJson } from "./answer-json.ts";
+import { TierName } from "../workflow/spec/agent.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { readQuery } from "./read-request.ts";
-import type { PeriodSums } from "./stats-port.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { readQuery } from "./http/read-request.ts";
+import type { PeriodSums } from "./ports/stats-port.ts";
 
 const StatsQuery = z.object({
   since: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time, like 2026-01-31T00:00:00Z" }).nullable().default(null).describe("Start of the period, rounded down to the whole hour; without it, everything"),

@@ -1,6 +1,6 @@
 import { DEFAULT_TIERS } from "../config/default-tiers.ts";
 import type { StoredTiers, TierDocument } from "../config/tiers.ts";
-import type { TenantPort } from "./tenant-port.ts";
+import type { TenantPort } from "./ports/tenant-port.ts";
 
 /** The tenant whose object keeps the operator's documents. */
 export const OPERATOR_TENANT = "default";

@@ -2,15 +2,15 @@ import { z } from "zod";
 import { AllowanceInput, BudgetInput, readAllowance, showAllowance, TenantId } from "../config/tenant-record.ts";
 import type { Json } from "../errors.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import { answerJson } from "./answer-json.ts";
+import { answerJson } from "./http/answer-json.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { hashBytes } from "./hash-bytes.ts";
-import { readIdempotencyKey } from "./idempotency.ts";
-import { refuse, valueOf } from "./problem.ts";
-import { checkShape, PAGE_QUERY, readJson, readQuery } from "./read-request.ts";
+import { hashBytes } from "./http/hash-bytes.ts";
+import { readIdempotencyKey } from "./http/idempotency.ts";
+import { refuse, valueOf } from "./http/problem.ts";
+import { checkShape, PAGE_QUERY, readJson, readQuery } from "./http/read-request.ts";
 import { OPERATOR_TENANT } from "./stored-tiers.ts";
-import type { TenantStatus } from "./directory-port.ts";
-import { pageOf } from "./workflow-schemas.ts";
+import type { TenantStatus } from "./ports/directory-port.ts";
+import { pageOf } from "./openapi/workflow-schemas.ts";
 
 /** Objects of a page's tenants that are asked at once. */
 const READ_BATCH = 25;

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { TierDocument, validateTierDocument } from "../config/tiers.ts";
-import { answerJson } from "./answer-json.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { refuseFaults } from "./problem.ts";
-import { readJson } from "./read-request.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuseFaults } from "./http/problem.ts";
+import { readJson } from "./http/read-request.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./stored-tiers.ts";
 
 const AnsweredTiers = TierDocument.extend({ version: z.int() });

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { isProblem } from "../errors.ts";
 import { graphOf } from "../workflow/graph.ts";
-import { TaskId } from "../workflow/spec.ts";
-import { answerJson } from "./answer-json.ts";
-import { createWorkflow, findReplay, hashRequest } from "./create-workflow.ts";
+import { TaskId } from "../workflow/spec/spec.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
-import { foreseeNew } from "./foresee.ts";
-import { readIdempotencyKey } from "./idempotency.ts";
-import { refuseFaults, valueOf } from "./problem.ts";
-import { readOptions } from "./read-request.ts";
-import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
-import { AnsweredStatus, AnsweredWorkflow } from "./workflow-schemas.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { readIdempotencyKey } from "./http/idempotency.ts";
+import { refuseFaults, valueOf } from "./http/problem.ts";
+import { readOptions } from "./http/read-request.ts";
+import { AnsweredStatus, AnsweredWorkflow } from "./openapi/workflow-schemas.ts";
+import { createWorkflow, findReplay, hashRequest } from "./workflows/create-workflow.ts";
+import { foreseeNew } from "./workflows/foresee.ts";
+import { workflowExists, workflowIdOf, workflowOf } from "./workflows/workflow-path.ts";
 
 const NoOptions = z.strictObject({});
 const CancelOptions = z.strictObject({ compensate: z.boolean().nullish() });

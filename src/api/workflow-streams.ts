@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { answerJson } from "./answer-json.ts";
+import { createStreamToken, STREAM_TOKEN_LIFE_MS } from "./auth/stream-token.ts";
 import { callerOf, headerFault, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { refuse, refuseFaults, valueOf } from "./problem.ts";
-import { queryInteger, readOptions, readQuery } from "./read-request.ts";
-import { createStreamToken, STREAM_TOKEN_LIFE_MS } from "./stream-token.ts";
-import { workflowExists, workflowIdOf, workflowOf } from "./workflow-path.ts";
-import { STREAM_KEY_HEADER } from "./workflow-port.ts";
-import { AnsweredEvent, pageOf } from "./workflow-schemas.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
+import { queryInteger, readOptions, readQuery } from "./http/read-request.ts";
+import { AnsweredEvent, pageOf } from "./openapi/workflow-schemas.ts";
+import { STREAM_KEY_HEADER } from "./ports/workflow-port.ts";
+import { workflowExists, workflowIdOf, workflowOf } from "./workflows/workflow-path.ts";
 
 /** Most events of one page (contract); also what a page has when nothing is said, since events are small and mostly wanted whole. */
 export const MAX_EVENTS = 1_000;

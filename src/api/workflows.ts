@@ -1,17 +1,17 @@
 import { z } from "zod";
 import type { Fault } from "../errors.ts";
-import { WorkflowSpec } from "../workflow/spec.ts";
-import type { AcceptedSpec } from "../workflow/validate-spec.ts";
-import { answerJson } from "./answer-json.ts";
-import { foreseeNew } from "./foresee.ts";
-import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./create-workflow.ts";
+import { WorkflowSpec } from "../workflow/spec/spec.ts";
+import type { AcceptedSpec } from "../workflow/spec/validate-spec.ts";
+import { answerJson } from "./http/answer-json.ts";
+import { foreseeNew } from "./workflows/foresee.ts";
+import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./workflows/create-workflow.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
-import { readIdempotencyKey } from "./idempotency.ts";
-import { refuse, refuseFaults, valueOf } from "./problem.ts";
-import { MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, queryInteger, readJson, readQuery } from "./read-request.ts";
-import { checkWorkflow, readOwnId } from "./check-workflow.ts";
-import { workflowExists, workflowOf } from "./workflow-path.ts";
-import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./workflow-schemas.ts";
+import { readIdempotencyKey } from "./http/idempotency.ts";
+import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
+import { MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, queryInteger, readJson, readQuery } from "./http/read-request.ts";
+import { checkWorkflow, readOwnId } from "./workflows/check-workflow.ts";
+import { workflowExists, workflowOf } from "./workflows/workflow-path.ts";
+import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./openapi/workflow-schemas.ts";
 
 /** Longest `?wait=` (contract): an answer should come before proxies on the way lose patience. */
 export const MAX_WAIT_MS = 60_000;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Intent } from "../optimizer/intents/intent.ts";
-import { Allocation, type Priority } from "../workflow/spec.ts";
+import { Allocation, type Priority } from "../workflow/spec/spec.ts";
 
 /** Thresholds of one account: each is an event. */
 export const MAX_WARNING_THRESHOLDS = 10;

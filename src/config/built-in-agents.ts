@@ -1,4 +1,4 @@
-import type { AgentDefinition, TaskType } from "../workflow/agent.ts";
+import type { AgentDefinition, TaskType } from "../workflow/spec/agent.ts";
 
 interface Persona {
   description: string;

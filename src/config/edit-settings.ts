@@ -1,5 +1,5 @@
 import type { Json, Problem } from "../errors.ts";
-import { refuseFaulty } from "../workflow/fault-list.ts";
+import { refuseFaulty } from "../workflow/faults/fault-list.ts";
 import { layerSettings, listChanges, patchSettings, type SettingsChange, type SettingsLayer } from "./settings-layers.ts";
 import type { Settings } from "./settings.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TaskType } from "../workflow/agent.ts";
+import { TaskType } from "../workflow/spec/agent.ts";
 
 /** How the model of a call is chosen among those that can make it. */
 export const Strategy = z.enum(["cheapest", "fastest", "quality", "balanced"]);

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
-import { PARSE_OPTIONS } from "../workflow/describe-issues.ts";
-import { limitFaults } from "../workflow/fault-list.ts";
-import { pointerTo } from "../workflow/json-pointer.ts";
+import { PARSE_OPTIONS } from "../workflow/faults/describe-issues.ts";
+import { limitFaults } from "../workflow/faults/fault-list.ts";
+import { pointerTo } from "../workflow/json/json-pointer.ts";
 import { OPERATOR_PATHS, Settings } from "./settings.ts";
 
 /** What one level sets: a part of the settings. Above the defaults lie the variable `SETTINGS`, the operator's and the tenant's. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { TaskType } from "../workflow/agent.ts";
-import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TIMEOUT_MS, MAX_ATTEMPT_TIMEOUT_MS, RetryPolicy } from "../workflow/spec.ts";
+import { TaskType } from "../workflow/spec/agent.ts";
+import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TIMEOUT_MS, MAX_ATTEMPT_TIMEOUT_MS, RetryPolicy } from "../workflow/spec/spec.ts";
 import { BudgetSettings } from "./budget-settings.ts";
 import { RoutingSettings } from "./routing-settings.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/faults/describe-issues.ts";
 
 /** Largest budget: its nano-dollars are still integers that a number holds exactly. */
 export const MAX_BUDGET_USD = 9_000_000;

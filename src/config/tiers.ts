@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Fault, Json } from "../errors.ts";
-import { TierName } from "../workflow/agent.ts";
-import { describeIssues, PARSE_OPTIONS } from "../workflow/describe-issues.ts";
-import { withoutNulls } from "../workflow/without-nulls.ts";
+import { describeIssues, PARSE_OPTIONS } from "../workflow/faults/describe-issues.ts";
+import { withoutNulls } from "../workflow/json/without-nulls.ts";
+import { TierName } from "../workflow/spec/agent.ts";
 import type { StoredDocument } from "./document-cache.ts";
 import { isAllowedProviderSecretName } from "./secret-names.ts";
 

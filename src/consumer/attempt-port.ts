@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ReserveAnswer } from "../workflow/reserve-port.ts";
+import type { ReserveAnswer } from "../workflow/budget/reserve-port.ts";
 import type { AttemptRef, ReserveCall, Report, WorkOrder } from "./work-order.ts";
 
 /** What executors, runners and other workflows ask of a workflow's object. */

@@ -2,11 +2,11 @@ import { nameHistory, type HistoryKey } from "../optimizer/agent-history.ts";
 import { allocateAll, weighTasks, type HistoryByName } from "../optimizer/allocation.ts";
 import { fitBudget } from "../optimizer/fit-budget.ts";
 import type { RankedModel } from "../router/rank.ts";
-import type { AgentDefinition, LlmAgent } from "../workflow/agent.ts";
 import type { TaskOutlook } from "../workflow/outlook.ts";
 import { capOf } from "../workflow/plan.ts";
-import type { TaskSpec } from "../workflow/spec.ts";
-import type { AcceptedSpec } from "../workflow/validate-spec.ts";
+import type { AgentDefinition, LlmAgent } from "../workflow/spec/agent.ts";
+import type { TaskSpec } from "../workflow/spec/spec.ts";
+import type { AcceptedSpec } from "../workflow/spec/validate-spec.ts";
 import { expectOutputs, listForBudget, promptOf, TaskRouter, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 import { planWorkflow } from "./plan-workflow.ts";
 

@@ -1,4 +1,4 @@
-import type { TaskSpec } from "../workflow/spec.ts";
+import type { TaskSpec } from "../workflow/spec/spec.ts";
 import type { LlmRequest } from "./work-order.ts";
 
 /** What a task of a language-model agent pins or asks for, with what its workflow and agent say where it does not. */

@@ -3,7 +3,7 @@ import type { ModelEntry, ProviderEntry, TierDocument } from "../config/tiers.ts
 import type { TokenMargins } from "../optimizer/token-margin.ts";
 import type { LanguageModel } from "../router/language-model.ts";
 import type { MetricsSnapshot } from "../router/model-metrics.ts";
-import type { TaskType } from "../workflow/agent.ts";
+import type { TaskType } from "../workflow/spec/agent.ts";
 import type { ModelHealth } from "./metrics-port.ts";
 
 /** The models as configured and measured now, and one tenant's settings: all that choosing and calling a model needs. */

@@ -1,6 +1,6 @@
 import { joinMetrics, type ProviderHealth } from "../router/join-metrics.ts";
 import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
-import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec/spec.ts";
 import type { MetricsPort, ModelHealth } from "./metrics-port.ts";
 
 /** Least time between two deliveries to one provider's object. */

@@ -7,7 +7,7 @@ import type { RankedModel } from "../router/rank.ts";
 import type { Graph } from "../workflow/graph.ts";
 import { planRun } from "../workflow/plan.ts";
 import type { TaskPlan } from "../workflow/run.ts";
-import type { AcceptedSpec } from "../workflow/validate-spec.ts";
+import type { AcceptedSpec } from "../workflow/spec/validate-spec.ts";
 import { expectOutputs, listForBudget, mostTokens, TaskRouter, type OutputTokens, type PlanModels, type RoutedTask } from "./plan-task.ts";
 
 /** What a task of an agent elsewhere is taken to last: nothing is measured of those. */

@@ -1,10 +1,10 @@
 import type { HttpAgentDeps } from "./agents/http.ts";
 import { runHttpAttempt } from "./agents/http.ts";
 import { runLlmAttempt } from "./agents/llm.ts";
-import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec/spec.ts";
 import { reduceFurther, reduceOrder } from "./agents/reduce-order.ts";
 import type { ReductionCache } from "./agents/reduction-cache.ts";
-import type { ReserveAnswer } from "../workflow/reserve-port.ts";
+import type { ReserveAnswer } from "../workflow/budget/reserve-port.ts";
 import type { LoadModels } from "./load-models.ts";
 import type { Outcome, ReserveCall, WorkOrder } from "./work-order.ts";
 

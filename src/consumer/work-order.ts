@@ -1,8 +1,8 @@
 import type { Strategy } from "../config/routing-settings.ts";
 import type { Failure, Json } from "../errors.ts";
 import type { Intent } from "../optimizer/intents/intent.ts";
-import type { AgentDefinition } from "../workflow/agent.ts";
 import type { EventData } from "../workflow/events.ts";
+import type { AgentDefinition } from "../workflow/spec/agent.ts";
 
 /** Names one attempt: the fence that every claim, renewal and report carries. */
 export interface AttemptRef {

@@ -6,7 +6,7 @@ import { foldEvidence, readEvidence, type EvidenceRow } from "../optimizer/evide
 import { foldObservations, readCircuits, snapshotMetrics, takeProbe, type CircuitReports } from "../router/metrics-fold.ts";
 import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
 import { TenantLines, type RateLease, type RateRequest } from "../router/tenant-lines.ts";
-import { MetricsStore, type Measured } from "./metrics-store.ts";
+import { MetricsStore, type Measured } from "./metrics/metrics-store.ts";
 
 /** How long what was measured may be in memory only. A circuit that changes is saved at once. */
 const SAVE_AFTER_MS = 1_000;

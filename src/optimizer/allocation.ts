@@ -1,5 +1,5 @@
 import type { BudgetSettings } from "../config/budget-settings.ts";
-import type { Allocation, Priority } from "../workflow/spec.ts";
+import type { Allocation, Priority } from "../workflow/spec/spec.ts";
 import { nameHistory, type AgentHistory, type HistoryKey } from "./agent-history.ts";
 import { intensityFactor, scoreIntensity } from "./intensity.ts";
 import { classifyByPatterns } from "./intents/classify-by-patterns.ts";

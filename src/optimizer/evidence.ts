@@ -1,5 +1,5 @@
 import type { CallObservation } from "../router/model-metrics.ts";
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 
 /** Steps of the window: evidence is forgotten in pieces of a sixtieth of it. */
 const STEPS_PER_WINDOW = 60;

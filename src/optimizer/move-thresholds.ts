@@ -1,4 +1,4 @@
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 import type { EvidenceRow, EvidenceSums } from "./evidence.ts";
 import { varianceOf } from "./find-regression.ts";
 import { sumEvidence } from "./judge-models.ts";

@@ -1,4 +1,4 @@
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 import type { CallSums } from "./call-stats.ts";
 
 /** Fewer answers than this say too little. */

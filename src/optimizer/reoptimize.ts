@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts";
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 import type { EvidenceRow } from "./evidence.ts";
 import { findRegression, measurePerformance, type Performance } from "./find-regression.ts";
 import { judgeModels, type Judgement } from "./judge-models.ts";

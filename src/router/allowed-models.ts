@@ -1,4 +1,4 @@
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 import { isEmbedded } from "./find-model.ts";
 import type { RankedModel } from "./rank.ts";
 import { routeCall, type CallContext } from "./route-call.ts";

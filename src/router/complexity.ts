@@ -1,5 +1,5 @@
 import type { RoutingSettings } from "../config/routing-settings.ts";
-import { TASK_TYPE_POINTS, type TaskType, type TierName } from "../workflow/agent.ts";
+import { TASK_TYPE_POINTS, type TaskType, type TierName } from "../workflow/spec/agent.ts";
 
 export type ComplexitySettings = Pick<RoutingSettings, "typePoints" | "mediumContextTokens" | "largeContextTokens" | "fewFiles" | "weakMaxScore" | "baseMaxScore" | "strongTypePoints">;
 

@@ -1,5 +1,5 @@
 import type { ModelEntry, ProviderEntry, TierDocument } from "../config/tiers.ts";
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 
 /** A model with its provider, as a member of one tier. The embedded engine may be a member of several. */
 export interface TierModel {

@@ -1,5 +1,5 @@
 import type { Intent } from "../optimizer/intents/intent.ts";
-import type { TaskType } from "../workflow/agent.ts";
+import type { TaskType } from "../workflow/spec/agent.ts";
 
 /** What is read of a prompt at each end: instructions stand first or last, what is between is mostly material. */
 const HEAD_CHARACTERS = 1_500;

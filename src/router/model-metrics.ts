@@ -1,4 +1,4 @@
-import type { TierName } from "../workflow/agent.ts";
+import type { TierName } from "../workflow/spec/agent.ts";
 
 /** One call of a model as it ended: what metrics, circuits, stats and the re-optimizer learn from. Times in ms, money in integer nano-dollars. */
 export interface CallObservation {

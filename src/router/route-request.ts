@@ -3,7 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { ModelCapability, TierDocument } from "../config/tiers.ts";
 import type { Failure } from "../errors.ts";
 import type { Intent } from "../optimizer/intents/intent.ts";
-import type { TaskType, TierName } from "../workflow/agent.ts";
+import type { TaskType, TierName } from "../workflow/spec/agent.ts";
 import { scoreComplexity, tierOfComplexity, type Complexity } from "./complexity.ts";
 import { findModel, isEmbedded, listTier } from "./find-model.ts";
 import { inferTaskType } from "./infer-task-type.ts";

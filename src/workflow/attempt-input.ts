@@ -1,8 +1,8 @@
 import type { Json } from "../errors.ts";
-import type { AgentDefinition } from "./agent.ts";
-import { compileExpression, type Evaluation, type Scope } from "./expression.ts";
-import type { TaskSpec } from "./spec.ts";
-import { compileTemplate } from "./template.ts";
+import { compileExpression, type Evaluation, type Scope } from "./expressions/expression.ts";
+import { compileTemplate } from "./expressions/template.ts";
+import type { AgentDefinition } from "./spec/agent.ts";
+import type { TaskSpec } from "./spec/spec.ts";
 
 /** Gives the values that an expression refers to, read when asked for. */
 export type ReadScope = (references: { tasks: ReadonlySet<string>; roots: ReadonlySet<string> }) => Scope;

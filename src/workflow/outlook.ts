@@ -1,5 +1,5 @@
-import type { Amount } from "./amount.ts";
-import type { LedgerEntry } from "./ledger.ts";
+import type { Amount } from "./budget/amount.ts";
+import type { LedgerEntry } from "./budget/ledger.ts";
 import { isFinalTask, type TaskState } from "./run.ts";
 
 /** What was foreseen of a task, at the creation or when it was planned anew. Zero for tasks that call no model. */

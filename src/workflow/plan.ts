@@ -1,9 +1,9 @@
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import type { AgentDefinition } from "./agent.ts";
+import type { AgentDefinition } from "./spec/agent.ts";
 import type { Graph } from "./graph.ts";
 import type { RunPlan, TaskPlan } from "./run.ts";
-import type { Cap } from "./amount.ts";
-import type { Budget, Priority, TaskSpec, WorkflowSpec } from "./spec.ts";
+import type { Cap } from "./budget/amount.ts";
+import type { Budget, Priority, TaskSpec, WorkflowSpec } from "./spec/spec.ts";
 
 /** What the product of a decimal and 1e9 may lie below its whole number for want of digits. */
 const ROUNDING = 1e-3;

@@ -1,4 +1,4 @@
-import type { RetryPolicy } from "./spec.ts";
+import type { RetryPolicy } from "./spec/spec.ts";
 
 /** Longest `Retry-After` that is honoured (contract): 1 hour. */
 const MAX_RETRY_AFTER_MS = 3_600_000;

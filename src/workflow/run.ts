@@ -1,13 +1,13 @@
 import type { Failure } from "../errors.ts";
 import type { AttemptRef } from "../consumer/work-order.ts";
-import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./budget-state.ts";
+import { createBudgetWaiting, type BudgetState, type BudgetWaiting } from "./budget/budget-state.ts";
 import { type Carried, measureCarried, takeUp } from "./carried.ts";
 import { createFifo, type Fifo } from "./fifo.ts";
 import type { Graph } from "./graph.ts";
-import type { Cap } from "./amount.ts";
-import { EMPTY_BOOKS, openLedger, type Ledger, type StoredBooks } from "./ledger.ts";
-import type { RetryPolicy } from "./spec.ts";
-import { createStartsKnown, type StartsKnown } from "./starts-known.ts";
+import type { Cap } from "./budget/amount.ts";
+import { EMPTY_BOOKS, openLedger, type Ledger, type StoredBooks } from "./budget/ledger.ts";
+import type { RetryPolicy } from "./spec/spec.ts";
+import { createStartsKnown, type StartsKnown } from "./starts/starts-known.ts";
 
 export type WorkflowStatus = "scheduled" | "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
 export type TaskStatus = "pending" | "queued" | "running" | "waiting" | "completed" | "failed" | "skipped" | "cancelled";

@@ -1,9 +1,9 @@
 import { chooseChannel } from "./dispatch.ts";
 import { measureCarried, mayCarry, takeUp } from "./carried.ts";
 import { putFirst, takeFirst } from "./fifo.ts";
-import { countStartsLeft } from "./ask-starts.ts";
-import { closeCalls } from "./budget.ts";
-import { holdTaskBudget } from "./reserve.ts";
+import { countStartsLeft } from "./starts/ask-starts.ts";
+import { closeCalls } from "./budget/budget.ts";
+import { holdTaskBudget } from "./budget/reserve.ts";
 import { countSlots } from "./run.ts";
 import { completeTask, failTask, skipTask } from "./settle-task.ts";
 import { emit, offerTask, touch, wakeAt, type Step } from "./step.ts";

@@ -1,8 +1,8 @@
 import type { Failure } from "../errors.ts";
-import { closeCalls, describeAmount, orphanCalls } from "./budget.ts";
+import { closeCalls, describeAmount, orphanCalls } from "./budget/budget.ts";
 import { putDown } from "./carried.ts";
 import { countFinal, isLiveTask, type SkipReason, type TaskStatus } from "./run.ts";
-import type { Amount } from "./amount.ts";
+import type { Amount } from "./budget/amount.ts";
 import { emit, offerTask, touch, type Step } from "./step.ts";
 
 /** Completes a task and offers the dependents that only waited for it. O(its dependents). */

@@ -2,9 +2,9 @@ import type { AttemptRef } from "../consumer/work-order.ts";
 import type { Failure } from "../errors.ts";
 import type { DispatchSettings } from "./dispatch.ts";
 import type { EventData, EventType, WorkflowEvent } from "./events.ts";
-import type { LedgerEntry } from "./ledger.ts";
-import type { LeaseRequest, ReserveReply } from "./reserve-port.ts";
-import type { StartsQuestion } from "./starts-known.ts";
+import type { LedgerEntry } from "./budget/ledger.ts";
+import type { LeaseRequest, ReserveReply } from "./budget/reserve-port.ts";
+import type { StartsQuestion } from "./starts/starts-known.ts";
 import { isEligible, type Channel, type Run, type TaskState } from "./run.ts";
 
 /** How an attempt ended, as far as the core cares: outputs and usage are the store's. */

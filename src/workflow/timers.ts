@@ -1,8 +1,8 @@
-import { countStartsLeft, nextStartsAt } from "./ask-starts.ts";
+import { countStartsLeft, nextStartsAt } from "./starts/ask-starts.ts";
 import { failAttempt, loseAttempt } from "./attempts.ts";
 import { measureCarried, mayCarry } from "./carried.ts";
-import { nextExpiryAt } from "./ledger.ts";
-import { nextAskAt } from "./reserve.ts";
+import { nextExpiryAt } from "./budget/ledger.ts";
+import { nextAskAt } from "./budget/reserve.ts";
 import { countSlots, isFinalWorkflow, type Run, type TaskState } from "./run.ts";
 import { beginRun } from "./schedule.ts";
 import { endRun } from "./finish.ts";

@@ -1,16 +1,16 @@
 import type { AttemptRef } from "../consumer/work-order.ts";
-import { askForStarts, setLimited, takeStarts } from "./ask-starts.ts";
+import { askForStarts, setLimited, takeStarts } from "./starts/ask-starts.ts";
 import { cancelRun, pauseRun, resumeRun, retryTask } from "./commands.ts";
 import { claimAttempts, deadLetterAttempts, loseAttempts, renewAttempts, reportAttempts } from "./attempts.ts";
-import { closeCalls, settleUnreported } from "./budget.ts";
+import { closeCalls, settleUnreported } from "./budget/budget.ts";
 import { finishIfDone } from "./finish.ts";
-import { nextExpiryAt, type Bill } from "./ledger.ts";
-import { answerReserves, askForLease, takeLease, takeReserves, trimLeases } from "./reserve.ts";
-import type { LeaseAnswer, ReserveRequest } from "./reserve-port.ts";
+import { nextExpiryAt, type Bill } from "./budget/ledger.ts";
+import { answerReserves, askForLease, takeLease, takeReserves, trimLeases } from "./budget/reserve.ts";
+import type { LeaseAnswer, ReserveRequest } from "./budget/reserve-port.ts";
 import { isFinalWorkflow, type Run } from "./run.ts";
 import { scheduleReady, startRun } from "./schedule.ts";
 import { wakeAt, type Abilities, type AttemptResult, type Step } from "./step.ts";
-import type { StartsReply } from "./starts-known.ts";
+import type { StartsReply } from "./starts/starts-known.ts";
 import { fireTimers } from "./timers.ts";
 
 /** `bills`: of all calls that the attempt made. They count also when it is not the live one any more; then `result` may be null. */

@@ -4,7 +4,7 @@ import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
 import { MAX_PLANNED_TASKS } from "../../src/consumer/foresee-workflow.ts";
 import type { Models } from "../../src/consumer/load-models.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
-import type { CreateRequest } from "../../src/api/workflow-port.ts";
+import type { CreateRequest } from "../../src/api/ports/workflow-port.ts";
 import type { AgentHistory } from "../../src/optimizer/agent-history.ts";
 import { createTestApi } from "./fake-ports.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeBase64Url } from "../../src/api/base64url.ts";
+import { encodeBase64Url } from "../../src/api/http/base64url.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const SPEC = { id: "w", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }] };

@@ -1,6 +1,6 @@
-import type { DirectoryPort, TenantLifePort, TenantStatus } from "../../src/api/directory-port.ts";
-import type { KeyPort, KeyReplica, ListedKey } from "../../src/api/key-port.ts";
-import type { TenantPort } from "../../src/api/tenant-port.ts";
+import type { DirectoryPort, TenantLifePort, TenantStatus } from "../../src/api/ports/directory-port.ts";
+import type { KeyPort, KeyReplica, ListedKey } from "../../src/api/ports/key-port.ts";
+import type { TenantPort } from "../../src/api/ports/tenant-port.ts";
 import { NO_ALLOWANCE, patchAllowance } from "../../src/config/tenant-record.ts";
 
 /** What a fake object holds of a tenant beside its data. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { GatewayEntry } from "../../src/api/stats-port.ts";
-import type { LedgerLine } from "../../src/api/workflow-port.ts";
+import type { GatewayEntry } from "../../src/api/ports/stats-port.ts";
+import type { LedgerLine } from "../../src/api/ports/workflow-port.ts";
 import { createTestApi, type FakeWorld } from "./fake-ports.ts";
 
 const NOON = Date.UTC(2026, 10, 1, 12);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Scope } from "../../src/api/auth/scopes.ts";
 import { ENDPOINTS } from "../../src/api/create-api.ts";
-import { describeApi, type OpenApi, type Operation } from "../../src/api/openapi.ts";
-import type { Scope } from "../../src/api/scopes.ts";
+import { describeApi, type OpenApi, type Operation } from "../../src/api/openapi/openapi.ts";
 import { findBreaches, listRoutes, makeCredentials, type Ask, type Examples, type RouteCase } from "../fixtures/route-table.ts";
 import { createTestApi, ROOT_KEY } from "./fake-ports.ts";
 

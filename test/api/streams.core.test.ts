@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { encodeBase64Url } from "../../src/api/base64url.ts";
-import { createStreamToken, readStreamToken, STREAM_TOKEN_LIFE_MS } from "../../src/api/stream-token.ts";
+import { createStreamToken, readStreamToken, STREAM_TOKEN_LIFE_MS } from "../../src/api/auth/stream-token.ts";
+import { encodeBase64Url } from "../../src/api/http/base64url.ts";
 import { createTestApi, ROOT_KEY } from "./fake-ports.ts";
 
 const SPEC = { id: "w", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }] };

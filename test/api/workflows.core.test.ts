@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { AgentDefinition } from "../../src/workflow/agent.ts";
+import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { createTestApi, fakeId } from "./fake-ports.ts";
 
 const SPEC = { name: "notes", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }, { id: "b", agent: "builder", dependsOn: ["a"] }] };

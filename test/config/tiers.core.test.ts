@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { BUILT_IN_AGENTS } from "../../src/config/built-in-agents.ts";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { MAX_MODELS, MAX_PRICE_PER_MILLION_USD, MAX_PROVIDERS, validateTierDocument } from "../../src/config/tiers.ts";
-import { AgentDefinition, AgentName, type TierName } from "../../src/workflow/agent.ts";
+import { AgentDefinition, AgentName, type TierName } from "../../src/workflow/spec/agent.ts";
 
 const allowAll = () => null;
 

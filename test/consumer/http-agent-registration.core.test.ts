@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { checkHttpAgent } from "../../src/consumer/agents/check-http-agent.ts";
-import { AgentDefinition } from "../../src/workflow/agent.ts";
-import type { HttpAgent } from "../../src/workflow/agent.ts";
+import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
+import type { HttpAgent } from "../../src/workflow/spec/agent.ts";
 
 function agentWith(fields: Partial<HttpAgent>): HttpAgent {
   const agent = AgentDefinition.parse({ kind: "http", url: "https://agents.example.com/run", ...fields });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { MAX_ANSWER_BYTES, runHttpAttempt } from "../../src/consumer/agents/http.ts";
 import type { HttpAgentDeps } from "../../src/consumer/agents/http.ts";
 import type { Outcome, WorkOrder } from "../../src/consumer/work-order.ts";
-import type { HttpAgent } from "../../src/workflow/agent.ts";
+import type { HttpAgent } from "../../src/workflow/spec/agent.ts";
 import { startFakeAgents } from "../fixtures/fake-agents.ts";
 import type { FakeAgents } from "../fixtures/fake-agents.ts";
 

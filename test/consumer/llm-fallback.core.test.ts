@@ -6,7 +6,7 @@ import type { LlmRequest, Outcome, WorkOrder } from "../../src/consumer/work-ord
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import type { CallObservation } from "../../src/router/model-metrics.ts";
-import { AgentDefinition } from "../../src/workflow/agent.ts";
+import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { openAiStream, problem } from "../router/engines/fake-upstream.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");

@@ -7,7 +7,7 @@ import { MAX_ANSWER_CHARACTERS } from "../../src/consumer/agents/llm-stream.ts";
 import type { LlmRequest, Outcome, ReserveCall, WorkOrder } from "../../src/consumer/work-order.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
-import { AgentDefinition } from "../../src/workflow/agent.ts";
+import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { anthropicStream, fakeFetch, openAiStream, problem } from "../router/engines/fake-upstream.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");

@@ -4,7 +4,7 @@ import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
 import type { PlanModels } from "../../src/consumer/plan-task.ts";
 import { planWorkflow } from "../../src/consumer/plan-workflow.ts";
-import { validateSpec, type AcceptedSpec } from "../../src/workflow/validate-spec.ts";
+import { validateSpec, type AcceptedSpec } from "../../src/workflow/spec/validate-spec.ts";
 
 function modelOf(id: string, perMillionUsd: number, quality: number): ModelEntry {
   return { id, provider: "p", tier: "base", price: { inputPerMillionUsd: perMillionUsd, outputPerMillionUsd: perMillionUsd }, contextWindow: 100_000, maxOutputTokens: 4_000, capabilities: [], quality };

@@ -6,8 +6,8 @@ import { runAttempt, type AttemptDeps } from "../../src/consumer/run-attempt.ts"
 import type { LlmRequest } from "../../src/consumer/work-order.ts";
 import { TokenMargins } from "../../src/optimizer/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
-import { AgentDefinition } from "../../src/workflow/agent.ts";
-import { MAX_ATTEMPT_TIMEOUT_MS } from "../../src/workflow/spec.ts";
+import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../../src/workflow/spec/spec.ts";
 import { createOrder } from "./work-order-fixture.ts";
 
 const LLM: LlmRequest = { taskType: "log_summary", tier: null, model: "offline", strategy: null, maxOutputTokens: null, outputSchema: null, context: { mode: "full", maxTokens: null, targetReduction: null }, stream: false };

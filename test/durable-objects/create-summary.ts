@@ -1,4 +1,4 @@
-import type { BudgetView, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { BudgetView, WorkflowSummary } from "../../src/api/ports/workflow-port.ts";
 
 /** The budget of a workflow that has none and has spent nothing. */
 export const NO_BUDGET: BudgetView = {

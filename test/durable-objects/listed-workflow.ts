@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import type { TenantPort } from "../../src/api/tenant-port.ts";
-import type { WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { TenantPort } from "../../src/api/ports/tenant-port.ts";
+import type { WorkflowSummary } from "../../src/api/ports/workflow-port.ts";
 import { idOf, TENANT, type Workflow } from "./open-workflow.ts";
 
 /** Its status in the tenant's list; null when it is not listed. */

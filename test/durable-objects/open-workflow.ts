@@ -1,16 +1,16 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import type { CreateAnswer, CreateRequest, WorkflowPort, WorkflowView } from "../../src/api/workflow-port.ts";
+import type { CreateAnswer, CreateRequest, WorkflowPort, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { AttemptPort, TaskMessage } from "../../src/consumer/attempt-port.ts";
 import type { AttemptCall, Outcome } from "../../src/consumer/work-order.ts";
-import { WorkflowSession } from "../../src/durable-objects/workflow-session.ts";
-import { WorkflowStore } from "../../src/durable-objects/workflow-store.ts";
+import { WorkflowStore } from "../../src/durable-objects/workflow/stores/workflow-store.ts";
+import { WorkflowSession } from "../../src/durable-objects/workflow/workflow-session.ts";
 import type { Failure, Json } from "../../src/errors.ts";
-import { AgentDefinition } from "../../src/workflow/agent.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
-import { WorkflowSpec } from "../../src/workflow/spec.ts";
+import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
+import { WorkflowSpec } from "../../src/workflow/spec/spec.ts";
 import { nextWakeAt } from "../../src/workflow/timers.ts";
 
 export const SETTINGS = Settings.parse({});

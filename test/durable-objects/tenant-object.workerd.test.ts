@@ -1,19 +1,19 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import type { GatewayEntry } from "../../src/api/stats-port.ts";
-import type { IndexEntry, TenantPort } from "../../src/api/tenant-port.ts";
-import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { GatewayEntry } from "../../src/api/ports/stats-port.ts";
+import type { IndexEntry, TenantPort } from "../../src/api/ports/tenant-port.ts";
+import type { Page, WorkflowSummary } from "../../src/api/ports/workflow-port.ts";
 import type { SettingsEdit } from "../../src/config/edit-settings.ts";
 import { Settings } from "../../src/config/settings.ts";
 import { NO_LIMITS } from "../../src/config/tenant-record.ts";
-import { MAX_DECISIONS, OptimizationStore } from "../../src/durable-objects/optimization-store.ts";
+import { MAX_DECISIONS, OptimizationStore } from "../../src/durable-objects/tenant/stores/optimization-store.ts";
 import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
-import { MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS } from "../../src/durable-objects/configuration-store.ts";
-import { buildListQuery, type WorkflowQuery } from "../../src/durable-objects/workflow-index-store.ts";
+import { MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS } from "../../src/durable-objects/tenant/stores/configuration-store.ts";
+import { buildListQuery, type WorkflowQuery } from "../../src/durable-objects/tenant/stores/workflow-index-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { OptimizationDecision } from "../../src/optimizer/reoptimize.ts";
-import type { AgentDefinition } from "../../src/workflow/agent.ts";
+import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { createSummary, NO_BUDGET } from "./create-summary.ts";
 
 const START = Date.now() - 86_400_000;

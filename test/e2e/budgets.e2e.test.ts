@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
-import type { WorkflowView } from "../../src/api/workflow-port.ts";
+import type { WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";

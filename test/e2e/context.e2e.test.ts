@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
-import type { TaskView } from "../../src/api/workflow-port.ts";
+import type { TaskView } from "../../src/api/ports/workflow-port.ts";
 import type { Chunk } from "../../src/optimizer/split-context.ts";
 import type { Reduction } from "../../src/optimizer/reduce-context.ts";
 import { type FakeLlm, type LlmCall, startFakeLlm } from "../fixtures/fake-llm.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
-import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { Page, WorkflowSummary } from "../../src/api/ports/workflow-port.ts";
 import { FUZZED_ENDPOINTS, fuzzEndpoint, judgeAnswer, type FuzzedRequest } from "../fuzz/fuzz-request.ts";
 import type { FuzzNames } from "../fuzz/valid-bodies.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
-import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/work-orders.ts";
-import { MAX_VALUE_BYTES } from "../../src/workflow/json-size.ts";
-import { MAX_TASKS } from "../../src/workflow/spec.ts";
+import { MAX_DEPENDENCY_BYTES } from "../../src/durable-objects/workflow/work-orders.ts";
+import { MAX_VALUE_BYTES } from "../../src/workflow/json/json-size.ts";
+import { MAX_TASKS } from "../../src/workflow/spec/spec.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { createWeftClient, type PostedSpec, putHttpAgents, typesOf, type WeftClient } from "./weft-client.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalWorker, startLocalWorker } from "../../scripts/local-worker.ts";
-import type { Page, WorkflowSummary } from "../../src/api/workflow-port.ts";
+import type { Page, WorkflowSummary } from "../../src/api/ports/workflow-port.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type FakeLlm, startFakeLlm } from "../fixtures/fake-llm.ts";

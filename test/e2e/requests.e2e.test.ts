@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
-import type { Page, WorkflowSummary, WorkflowView } from "../../src/api/workflow-port.ts";
+import type { Page, WorkflowSummary, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import type { Fault, Json } from "../../src/errors.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { startWorker } from "./start-worker.ts";

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
 import type { ServerSentEvent } from "../../scripts/server-sent-events.ts";
-import { MAX_STREAMS } from "../../src/durable-objects/live-feed.ts";
+import { MAX_STREAMS } from "../../src/durable-objects/workflow/streams/live-feed.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { startWorker } from "./start-worker.ts";

@@ -1,4 +1,4 @@
-import type { LedgerLine } from "../../src/api/workflow-port.ts";
+import type { LedgerLine } from "../../src/api/ports/workflow-port.ts";
 import type { ModelPrice } from "../../src/config/tiers.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
 import type { LlmCall, ServedUsage } from "../fixtures/fake-llm.ts";

@@ -1,10 +1,10 @@
 import { vi } from "vitest";
 import type { z } from "zod";
-import type { LedgerLine, Page, WorkflowView } from "../../src/api/workflow-port.ts";
+import type { LedgerLine, Page, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import type { Fault } from "../../src/errors.ts";
-import type { AgentDefinition } from "../../src/workflow/agent.ts";
+import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import type { LoggedEvent } from "../../src/workflow/events.ts";
-import type { WorkflowSpec } from "../../src/workflow/spec.ts";
+import type { WorkflowSpec } from "../../src/workflow/spec/spec.ts";
 import { readServerSentEvents, type ServerSentEvent } from "../../scripts/server-sent-events.ts";
 
 /** How long `finish` waits: far longer than any workflow of these tests takes on a slow machine. */

@@ -5,7 +5,7 @@ import { foldEvidence, MAX_KINDS_PER_STEP, readEvidence, type EvidenceState } fr
 import { MAX_DRIFT } from "../../src/optimizer/move-thresholds.ts";
 import { evidenceSince, isSameConfig, reoptimize, TIERS, type OptimizationDecision, type RoutingConfig } from "../../src/optimizer/reoptimize.ts";
 import type { CallObservation } from "../../src/router/model-metrics.ts";
-import type { TierName } from "../../src/workflow/agent.ts";
+import type { TierName } from "../../src/workflow/spec/agent.ts";
 
 const RUN_EVERY_MS = 900_000;
 const { routing } = Settings.parse({});

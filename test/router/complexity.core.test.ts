@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import fc from "fast-check";
 import { Settings } from "../../src/config/settings.ts";
 import { scoreComplexity, tierOfComplexity, type Task } from "../../src/router/complexity.ts";
-import { TASK_TYPE_POINTS, TaskType } from "../../src/workflow/agent.ts";
+import { TASK_TYPE_POINTS, TaskType } from "../../src/workflow/spec/agent.ts";
 
 const SETTINGS = Settings.parse({}).routing;
 const TASK: Task = { taskType: "general", contextTokens: 0, files: 0, failureRate: 0 };

@@ -1,4 +1,4 @@
-import type { Amount } from "../../src/workflow/amount.ts";
+import type { Amount } from "../../src/workflow/budget/amount.ts";
 import type { AttemptResult } from "../../src/workflow/step.ts";
 import { createRandom } from "./random.ts";
 import type { ModelTemper, SimulatedTask } from "./scenario.ts";

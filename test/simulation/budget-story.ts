@@ -1,5 +1,5 @@
 import type { EventData, LoggedEvent } from "../../src/workflow/events.ts";
-import type { Amount, Cap } from "../../src/workflow/amount.ts";
+import type { Amount, Cap } from "../../src/workflow/budget/amount.ts";
 import type { Run } from "../../src/workflow/run.ts";
 import { mustHold } from "./violation.ts";
 

@@ -1,9 +1,9 @@
-import type { WaitingReserve } from "../../src/workflow/budget-state.ts";
-import { ORPHAN_GRACE_MS } from "../../src/workflow/budget.ts";
-import type { Amount, Cap } from "../../src/workflow/amount.ts";
-import type { Ledger, LedgerEntry } from "../../src/workflow/ledger.ts";
-import { nameCall, type CallRef } from "../../src/workflow/reservations.ts";
-import { dayOf } from "../../src/workflow/utc-day.ts";
+import type { WaitingReserve } from "../../src/workflow/budget/budget-state.ts";
+import { ORPHAN_GRACE_MS } from "../../src/workflow/budget/budget.ts";
+import type { Amount, Cap } from "../../src/workflow/budget/amount.ts";
+import type { Ledger, LedgerEntry } from "../../src/workflow/budget/ledger.ts";
+import { nameCall, type CallRef } from "../../src/workflow/budget/reservations.ts";
+import { dayOf } from "../../src/workflow/budget/utc-day.ts";
 import { isFinalTask, isFinalWorkflow, isLiveAttempt, type Run } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";

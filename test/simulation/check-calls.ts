@@ -1,7 +1,7 @@
-import { openLedger } from "../../src/workflow/ledger.ts";
-import { nameCall } from "../../src/workflow/reservations.ts";
+import { openLedger } from "../../src/workflow/budget/ledger.ts";
+import { nameCall } from "../../src/workflow/budget/reservations.ts";
 import type { Run } from "../../src/workflow/run.ts";
-import { describeBooks } from "../workflow/same-books.ts";
+import { describeBooks } from "../workflow/budget/same-books.ts";
 import type { Provider } from "./provider.ts";
 import type { Store } from "./store.ts";
 import type { TenantBudget } from "./tenant-budget.ts";

@@ -1,6 +1,6 @@
-import { countStartsLeft, nextStartsAt } from "../../src/workflow/ask-starts.ts";
+import { countStartsLeft, nextStartsAt } from "../../src/workflow/starts/ask-starts.ts";
 import { MAX_LOSSES } from "../../src/workflow/attempts.ts";
-import type { WaitingReserve } from "../../src/workflow/budget-state.ts";
+import type { WaitingReserve } from "../../src/workflow/budget/budget-state.ts";
 import { MAX_CARRIED_BYTES } from "../../src/workflow/carried.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
 import { countSlots, isDone, isFinalTask, isFinalWorkflow, isLiveTask, type Run, type RunState, type TaskState } from "../../src/workflow/run.ts";

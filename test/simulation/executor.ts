@@ -1,7 +1,7 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
 import type { Channel } from "../../src/workflow/run.ts";
-import type { Bill } from "../../src/workflow/ledger.ts";
-import { nameCall } from "../../src/workflow/reservations.ts";
+import type { Bill } from "../../src/workflow/budget/ledger.ts";
+import { nameCall } from "../../src/workflow/budget/reservations.ts";
 import type { AttemptResult } from "../../src/workflow/step.ts";
 import { drawCalls, drawCourse, TIMED_OUT, type Course } from "./agent-course.ts";
 import { ModelAttempt } from "./model-attempt.ts";

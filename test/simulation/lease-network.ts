@@ -1,6 +1,6 @@
-import { dayOf } from "../../src/workflow/utc-day.ts";
-import type { LeaseAnswer, LeaseRequest } from "../../src/workflow/reserve-port.ts";
-import type { DaySpend } from "../../src/workflow/tenant-account.ts";
+import { dayOf } from "../../src/workflow/budget/utc-day.ts";
+import type { LeaseAnswer, LeaseRequest } from "../../src/workflow/budget/reserve-port.ts";
+import type { DaySpend } from "../../src/workflow/budget/tenant-account.ts";
 import { CallLost } from "./object.ts";
 import { persist, type World } from "./world.ts";
 

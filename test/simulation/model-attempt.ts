@@ -1,8 +1,8 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
-import type { Amount, Cap } from "../../src/workflow/amount.ts";
-import type { Bill } from "../../src/workflow/ledger.ts";
-import { failExhausted } from "../../src/workflow/exhausted.ts";
-import type { ReserveAnswer } from "../../src/workflow/reserve-port.ts";
+import type { Amount, Cap } from "../../src/workflow/budget/amount.ts";
+import type { Bill } from "../../src/workflow/budget/ledger.ts";
+import { failExhausted } from "../../src/workflow/budget/exhausted.ts";
+import type { ReserveAnswer } from "../../src/workflow/budget/reserve-port.ts";
 import type { AttemptResult } from "../../src/workflow/step.ts";
 import { TIMED_OUT, type Course, type ModelCall } from "./agent-course.ts";
 import { reserveCall, type World } from "./world.ts";

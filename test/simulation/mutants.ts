@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("carries without end", "schedule.ts", "if (!mayCarry(step.run, carried, pickedBytes)) {", "if (carried < 0) {"),
   mutant("forgets what a lost attempt carried", "settle-task.ts", "    putDown(index, task);\n", ""),
   mutant("starts what the tenant did not let start", "schedule.ts", " && picked.length < startsLeft", ""),
-  mutant("forgets a question that dies with the object", "ask-starts.ts", "  wakeAt(step, lostAt(starts.asked));\n", ""),
-  mutant("waits for ever for a lost answer", "ask-starts.ts", "lostAt(starts.asked) <= now", "lostAt(starts.asked) < 0"),
-  mutant("asks a tenant that had nothing no more", "ask-starts.ts", "  return isNews(run, describeDemand(run)) ? starts.askAgainAt : Infinity;", "  return Infinity;"),
+  mutant("forgets a question that dies with the object", "starts/ask-starts.ts", "  wakeAt(step, lostAt(starts.asked));\n", ""),
+  mutant("waits for ever for a lost answer", "starts/ask-starts.ts", "lostAt(starts.asked) <= now", "lostAt(starts.asked) < 0"),
+  mutant("asks a tenant that had nothing no more", "starts/ask-starts.ts", "  return isNews(run, describeDemand(run)) ? starts.askAgainAt : Infinity;", "  return Infinity;"),
 ];

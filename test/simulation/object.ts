@@ -1,11 +1,11 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
-import { nameCall } from "../../src/workflow/reservations.ts";
-import type { LeaseRequest, ReserveAnswer, ReserveRequest } from "../../src/workflow/reserve-port.ts";
-import type { DaySpend } from "../../src/workflow/tenant-account.ts";
-import { createBudgetState } from "../../src/workflow/budget-state.ts";
+import { nameCall } from "../../src/workflow/budget/reservations.ts";
+import type { LeaseRequest, ReserveAnswer, ReserveRequest } from "../../src/workflow/budget/reserve-port.ts";
+import type { DaySpend } from "../../src/workflow/budget/tenant-account.ts";
+import { createBudgetState } from "../../src/workflow/budget/budget-state.ts";
 import type { Run, RunPlan, RunState } from "../../src/workflow/run.ts";
 import { createTaskState } from "../../src/workflow/run.ts";
-import type { StartsQuestion } from "../../src/workflow/starts-known.ts";
+import type { StartsQuestion } from "../../src/workflow/starts/starts-known.ts";
 import type { Abilities, AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 import type { Before } from "./check-step.ts";

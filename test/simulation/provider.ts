@@ -1,6 +1,6 @@
-import type { Amount } from "../../src/workflow/amount.ts";
-import type { Bill } from "../../src/workflow/ledger.ts";
-import { nameCall, type CallRef } from "../../src/workflow/reservations.ts";
+import type { Amount } from "../../src/workflow/budget/amount.ts";
+import type { Bill } from "../../src/workflow/budget/ledger.ts";
+import { nameCall, type CallRef } from "../../src/workflow/budget/reservations.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 
 /** The other side's own record of what it served, and which bills have reached the workflow's books. */

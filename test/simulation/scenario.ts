@@ -1,8 +1,8 @@
-import { NO_CAP, type Cap } from "../../src/workflow/amount.ts";
+import { NO_CAP, type Cap } from "../../src/workflow/budget/amount.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
 import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { AgentKind, RunPlan } from "../../src/workflow/run.ts";
-import type { RetryPolicy } from "../../src/workflow/spec.ts";
+import type { RetryPolicy } from "../../src/workflow/spec/spec.ts";
 
 /** Everything that decides a simulated run: plain data, so that it can be printed, replayed and shrunk. */
 export interface Scenario {

@@ -1,7 +1,7 @@
 import type { LoggedEvent, WorkflowEvent } from "../../src/workflow/events.ts";
 import { createTaskState, type RunState, type TaskState } from "../../src/workflow/run.ts";
 import type { Step } from "../../src/workflow/step.ts";
-import { BookRows } from "../workflow/book-rows.ts";
+import { BookRows } from "../workflow/budget/book-rows.ts";
 
 /** What outlives the object's memory: JSON, as a database would keep it. */
 export class Store {

@@ -1,6 +1,6 @@
-import type { LeaseRequest } from "../../src/workflow/reserve-port.ts";
-import { heldOf, leaseShare, takeSpend, type DaySpend, type Holder, type ShareAnswer } from "../../src/workflow/tenant-account.ts";
-import { MemoryBook } from "../workflow/account-book.ts";
+import type { LeaseRequest } from "../../src/workflow/budget/reserve-port.ts";
+import { heldOf, leaseShare, takeSpend, type DaySpend, type Holder, type ShareAnswer } from "../../src/workflow/budget/tenant-account.ts";
+import { MemoryBook } from "../workflow/budget/account-book.ts";
 import type { TenantScenario } from "./scenario.ts";
 
 /** Least time between two rounds in which others are asked to give back. */

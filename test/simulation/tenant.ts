@@ -1,5 +1,5 @@
-import { countRunning, listLacking, shareStarts, sumWanted, trimGrant, type StartBucket, type StartGrant } from "../../src/workflow/start-permits.ts";
-import type { StartsQuestion, StartsReply } from "../../src/workflow/starts-known.ts";
+import { countRunning, listLacking, shareStarts, sumWanted, trimGrant, type StartBucket, type StartGrant } from "../../src/workflow/starts/start-permits.ts";
+import type { StartsQuestion, StartsReply } from "../../src/workflow/starts/starts-known.ts";
 import type { Run } from "../../src/workflow/run.ts";
 import { CallLost } from "./object.ts";
 import { mustHold } from "./violation.ts";

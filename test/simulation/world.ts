@@ -1,7 +1,7 @@
 import type { AttemptRef } from "../../src/consumer/work-order.ts";
 import type { RunInput } from "../../src/workflow/transition.ts";
 import type { Agenda } from "./agenda.ts";
-import type { ReserveAnswer, ReserveRequest } from "../../src/workflow/reserve-port.ts";
+import type { ReserveAnswer, ReserveRequest } from "../../src/workflow/budget/reserve-port.ts";
 import { CallLost, type SimulatedObject } from "./object.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Provider } from "./provider.ts";

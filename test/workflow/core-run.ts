@@ -1,16 +1,16 @@
 import type { FailureCode } from "../../src/errors.ts";
 import type { DispatchSettings } from "../../src/workflow/dispatch.ts";
 import type { WorkflowEvent } from "../../src/workflow/events.ts";
-import { createBudgetState } from "../../src/workflow/budget-state.ts";
+import { createBudgetState } from "../../src/workflow/budget/budget-state.ts";
 import { buildGraph } from "../../src/workflow/graph.ts";
-import { NO_CAP, type Amount, type Cap } from "../../src/workflow/amount.ts";
-import type { Bill, LedgerEntry } from "../../src/workflow/ledger.ts";
-import { nameCall } from "../../src/workflow/reservations.ts";
-import { dayOf } from "../../src/workflow/utc-day.ts";
-import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../../src/workflow/reserve-port.ts";
+import { NO_CAP, type Amount, type Cap } from "../../src/workflow/budget/amount.ts";
+import type { Bill, LedgerEntry } from "../../src/workflow/budget/ledger.ts";
+import { nameCall } from "../../src/workflow/budget/reservations.ts";
+import { dayOf } from "../../src/workflow/budget/utc-day.ts";
+import type { LeaseAnswer, LeaseRequest, ReserveAnswer } from "../../src/workflow/budget/reserve-port.ts";
 import { createTaskState, restoreRun, type AgentKind, type Run, type RunPlan } from "../../src/workflow/run.ts";
-import { RetryPolicy } from "../../src/workflow/spec.ts";
-import type { StartsQuestion } from "../../src/workflow/starts-known.ts";
+import { RetryPolicy } from "../../src/workflow/spec/spec.ts";
+import type { StartsQuestion } from "../../src/workflow/starts/starts-known.ts";
 import type { AttemptResult, Dispatch, Step } from "../../src/workflow/step.ts";
 import { transition, type RunInput } from "../../src/workflow/transition.ts";
 

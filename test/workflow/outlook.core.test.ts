@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { LedgerEntry } from "../../src/workflow/ledger.ts";
+import type { LedgerEntry } from "../../src/workflow/budget/ledger.ts";
 import { hasDrifted, noteSpending, noteTasks, openOutlook, replaceExpected, type TaskOutlook } from "../../src/workflow/outlook.ts";
 import { createTaskState, type TaskState, type TaskStatus } from "../../src/workflow/run.ts";
 

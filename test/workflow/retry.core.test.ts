@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { computeRetryDelayMs } from "../../src/workflow/retry.ts";
-import { RetryPolicy } from "../../src/workflow/spec.ts";
+import { RetryPolicy } from "../../src/workflow/spec/spec.ts";
 import { CoreRun } from "./core-run.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PARSE_OPTIONS } from "../../workflow/describe-issues.ts";
+import { PARSE_OPTIONS } from "../../workflow/faults/describe-issues.ts";
 import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 
 /** Messages of one request, and tools: far more than any model takes. A list that is too long is not looked into. */

@@ -4,7 +4,7 @@ import type { CallRecord } from "../../consumer/work-order.ts";
 import { priceWorstCase } from "../../optimizer/price.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import { formatUsd } from "../../router/rank.ts";
-import type { TenantPort } from "../tenant-port.ts";
+import type { TenantPort } from "../ports/tenant-port.ts";
 import { boundInputTokens, boundPredictedTokens, countChoices, measureChat, type MeasuredChat } from "./bound-tokens.ts";
 import { readOutputCap, type ChatBody } from "./chat-body.ts";
 

@@ -4,7 +4,7 @@ import { NANO_USD_PER_USD } from "../../nano-usd.ts";
 import { findBaselineModel } from "../../router/find-model.ts";
 import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
-import type { TaskType } from "../../workflow/agent.ts";
+import type { TaskType } from "../../workflow/spec/agent.ts";
 import type { Api } from "../endpoint.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { asSentence, callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";

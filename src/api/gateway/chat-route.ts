@@ -7,7 +7,7 @@ import { findModel } from "../../router/find-model.ts";
 import type { Exclusion } from "../../router/rank.ts";
 import { routeCall } from "../../router/route-call.ts";
 import { findTaskType, type RouteChoice, type RouteRefusal, type RouteRequest } from "../../router/route-request.ts";
-import { type TaskType, TierName } from "../../workflow/agent.ts";
+import { type TaskType, TierName } from "../../workflow/spec/agent.ts";
 import { readOutputCap, textsOf, type ChatBody } from "./chat-body.ts";
 import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 

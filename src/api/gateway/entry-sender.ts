@@ -1,4 +1,4 @@
-import type { GatewayEntry } from "../stats-port.ts";
+import type { GatewayEntry } from "../ports/stats-port.ts";
 
 /** Least time between two deliveries to one tenant's object. */
 const DELIVERY_GAP_MS = 250;

@@ -1,5 +1,5 @@
 import type { Fetch, ReadSecret } from "../../router/language-model.ts";
-import type { GatewayEntry } from "../stats-port.ts";
+import type { GatewayEntry } from "../ports/stats-port.ts";
 
 /** What the gateway can do beside choosing models. */
 export interface GatewayDeps {

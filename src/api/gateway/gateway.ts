@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { answerJson } from "../answer-json.ts";
 import { callerOf, type ApiContext, type Endpoint } from "../endpoint.ts";
-import { RequestRefused } from "../problem.ts";
-import { readJson } from "../read-request.ts";
+import { answerJson } from "../http/answer-json.ts";
+import { RequestRefused } from "../http/problem.ts";
+import { readJson } from "../http/read-request.ts";
 import { ChatBody, readChatBody } from "./chat-body.ts";
 import { answerChat } from "./chat-completions.ts";
 import { listModels, ModelList } from "./models.ts";

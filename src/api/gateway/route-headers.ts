@@ -1,7 +1,7 @@
 import type { ModelEntry } from "../../config/tiers.ts";
 import type { CallCandidate } from "../../consumer/agents/call-with-fallback.ts";
-import type { TierName } from "../../workflow/agent.ts";
-import { ANSWER_HEADERS } from "../answer-headers.ts";
+import type { TierName } from "../../workflow/spec/agent.ts";
+import { ANSWER_HEADERS } from "../http/answer-headers.ts";
 
 /** Which model answered, and which failed before it. */
 export function describeRoute({ model, provider, tier }: CallCandidate, failedModels: readonly string[]): Record<string, string> {

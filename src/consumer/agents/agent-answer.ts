@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Failure, Fault, Json } from "../../errors.ts";
-import { describeIssues, PARSE_OPTIONS } from "../../workflow/describe-issues.ts";
+import { describeIssues, PARSE_OPTIONS } from "../../workflow/faults/describe-issues.ts";
 import type { AttemptCall, Outcome } from "../work-order.ts";
 
 /** Deepest nesting of an output. Deeper ones overflow the stack of what copies or serialises them later. */

@@ -1,8 +1,8 @@
 import { priceWorstCase } from "../../optimizer/price.ts";
 import type { ModelEntry } from "../../config/tiers.ts";
-import type { Cap } from "../../workflow/amount.ts";
-import type { ReserveAnswer } from "../../workflow/reserve-port.ts";
-import { failExhausted } from "../../workflow/exhausted.ts";
+import type { Cap } from "../../workflow/budget/amount.ts";
+import type { ReserveAnswer } from "../../workflow/budget/reserve-port.ts";
+import { failExhausted } from "../../workflow/budget/exhausted.ts";
 import { refOfOrder } from "../run-orders.ts";
 import type { AttemptCall, ReserveCall, WorkOrder } from "../work-order.ts";
 import type { CallFault } from "./call-with-fallback.ts";

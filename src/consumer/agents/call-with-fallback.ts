@@ -1,7 +1,7 @@
 import type { ModelEntry, ProviderEntry } from "../../config/tiers.ts";
 import type { RoutingSettings } from "../../config/routing-settings.ts";
 import type { Failure } from "../../errors.ts";
-import type { TierName } from "../../workflow/agent.ts";
+import type { TierName } from "../../workflow/spec/agent.ts";
 import type { ModelHealth } from "../metrics-port.ts";
 import type { CallRecord, RouteEvent } from "../work-order.ts";
 

@@ -1,8 +1,8 @@
 import { checkOutboundUrl } from "../../config/public-url.ts";
 import { describeSecretNames, isAllowedSecretName } from "../../config/secret-names.ts";
 import type { Fault } from "../../errors.ts";
-import type { HttpAgent } from "../../workflow/agent.ts";
-import { pointerTo } from "../../workflow/json-pointer.ts";
+import { pointerTo } from "../../workflow/json/json-pointer.ts";
+import type { HttpAgent } from "../../workflow/spec/agent.ts";
 
 /** Headers of one connection rather than of a message (RFC 9110, 7.6.1), and those that the call itself sets. */
 const RESERVED_HEADERS = new Set([

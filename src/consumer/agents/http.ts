@@ -1,6 +1,6 @@
 import type { Failure, FailureCode } from "../../errors.ts";
-import type { HttpAgent } from "../../workflow/agent.ts";
-import { MAX_ATTEMPT_TIMEOUT_MS } from "../../workflow/spec.ts";
+import type { HttpAgent } from "../../workflow/spec/agent.ts";
+import { MAX_ATTEMPT_TIMEOUT_MS } from "../../workflow/spec/spec.ts";
 import { fetchOutbound } from "../outbound-fetch.ts";
 import type { FetchFunction, OutboundAnswer } from "../outbound-fetch.ts";
 import { readRetryAfterMs } from "../retry-after.ts";

@@ -4,7 +4,7 @@ import type { Failure, Json } from "../../errors.ts";
 import { boundPromptTokens } from "../../optimizer/prompt-bound.ts";
 import type { TokenMargins } from "../../optimizer/token-margin.ts";
 import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
-import type { LlmAgent } from "../../workflow/agent.ts";
+import type { LlmAgent } from "../../workflow/spec/agent.ts";
 import type { AttemptCall, CallRecord, WorkOrder } from "../work-order.ts";
 import type { CallCandidate, CallControl, CallEnd, CallFault } from "./call-with-fallback.ts";
 import { classifyError } from "./llm-failure.ts";

@@ -3,7 +3,7 @@ import { isReady, listBelow, mayGoBelow } from "../../router/allowed-models.ts";
 import type { RankedModel } from "../../router/rank.ts";
 import type { CallContext } from "../../router/route-call.ts";
 import type { RouteChoice, RouteRequest } from "../../router/route-request.ts";
-import type { Cap } from "../../workflow/amount.ts";
+import type { Cap } from "../../workflow/budget/amount.ts";
 import { fitsRoom, largestInput, largestOutput, worstCaseOf, type WorstCase } from "./attempt-budget.ts";
 import { boundInput, capOutput, type LlmTask } from "./llm-call.ts";
 

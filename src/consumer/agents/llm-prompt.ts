@@ -2,7 +2,7 @@ import type { LanguageModelV4Message, LanguageModelV4Prompt } from "@ai-sdk/prov
 import { z } from "zod";
 import type { Failure, Json } from "../../errors.ts";
 import { estimateTokens } from "../../optimizer/tokens.ts";
-import type { LlmAgent } from "../../workflow/agent.ts";
+import type { LlmAgent } from "../../workflow/spec/agent.ts";
 import type { ContextSize, WorkOrder } from "../work-order.ts";
 
 const MessageText = z.union([z.string(), z.array(z.object({ type: z.literal("text"), text: z.string() }))]);

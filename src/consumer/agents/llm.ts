@@ -5,7 +5,7 @@ import { countFiles } from "../../router/count-files.ts";
 import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
 import { routeCall, type CallContext } from "../../router/route-call.ts";
 import { findTaskType, TIER_ABOVE, type RouteChoice, type RouteRequest } from "../../router/route-request.ts";
-import { TaskType } from "../../workflow/agent.ts";
+import { TaskType } from "../../workflow/spec/agent.ts";
 import type { Models } from "../load-models.ts";
 import type { AttemptCall, CallRecord, Outcome, Route, RouteEvent, WorkOrder } from "../work-order.ts";
 import { AttemptBudget, worstCaseOf, type AttemptBudgetDeps, type WorstCase } from "./attempt-budget.ts";

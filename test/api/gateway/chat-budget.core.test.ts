@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { boundInputTokens, measureChat } from "../../../src/api/gateway/bound-tokens.ts";
 import { MIN_OUTPUT_TOKENS } from "../../../src/api/gateway/chat-budget.ts";
 import type { ChatBody } from "../../../src/api/gateway/chat-body.ts";
-import type { CallsToReserve, TenantPort } from "../../../src/api/tenant-port.ts";
+import type { CallsToReserve, TenantPort } from "../../../src/api/ports/tenant-port.ts";
 import type { ProviderKind } from "../../../src/config/tiers.ts";
 import { NO_LIMITS, type TenantBudget } from "../../../src/config/tenant-record.ts";
-import { leaseShare, settleShare, takeSpend, type ShareAnswer } from "../../../src/workflow/tenant-account.ts";
+import { leaseShare, settleShare, takeSpend, type ShareAnswer } from "../../../src/workflow/budget/tenant-account.ts";
 import { anthropicStream } from "../../router/engines/fake-upstream.ts";
-import { MemoryBook } from "../../workflow/account-book.ts";
+import { MemoryBook } from "../../workflow/budget/account-book.ts";
 import { chunk, completion, createChatWorld, DONE, refusal, stream, USAGE_CHUNK, type Upstream } from "./chat-world.ts";
 
 const DAY_MS = 86_400_000;

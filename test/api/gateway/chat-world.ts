@@ -1,5 +1,5 @@
 import type { ApiDeps } from "../../../src/api/api-deps.ts";
-import type { GatewayEntry } from "../../../src/api/stats-port.ts";
+import type { GatewayEntry } from "../../../src/api/ports/stats-port.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../../src/config/tiers.ts";
 import { TokenMargins } from "../../../src/optimizer/token-margin.ts";

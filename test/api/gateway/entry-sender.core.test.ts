@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createEntrySender, MAX_BATCH, MAX_WAITING, type EntrySenderDeps } from "../../../src/api/gateway/entry-sender.ts";
-import type { GatewayEntry } from "../../../src/api/stats-port.ts";
+import type { GatewayEntry } from "../../../src/api/ports/stats-port.ts";
 
 const entry = (id: string): GatewayEntry => ({ id, at: 0, tier: "weak", taskType: null, calls: [], failureCode: null, fallbacks: 0 });
 

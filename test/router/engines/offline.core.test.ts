@@ -41,7 +41,7 @@ describe("intents", () => {
 
 describe("a scout → plan → build run over this repository's files", () => {
   test("carries names and figures of the sources into a finished document", async () => {
-    const files = ["src/errors.ts", "src/workflow/spec.ts"].map(fileOf).join("\n\n");
+    const files = ["src/errors.ts", "src/workflow/spec/spec.ts"].map(fileOf).join("\n\n");
     const scout = await ask(`List what matters in these files:\n\n${files}`, { agent: "scout", maxOutputTokens: 1_024 });
     expect(scout.text).toContain("### src/errors.ts");
     expect(scout.text).toContain("`FailureCode`");
@@ -50,11 +50,11 @@ describe("a scout → plan → build run over this repository's files", () => {
     const plan = await ask([`<result task="scout_1">\n${scout.text}\n</result>`, "Group these findings."], { agent: "planner", maxOutputTokens: 1_536 });
     expect(plan.text).toMatch(/^# Plan\n/);
     expect(plan.text).toContain("## 1. src/errors.ts");
-    expect(plan.text).toContain("## 2. src/workflow/spec.ts");
+    expect(plan.text).toContain("## 2. src/workflow/spec/spec.ts");
 
     const build = await ask([`<result task="plan_1">\n${plan.text}\n</result>`, "Write an overview of the data model from the plan."], { agent: "builder", maxOutputTokens: 4_096 });
     expect(build.text).toMatch(/^# Overview of the data model\n\n\S/);
-    expect(build.text).toContain("## src/workflow/spec.ts");
+    expect(build.text).toContain("## src/workflow/spec/spec.ts");
     expect(build.text).toContain("MAX_TASKS = 5_000");
     expect(build.text).toContain("## Sources\n\n- plan_1");
 
@@ -145,7 +145,7 @@ describe("JSON answers", () => {
 });
 
 describe("as a language model", () => {
-  const prompt = `List what matters in:\n\n${fileOf("src/workflow/spec.ts")}`;
+  const prompt = `List what matters in:\n\n${fileOf("src/workflow/spec/spec.ts")}`;
 
   test("the same prompt has the same answer", async () => {
     expect((await ask(prompt)).text).toBe((await ask(prompt)).text);

@@ -1,0 +1,109 @@
+import { pickOwnBudgets } from "../../config/budget-settings.ts";
+import { limitsTasks } from "../../config/tenant-record.ts";
+import type { AgentDefinition } from "../../workflow/spec/agent.ts";
+import type { TaskOutlook } from "../../workflow/outlook.ts";
+import type { WorkflowSpec } from "../../workflow/spec/spec.ts";
+import { answerJson } from "../http/answer-json.ts";
+import { callerOf, type Api, type ApiContext } from "../endpoint.ts";
+import { hashBytes } from "../http/hash-bytes.ts";
+import { deriveWorkflowId } from "../http/idempotency.ts";
+import { RequestRefused, refuse } from "../http/problem.ts";
+import { OPERATOR_TENANT } from "../stored-tiers.ts";
+import type { CreateAnswer, WorkflowPort } from "../ports/workflow-port.ts";
+
+/** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
+export const MAX_GENERATIONS = 400;
+
+/** What a new workflow is made of. */
+export interface NewWorkflow {
+  spec: WorkflowSpec;
+  agents: Record<string, AgentDefinition>;
+  rerunOf: { workflowId: string; tasks: readonly string[] } | null;
+  plannedModels?: Record<string, string>;
+  outlook?: TaskOutlook[];
+}
+
+export interface Idempotency {
+  key: string;
+  bodyHash: string;
+}
+
+export async function hashRequest(key: string | null, bytes: Uint8Array): Promise<Idempotency | null> {
+  return key === null ? null : { key, bodyHash: await hashBytes(bytes) };
+}
+
+/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. */
+export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null): Promise<Response> {
+  const { id } = made.spec;
+  const { tenant } = callerOf(context);
+  // Where it cannot be read, the workflow hears of limits from the tenant's object when it tells that it has begun.
+  const [allowance, ownBudgets] = await Promise.all([api.deps.allowances.read(tenant).catch(() => null), readOwnBudgets(tenant, api)]);
+  const limits = allowance?.limits;
+  const create = (workflowId: string, port: WorkflowPort) =>
+    port.create({
+      tenant,
+      workflowId,
+      ...made,
+      isLimited: limits !== undefined && limitsTasks(limits),
+      origin: readOrigin(context, api),
+      requestId: context.var.requestId,
+      idempotency,
+      ...(ownBudgets === null ? {} : { ownBudgets }),
+    });
+  if (idempotency === null || id !== undefined) {
+    const workflowId = id ?? `wf_${api.deps.randomId()}`;
+    const answer = await create(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId));
+    return answerCreated(workflowId, answer) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
+  }
+  return tryGenerations(context, api, idempotency.key, create);
+}
+
+async function readOwnBudgets(tenant: string, api: Api): Promise<ReturnType<typeof pickOwnBudgets>> {
+  if (tenant === OPERATOR_TENANT) return null;
+  const [own, operators] = await Promise.all([api.deps.settings.read(tenant), api.deps.settings.read(OPERATOR_TENANT)]);
+  return pickOwnBudgets(own.budgets, operators.budgets);
+}
+
+/** The answer of an earlier request with this key and body, if there is one: it is given again even when the request would be refused by now. */
+export async function findReplay(context: ApiContext, api: Api, id: string | null, idempotency: Idempotency): Promise<Response | null> {
+  const find = async (_workflowId: string, port: WorkflowPort): Promise<CreateAnswer> => {
+    const found = await port.findAnswer(idempotency);
+    return found.kind === "unknown" ? { problem: "not_found", detail: "" } : found;
+  };
+  try {
+    if (id === null) return await tryGenerations(context, api, idempotency.key, find);
+    return answerCreated(id, await find(id, api.deps.workflow(callerOf(context).tenant, id)));
+  } catch (error) {
+    if (error instanceof RequestRefused) return null;
+    throw error;
+  }
+}
+
+async function tryGenerations(context: ApiContext, api: Api, key: string, ask: (workflowId: string, port: WorkflowPort) => Promise<CreateAnswer>): Promise<Response> {
+  for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
+    const workflowId = await deriveWorkflowId(context, key, generation);
+    const response = answerCreated(workflowId, await ask(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId)));
+    if (response !== null) return response;
+  }
+  refuse("conflict", "This Idempotency-Key was used too often: use another.");
+}
+
+/** The answer to the client; null when the key's record is over. Throws refusals. */
+function answerCreated(workflowId: string, answer: CreateAnswer): Response | null {
+  if ("problem" in answer) throw new RequestRefused(answer);
+  const location = `/v1/workflows/${workflowId}`;
+  switch (answer.kind) {
+    case "created":
+      return answerJson(201, answer.workflow, { location });
+    case "replayed":
+      return new Response(answer.body, { status: 201, headers: { "content-type": "application/json", location, "idempotent-replay": "true" } });
+    case "expired":
+      return null;
+  }
+}
+
+/** Where callbacks of this workflow reach the service: a variable that is empty counts as not set. */
+function readOrigin(context: ApiContext, api: Api): string {
+  const { publicUrl } = api.deps;
+  return publicUrl === null || publicUrl === "" ? new URL(context.req.url).origin : publicUrl.replace(/\/+$/, "");
+}

@@ -1,0 +1,123 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { describe, expect, test, vi } from "vitest";
+import type { LeaseHolderPort } from "../../../src/api/ports/tenant-port.ts";
+import { TenantObject } from "../../../src/durable-objects/tenant-object.ts";
+import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";
+import { listedStatus } from "../listed-workflow.ts";
+import { created, DAY_MS, expectEmpty, llm, openWorkflow, pass, query, readAlarm, readLog, requestOf, start, transform, view } from "../open-workflow.ts";
+
+const KEY = { key: "key-1", bodyHash: "hash-1" };
+const ONE = [{ id: "a", agent: "one" }];
+
+describe("a removal", () => {
+  test("that lost its memory on the way still removes the workflow that it was asked to remove", async () => {
+    const workflow = openWorkflow();
+    const { createdAt } = await start(workflow, ONE);
+    const { removeWorkflow } = TenantObject.prototype;
+    const removing = vi.spyOn(TenantObject.prototype, "removeWorkflow").mockImplementationOnce(async function (this: TenantObject, id) {
+      writing.mockImplementationOnce(() => {
+        throw new Error("the disk is full");
+      });
+      const holder = openWorkflow(workflow.name!) as unknown as LeaseHolderPort;
+      await holder.trimLease(Date.parse(createdAt), 1).then(() => null, () => null);
+      return removeWorkflow.call(this, id);
+    });
+    const writing = vi.spyOn(WorkflowStore.prototype, "write");
+    expect(await workflow.remove()).toEqual({ removed: true });
+    expect(writing.mock.results.map(({ type }) => type)).toContain("throw");
+    expect(await workflow.exists()).toBe(false);
+    removing.mockRestore();
+    writing.mockRestore();
+  });
+
+  test("of a workflow that is not final is a conflict", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, [{ id: "a", agent: "llm" }]);
+    expect(await workflow.remove()).toMatchObject({ problem: "conflict" });
+    expect(await view(workflow)).toMatchObject({ status: "running" });
+  });
+
+  test.each([false, true])("takes all data away at once (long: %s), and keeps the key's answer until it is 24 hours old", async (isLong) => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, [{ id: "a", agent: "pass", input: "private".repeat(isLong ? 10_000 : 1) }], { idempotency: KEY });
+    const first = created(await workflow.create(request));
+    expect(await workflow.remove()).toEqual({ removed: true });
+    expect(await workflow.exists()).toBe(false);
+    expect(await listedStatus(workflow)).toBeNull();
+    const tables = (await query(workflow, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT IN ('documents', 'schema_version')")).map(({ name }) => String(name));
+    expect(tables).toEqual(isLong ? expect.arrayContaining(["events", "outputs", "tasks"]) : ["events"]);
+    for (const table of tables) expect(await query(workflow, `SELECT * FROM ${table}`)).toEqual([]);
+    expect(await query(workflow, "SELECT name FROM documents ORDER BY name")).toEqual([{ name: "answer:0" }, { name: "idempotency" }]);
+    await evictDurableObject(workflow);
+    expect(await workflow.create(request)).toEqual({ kind: "replayed", body: JSON.stringify(first) });
+    pass(DAY_MS);
+    await runDurableObjectAlarm(workflow);
+    await expectEmpty(workflow);
+    expect(await workflow.create(request)).toMatchObject({ kind: "created" });
+  });
+
+  test("of a workflow whose key was told to be over keeps that for another day, so that the key leads on to the same next id", async () => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, ONE, { idempotency: KEY });
+    await workflow.create(request);
+    pass(DAY_MS);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    await workflow.remove();
+    pass(DAY_MS - 5_000);
+    await runDurableObjectAlarm(workflow);
+    expect(await workflow.create(request)).toEqual({ kind: "expired" });
+    pass(2 * DAY_MS);
+    await runDurableObjectAlarm(workflow);
+    await expectEmpty(workflow);
+  });
+
+  test("without a key leaves nothing, and the id is free again", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, ONE);
+    await workflow.remove();
+    await expectEmpty(workflow);
+    expect(await workflow.remove()).toMatchObject({ problem: "not_found" });
+    expect(await start(workflow, [{ id: "b", agent: "llm" }])).toMatchObject({ waves: [["b"]] });
+    expect((await readLog(workflow))[0]).toMatchObject({ seq: 1, type: "workflow.created" });
+    const { armedAt, neededAt } = await readAlarm(workflow);
+    expect(armedAt).toBeLessThanOrEqual(neededAt);
+    await expect.poll(() => listedStatus(workflow)).toBe("running");
+  });
+
+  test("comes by itself when the retention is over", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, ONE);
+    pass(29 * DAY_MS);
+    await runDurableObjectAlarm(workflow);
+    expect(await view(workflow)).toMatchObject({ status: "completed" });
+    pass(DAY_MS);
+    expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now());
+    await runDurableObjectAlarm(workflow);
+    await expectEmpty(workflow);
+    expect(await listedStatus(workflow)).toBeNull();
+  });
+});
+
+
+describe("a deletion while a failed task is retried", () => {
+  test("deletes nothing, and the list still shows the workflow", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, [{ id: "a", agent: "bad" }, { id: "b", agent: "llm", dependsOn: ["a"] }], { agents: { bad: transform("1 / 0"), llm } });
+    const [removed, retried] = await Promise.all([workflow.remove(), workflow.retryTask("a")]);
+    expect(retried).toHaveProperty("status");
+    if ("problem" in removed) await expect.poll(() => listedStatus(workflow)).not.toBeNull();
+    else expect(await workflow.exists()).toBe(false);
+  });
+
+  test("by two at once removes one workflow, and spares the next that takes its id", async () => {
+    const workflow = openWorkflow();
+    await start(workflow, ONE);
+    const first = workflow.remove();
+    const second = workflow.remove();
+    await first;
+    await start(workflow, [{ id: "a", agent: "llm" }]);
+    await second;
+    expect(await workflow.exists()).toBe(true);
+    expect((await view(workflow)).status).toBe("running");
+  });
+});
