@@ -6,7 +6,7 @@ export interface StoredDocument<Document> {
 
 /** How long an isolate's copy counts as fresh. */
 const FRESH_MS = 10_000;
-/** A replica is up to a minute old. A copy that was last confirmed longer ago is no newer than it, whatever its version: a tenant's versions begin anew when its id is used again. */
+/** Replicas are up to a minute old, mostly. Where one is still older than a copy that was last confirmed longer ago, the copy may be wrong: a tenant's versions begin anew when its id is used again. */
 const REPLICA_MAX_AGE_MS = 120_000;
 
 /** Waits between tries to replicate: a key of the store takes one write a second, and refuses more. */
@@ -26,8 +26,10 @@ export interface DocumentCacheDeps<Document> {
 
 interface Copy<Document> {
   stored: StoredDocument<Document>;
-  /** When it was last known to be right. */
+  /** When it was last read again. */
   readAt: number;
+  /** When it was last known to be right: a replica that is older says nothing of that. */
+  confirmedAt: number;
 }
 
 /**
@@ -53,14 +55,15 @@ export class DocumentCache<Document> {
     const fresh = this.peek();
     if (fresh !== null) return fresh;
     const known = this.#copy;
-    const staleSince = known?.readAt ?? 0;
+    if (known === null) return this.#readFirst();
+    const staleSince = known.readAt;
     // Those who come while it is read again take the former copy instead of reading it too.
-    if (known !== null) known.readAt = this.#deps.now();
+    known.readAt = this.#deps.now();
     try {
-      const stored = (await this.#deps.readReplica()) ?? (await this.#deps.readOrigin());
-      return this.#keep(stored, this.#copy === known ? staleSince : undefined);
-    } catch (error) {
-      if (known === null) throw error;
+      const replica = await this.#deps.readReplica();
+      const isDoubtful = replica !== null && replica.version < known.stored.version && this.#isUnconfirmed(known);
+      return this.#keep(replica === null || isDoubtful ? await this.#deps.readOrigin() : replica);
+    } catch {
       known.readAt = staleSince;
       return known.stored;
     }
@@ -72,17 +75,16 @@ export class DocumentCache<Document> {
     const formerVersion = this.#copy?.stored.version ?? -1;
     const stored = this.#keep(await this.#deps.readOrigin());
     // Who asks needs the document and not its replica, and no flood of made-up names may become one of writes.
-    if (stored.version > formerVersion) await this.#writeReplica(stored).catch(() => undefined);
+    if (stored.version > formerVersion) await this.#replicate(stored).catch(() => undefined);
     return stored;
   }
 
   /** Takes a newer document at once, and replicates it: rejects when that fails for seconds. */
   async publish(stored: StoredDocument<Document>): Promise<void> {
-    this.#keep(stored);
-    let newest = stored;
+    let newest = this.#keep(stored) === stored ? stored : await this.#deps.readOrigin();
     for (const waitMs of [...REPLICATION_RETRIES_MS, null]) {
       try {
-        return await this.#writeReplica(newest);
+        return await this.#replicate(newest);
       } catch (error) {
         if (waitMs === null) throw error;
         await this.#deps.sleep(waitMs);
@@ -93,20 +95,35 @@ export class DocumentCache<Document> {
     }
   }
 
-  /** The newer of a document and the copy, which is the copy from then on. `confirmedAt`: when the copy was last known to be right. */
-  #keep(stored: StoredDocument<Document>, confirmedAt = this.#copy?.readAt ?? 0): StoredDocument<Document> {
-    const now = this.#deps.now();
-    const isCopyOld = this.#copy !== null && now - confirmedAt > REPLICA_MAX_AGE_MS;
-    if (isCopyOld) this.#replicatedVersion = -1;
-    const isNewer = this.#copy === null || isCopyOld || stored.version >= this.#copy.stored.version;
-    const kept = isNewer ? stored : this.#copy!.stored;
-    this.#copy = { stored: kept, readAt: now };
-    return kept;
+  /** Where there is no copy, a replica that cannot be read is as good as none. */
+  async #readFirst(): Promise<StoredDocument<Document>> {
+    return this.#keep((await this.#deps.readReplica().catch(() => null)) ?? (await this.#deps.readOrigin()));
   }
 
-  async #writeReplica(stored: StoredDocument<Document>): Promise<void> {
-    await this.#deps.writeReplica(stored);
-    this.#replicatedVersion = Math.max(this.#replicatedVersion, stored.version);
+  /** The newer of a document and the copy, which is the copy from then on. */
+  #keep(stored: StoredDocument<Document>): StoredDocument<Document> {
+    const now = this.#deps.now();
+    const known = this.#copy;
+    const isUnconfirmed = known !== null && this.#isUnconfirmed(known);
+    if (isUnconfirmed) this.#replicatedVersion = -1;
+    const isNewer = known === null || isUnconfirmed || stored.version >= known.stored.version;
+    this.#copy = isNewer ? { stored, readAt: now, confirmedAt: now } : { ...known, readAt: now };
+    return this.#copy.stored;
+  }
+
+  #isUnconfirmed({ confirmedAt }: Copy<Document>): boolean {
+    return this.#deps.now() - confirmedAt > REPLICA_MAX_AGE_MS;
+  }
+
+  /** Writes the replica, and again what became newer meanwhile: of several who write at once the last may be the one with the oldest, and it looks last too. */
+  async #replicate(stored: StoredDocument<Document>): Promise<void> {
+    for (let written = stored; ; ) {
+      await this.#deps.writeReplica(written);
+      this.#replicatedVersion = Math.max(this.#replicatedVersion, written.version);
+      const newest = await this.#deps.readOrigin().catch(() => written);
+      if (newest.version <= written.version) return;
+      written = this.#keep(newest);
+    }
   }
 
   #mayRefresh(): boolean {

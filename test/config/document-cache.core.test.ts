@@ -12,7 +12,7 @@ function createCache(changes: Partial<CacheDeps> = {}) {
   let now = 1_000_000;
   const sleep = vi.fn(async (ms: number) => void (now += ms));
   const readReplica = vi.fn<CacheDeps["readReplica"]>(changes.readReplica ?? (async () => version(1)));
-  const readOrigin = vi.fn<CacheDeps["readOrigin"]>(async () => version(2));
+  const readOrigin = vi.fn<CacheDeps["readOrigin"]>(changes.readOrigin ?? (async () => version(2)));
   const writeReplica = vi.fn<CacheDeps["writeReplica"]>(changes.writeReplica ?? (async () => undefined));
   const cache = new DocumentCache<TierDocument>({ now: () => now, sleep, readReplica, readOrigin, writeReplica });
   return { cache, sleep, readReplica, readOrigin, writeReplica, pass: (ms: number) => void (now += ms) };
@@ -47,9 +47,14 @@ describe("an isolate's copy", () => {
     expect((await cache.read()).version).toBe(4);
   });
 
-  test("that never was cannot be made up: the error is passed on", async () => {
+  test("that never was comes from the object when the replica cannot be read", async () => {
     const { cache } = createCache({ readReplica: () => Promise.reject(new Error("KV is away")) });
-    await expect(cache.read()).rejects.toThrow("KV is away");
+    expect((await cache.read()).version).toBe(2);
+  });
+
+  test("that never was cannot be made up: when nothing can be read, the error is passed on", async () => {
+    const { cache } = createCache({ readReplica: () => Promise.reject(new Error("KV is away")), readOrigin: () => Promise.reject(new Error("the object is away")) });
+    await expect(cache.read()).rejects.toThrow("the object is away");
   });
 
   test("never goes back to an older document that a replica still holds", async () => {
@@ -60,14 +65,48 @@ describe("an isolate's copy", () => {
   });
 });
 
-describe("a copy that was not asked for in two minutes", () => {
-  test("yields to an older version: its versions may have begun anew, and no replica is as old as it", async () => {
-    const { cache, pass } = createCache();
+describe("a copy that nothing has confirmed for two minutes", () => {
+  test("yields to the object's when its replica is older: its versions may have begun anew", async () => {
+    const { cache, readOrigin, pass } = createCache();
+    readOrigin.mockResolvedValue(version(1));
     await cache.publish(version(5));
     pass(120_000);
     expect((await cache.read()).version).toBe(5);
     pass(120_001);
     expect((await cache.read()).version).toBe(1);
+  });
+
+  test("yields however often it was read meanwhile", async () => {
+    const { cache, readOrigin, pass } = createCache();
+    readOrigin.mockResolvedValue(version(1));
+    await cache.publish(version(5));
+    for (let passed = 0; passed <= 120_000; passed += FRESH_MS) {
+      pass(FRESH_MS);
+      await cache.read();
+    }
+    expect((await cache.read()).version).toBe(1);
+  });
+
+  test("stays when the object has no other: a replica may be later than it says", async () => {
+    const { cache, readOrigin, pass } = createCache();
+    readOrigin.mockResolvedValue(version(5));
+    await cache.publish(version(5));
+    readOrigin.mockClear();
+    for (let passed = 0; passed < 240_000; passed += FRESH_MS) {
+      pass(FRESH_MS);
+      expect((await cache.read()).version).toBe(5);
+    }
+    expect(readOrigin).toHaveBeenCalledTimes(1);
+  });
+
+  test("yields although the request that was reading it again has not ended, or never will", async () => {
+    const { cache, readReplica, pass } = createCache();
+    await cache.publish(version(5));
+    pass(120_001);
+    readReplica.mockReturnValueOnce(new Promise(() => undefined));
+    void cache.read();
+    await cache.publish(version(1));
+    expect((await cache.read()).version).toBe(2);
   });
 
   test("yields to what is published under the same name, too", async () => {
@@ -77,7 +116,7 @@ describe("a copy that was not asked for in two minutes", () => {
     writeReplica.mockRejectedValueOnce(new Error("one write a second"));
     await cache.publish(version(1));
     expect((await cache.read()).version).not.toBe(5);
-    expect(writeReplica).toHaveBeenCalledTimes(3);
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([5, 1, 2]);
   });
 });
 
@@ -109,6 +148,29 @@ describe("a published document", () => {
     expect((await cache.read()).version).toBe(9);
   });
 
+  test("does not go over a newer one that another isolate wrote just before it", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    readOrigin.mockResolvedValue(version(9));
+    await cache.publish(version(8));
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([8, 9]);
+    expect((await cache.read()).version).toBe(9);
+  });
+
+  test("does not go over a newer one of this isolate that overtook it", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    readOrigin.mockResolvedValue(version(8));
+    await cache.publish(version(8));
+    await cache.publish(version(7));
+    expect(writeReplica.mock.calls.at(-1)).toEqual([version(8)]);
+    expect((await cache.read()).version).toBe(8);
+  });
+
+  test("is replicated though the object cannot be asked afterwards whether there is a newer one", async () => {
+    const { cache, writeReplica } = createCache({ readOrigin: () => Promise.reject(new Error("the object is away")) });
+    await cache.publish(version(7));
+    expect(writeReplica).toHaveBeenCalledExactlyOnceWith(version(7));
+  });
+
   test("is not written again when the next one has been written meanwhile", async () => {
     const { cache, sleep, writeReplica } = createCache();
     writeReplica.mockRejectedValueOnce(new Error("one write a second"));
@@ -133,8 +195,9 @@ describe("what the copy does not know", () => {
     await cache.read();
     expect((await cache.refresh()).version).toBe(2);
     expect((await cache.read()).version).toBe(2);
+    readOrigin.mockClear();
     await cache.refresh();
-    expect(readOrigin).toHaveBeenCalledTimes(2);
+    expect(readOrigin).toHaveBeenCalledTimes(1);
     expect(writeReplica).toHaveBeenCalledExactlyOnceWith(version(2));
   });
 
@@ -144,7 +207,7 @@ describe("what the copy does not know", () => {
   });
 
   test(`is asked for at most ${MAX_REFRESHES_PER_SECOND} times a second, so that made-up names wear no object out`, async () => {
-    const { cache, readOrigin, pass } = createCache();
+    const { cache, readOrigin, pass } = createCache({ readOrigin: async () => version(1) });
     await cache.read();
     for (let asked = 0; asked <= MAX_REFRESHES_PER_SECOND; asked += 1) await cache.refresh();
     expect(readOrigin).toHaveBeenCalledTimes(MAX_REFRESHES_PER_SECOND);
