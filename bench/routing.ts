@@ -1,7 +1,7 @@
 /** Times the whole routing decision, from the request to the model and those who take over. Prints; asserts nothing. */
 import { Settings } from "../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../src/config/tiers.ts";
-import type { MetricsSnapshot, ModelMetrics } from "../src/router/model-metrics.ts";
+import type { MetricsSnapshot, ModelMetrics } from "../src/router/metrics/model-metrics.ts";
 import { createEngineRegistry } from "../src/router/registry.ts";
 import { routeRequest, type RouteContext, type RouteRequest } from "../src/router/route-request.ts";
 
@@ -9,7 +9,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const WARM_UP_CALLS = 20_000;
 const MEASURED_CALLS = 20_000;
 
-const PROMPT = "Review the diff of src/router/rank.ts and src/router/circuit.ts for faults, and list them by severity with the place of each.";
+const PROMPT = "Review the diff of src/router/rank.ts and src/router/metrics/circuit.ts for faults, and list them by severity with the place of each.";
 
 const REQUEST: RouteRequest = { taskType: null, prompt: PROMPT, contextTokens: 12_000, files: 2, failureRate: 0.1, maxOutputTokens: 1_024, needs: ["streaming"] };
 

@@ -8,8 +8,8 @@ import { z } from "zod";
 import { reduceContext } from "../src/optimizer/reduce-context.ts";
 import { splitContext } from "../src/optimizer/split-context.ts";
 
-import { upperBoundTokens } from "../src/optimizer/token-bound.ts";
-import { estimateTokens } from "../src/optimizer/tokens.ts";
+import { upperBoundTokens } from "../src/optimizer/tokens/token-bound.ts";
+import { estimateTokens } from "../src/optimizer/tokens/tokens.ts";
 
 /** Prints how often the strings that an answer needs survive a reduction, and how fast reducing and splitting are. */
 const Sample = z.object({

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { RoutingSettings } from "../src/config/routing-settings.ts";
-import { estimateTokens } from "../src/optimizer/tokens.ts";
+import { estimateTokens } from "../src/optimizer/tokens/tokens.ts";
 import { scoreComplexity, tierOfComplexity } from "../src/router/complexity.ts";
 import { countFiles } from "../src/router/count-files.ts";
 import { inferTaskType } from "../src/router/infer-task-type.ts";

@@ -1,7 +1,7 @@
 import { countTokens as countCl100k } from "gpt-tokenizer/encoding/cl100k_base";
 import { countTokens as countO200k } from "gpt-tokenizer/encoding/o200k_base";
-import { upperBoundTokens } from "../src/optimizer/token-bound.ts";
-import { estimateTokens } from "../src/optimizer/tokens.ts";
+import { upperBoundTokens } from "../src/optimizer/tokens/token-bound.ts";
+import { estimateTokens } from "../src/optimizer/tokens/tokens.ts";
 import { HOSTILE_KINDS, KINDS_OF_TEXT, makeHostileText } from "../test/optimizer/kinds-of-text.ts";
 
 /** Prints how far the estimate and the upper bound lie from what tokenizers count, by kind of text. Needs no data. */

@@ -1,5 +1,5 @@
 /**
- * Writes src/optimizer/token-tables.ts: what the upper bound of tokens knows of letters, signs and scripts, read off OpenAI's two
+ * Writes src/optimizer/tokens/token-tables.ts: what the upper bound of tokens knows of letters, signs and scripts, read off OpenAI's two
  * vocabularies. No text is needed: frequent words are those with early tokens of their own, and how often a token ends between two letters
  * is counted over made-up words, from ones that look like words to random letters.
  *
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { decode as decodeCl100k, encode as encodeCl100k } from "gpt-tokenizer/encoding/cl100k_base";
 import { decode as decodeO200k, encode as encodeO200k } from "gpt-tokenizer/encoding/o200k_base";
 
-const TARGET = join(import.meta.dirname, "../src/optimizer/token-tables.ts");
+const TARGET = join(import.meta.dirname, "../src/optimizer/tokens/token-tables.ts");
 const TOKENIZERS = [
   { encode: encodeCl100k, decode: decodeCl100k },
   { encode: encodeO200k, decode: decodeO200k },

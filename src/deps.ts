@@ -13,7 +13,7 @@ import type { ConsumerDeps } from "./consumer/consume-batch.ts";
 import { createDeltaBuffer } from "./consumer/delta-buffer.ts";
 import { SUMS_SPAN_MS } from "./consumer/failure-memory.ts";
 import type { LoadModels } from "./consumer/load-models.ts";
-import { checkEachUrl } from "./consumer/outbound-fetch.ts";
+import { checkEachUrl } from "./consumer/outbound/outbound-fetch.ts";
 import type { AttemptDeps } from "./consumer/run-attempt.ts";
 import type { SweepDeps } from "./consumer/sweep-stale.ts";
 import { createSecret } from "./create-secret.ts";
@@ -26,7 +26,7 @@ import type { Log } from "./log.ts";
 import { KEY_CACHE_SECONDS, KEY_KEY, METRICS_KEY, nameWorkflow, openMetrics, openPlatform, openTenant, openWorkflow, SETTINGS_KEY, waitFor } from "./platform.ts";
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { Fetch } from "./router/language-model.ts";
-import type { MetricsSnapshot } from "./router/model-metrics.ts";
+import type { MetricsSnapshot } from "./router/metrics/model-metrics.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
 /** How long an object waits for settings before it goes on with those that it knows. */

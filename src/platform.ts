@@ -17,9 +17,9 @@ import { createMetricsClient } from "./consumer/metrics-client.ts";
 import type { MetricsPort, ModelHealth } from "./consumer/metrics-port.ts";
 import type { EvidencePort } from "./consumer/run-reoptimization.ts";
 import { createLog, type Log } from "./log.ts";
-import type { MetricsSnapshot } from "./router/model-metrics.ts";
+import type { MetricsSnapshot } from "./router/metrics/model-metrics.ts";
 import type { EngineRegistry } from "./router/registry.ts";
-import { TokenMargins } from "./optimizer/token-margin.ts";
+import { TokenMargins } from "./optimizer/tokens/token-margin.ts";
 
 /** KV keys of the replicas of documents, metrics and keys, and how long the edge may keep them. */
 const TIERS_KEY = "tiers";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { reduceContext } from "../optimizer/reduce-context.ts";
 import { MIN_CHUNK_TOKENS, splitContext } from "../optimizer/split-context.ts";
-import { upperBoundTokens } from "../optimizer/token-bound.ts";
+import { upperBoundTokens } from "../optimizer/tokens/token-bound.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";
 import { refuseFaults } from "./http/problem.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ModelEntry } from "../config/tiers.ts";
-import type { MetricsSnapshot, ModelMetrics } from "../router/model-metrics.ts";
+import type { MetricsSnapshot, ModelMetrics } from "../router/metrics/model-metrics.ts";
 import { TierName } from "../workflow/spec/agent.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";

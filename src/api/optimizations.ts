@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DEFAULT_TIERS } from "../config/default-tiers.ts";
 import { runReoptimization, type ReoptimizationDeps } from "../consumer/run-reoptimization.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
-import type { OptimizationDecision } from "../optimizer/reoptimize.ts";
+import type { OptimizationDecision } from "../optimizer/reoptimization/reoptimize.ts";
 import { TierName } from "../workflow/spec/agent.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";

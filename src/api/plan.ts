@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { allotTokens } from "../consumer/foresee-workflow.ts";
-import { checkBudget } from "../consumer/least-reserve.ts";
-import { planWorkflow, type PlannedTask, type WorkflowPlan } from "../consumer/plan-workflow.ts";
+import { allotTokens } from "../consumer/planning/foresee-workflow.ts";
+import { checkBudget } from "../consumer/planning/least-reserve.ts";
+import { planWorkflow, type PlannedTask, type WorkflowPlan } from "../consumer/planning/plan-workflow.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { capOf } from "../workflow/plan.ts";
 import { WorkflowSpec, type Budget } from "../workflow/spec/spec.ts";

@@ -5,7 +5,7 @@ import type { Models } from "../consumer/load-models.ts";
 import type { Fault } from "../errors.ts";
 import { NANO_USD_PER_USD } from "../nano-usd.ts";
 import { INTENTS } from "../optimizer/intents/intent.ts";
-import { estimateTokens } from "../optimizer/tokens.ts";
+import { estimateTokens } from "../optimizer/tokens/tokens.ts";
 import { countFiles } from "../router/count-files.ts";
 import type { Exclusion, RankedModel } from "../router/rank.ts";
 import { routeCall } from "../router/route-call.ts";

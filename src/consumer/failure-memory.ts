@@ -1,6 +1,6 @@
 import type { CallSums } from "../optimizer/call-stats.ts";
 import { RecentMap } from "../recent-map.ts";
-import type { CallObservation } from "../router/model-metrics.ts";
+import type { CallObservation } from "../router/metrics/model-metrics.ts";
 import { TaskType } from "../workflow/spec/agent.ts";
 
 /** Answers that are assumed to have been right before the first was checked: one miss alone does not make a type hard. */

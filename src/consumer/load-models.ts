@@ -1,8 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import type { ModelEntry, ProviderEntry, TierDocument } from "../config/tiers.ts";
-import type { TokenMargins } from "../optimizer/token-margin.ts";
+import type { TokenMargins } from "../optimizer/tokens/token-margin.ts";
 import type { LanguageModel } from "../router/language-model.ts";
-import type { MetricsSnapshot } from "../router/model-metrics.ts";
+import type { MetricsSnapshot } from "../router/metrics/model-metrics.ts";
 import type { TaskType } from "../workflow/spec/agent.ts";
 import type { ModelHealth } from "./metrics-port.ts";
 

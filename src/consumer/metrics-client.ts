@@ -1,5 +1,5 @@
-import { joinMetrics, type ProviderHealth } from "../router/join-metrics.ts";
-import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
+import { joinMetrics, type ProviderHealth } from "../router/metrics/join-metrics.ts";
+import type { CallObservation, MetricsSnapshot } from "../router/metrics/model-metrics.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../workflow/spec/spec.ts";
 import type { MetricsPort, ModelHealth } from "./metrics-port.ts";
 

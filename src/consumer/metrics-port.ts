@@ -1,5 +1,5 @@
-import type { CircuitReports } from "../router/metrics-fold.ts";
-import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
+import type { CircuitReports } from "../router/metrics/metrics-fold.ts";
+import type { CallObservation, MetricsSnapshot } from "../router/metrics/model-metrics.ts";
 import type { RateLease, RateRequest } from "../router/tenant-lines.ts";
 
 /** What is asked of the object that measures one provider's models. */

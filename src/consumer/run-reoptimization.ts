@@ -5,8 +5,8 @@ import type { Settings } from "../config/settings.ts";
 import type { StoredTiers, TierDocument } from "../config/tiers.ts";
 import type { Problem } from "../errors.ts";
 import type { LogEvent } from "../log.ts";
-import type { EvidenceRow } from "../optimizer/evidence.ts";
-import { evidenceSince, isSameThresholds, reoptimize, TIERS, type OptimizationDecision, type RoutingConfig } from "../optimizer/reoptimize.ts";
+import type { EvidenceRow } from "../optimizer/reoptimization/evidence.ts";
+import { evidenceSince, isSameThresholds, reoptimize, TIERS, type OptimizationDecision, type RoutingConfig } from "../optimizer/reoptimization/reoptimize.ts";
 
 /** Who signs the settings that the re-optimizer changes. */
 const AUTHOR = "reoptimizer";

@@ -2,9 +2,9 @@ import { DurableObject } from "cloudflare:workers";
 import type { MetricsPort } from "../consumer/metrics-port.ts";
 import type { EvidencePort } from "../consumer/run-reoptimization.ts";
 import { createMetricsDeps, type MetricsDeps } from "../deps.ts";
-import { foldEvidence, readEvidence, type EvidenceRow } from "../optimizer/evidence.ts";
-import { foldObservations, readCircuits, snapshotMetrics, takeProbe, type CircuitReports } from "../router/metrics-fold.ts";
-import type { CallObservation, MetricsSnapshot } from "../router/model-metrics.ts";
+import { foldEvidence, readEvidence, type EvidenceRow } from "../optimizer/reoptimization/evidence.ts";
+import { foldObservations, readCircuits, snapshotMetrics, takeProbe, type CircuitReports } from "../router/metrics/metrics-fold.ts";
+import type { CallObservation, MetricsSnapshot } from "../router/metrics/model-metrics.ts";
 import { TenantLines, type RateLease, type RateRequest } from "../router/tenant-lines.ts";
 import { MetricsStore, type Measured } from "./metrics/metrics-store.ts";
 

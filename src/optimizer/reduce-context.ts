@@ -8,7 +8,7 @@ import { readDocument } from "./reduce/read-document.ts";
 import { renderDocument } from "./reduce/render.ts";
 import { selectRelevant } from "./reduce/select-relevant.ts";
 import { indexTerms } from "./reduce/terms.ts";
-import { estimateTokens } from "./tokens.ts";
+import { estimateTokens } from "./tokens/tokens.ts";
 
 export interface ReduceOptions {
   /** What the text will be used for; decides what is kept. Without it, what the text itself is about. */

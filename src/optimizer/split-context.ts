@@ -3,7 +3,7 @@ import { avoidPair, skipSpace, splitLines, trimEnd } from "./reduce/lines.ts";
 import { cutAtoms, headingLevel } from "./split/atoms.ts";
 import { findConcepts } from "./split/concepts.ts";
 import { packAtoms } from "./split/pack.ts";
-import { upperBoundTokens } from "./token-bound.ts";
+import { upperBoundTokens } from "./tokens/token-bound.ts";
 
 export interface SplitOptions {
   /** No chunk has more, by the safe upper bound of `upperBoundTokens`; at least MIN_CHUNK_TOKENS. */

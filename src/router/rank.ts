@@ -2,7 +2,7 @@ import type { RoutingSettings, Strategy } from "../config/routing-settings.ts";
 import type { ModelCapability } from "../config/tiers.ts";
 import { expectCostNanoUsd, isFreePrice, priceWorstCase } from "../optimizer/price.ts";
 import { isEmbedded, type TierModel } from "./find-model.ts";
-import type { MetricsSnapshot, ModelMetrics } from "./model-metrics.ts";
+import type { MetricsSnapshot, ModelMetrics } from "./metrics/model-metrics.ts";
 import { requiredNames } from "./registry.ts";
 
 export type RankSettings = Pick<

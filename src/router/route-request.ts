@@ -7,7 +7,7 @@ import type { TaskType, TierName } from "../workflow/spec/agent.ts";
 import { scoreComplexity, tierOfComplexity, type Complexity } from "./complexity.ts";
 import { findModel, isEmbedded, listTier } from "./find-model.ts";
 import { inferTaskType } from "./infer-task-type.ts";
-import type { MetricsSnapshot } from "./model-metrics.ts";
+import type { MetricsSnapshot } from "./metrics/model-metrics.ts";
 import { howToConfigure, measureModel, rankModels, type CallNeeds, type RankedModel, type Ranking } from "./rank.ts";
 
 /** What is to be answered. Only tokens and the task's type are needed to choose; everything else steers. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
-import { MAX_PLANNED_TASKS } from "../../src/consumer/foresee-workflow.ts";
+import { MAX_PLANNED_TASKS } from "../../src/consumer/planning/foresee-workflow.ts";
 import type { Models } from "../../src/consumer/load-models.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
 import type { CreateRequest } from "../../src/api/ports/workflow-port.ts";
 import type { AgentHistory } from "../../src/optimizer/agent-history.ts";
 import { createTestApi } from "./fake-ports.ts";

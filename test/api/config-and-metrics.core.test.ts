@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
-import type { ModelMetrics } from "../../src/router/model-metrics.ts";
+import type { ModelMetrics } from "../../src/router/metrics/model-metrics.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const DEFAULTS = Settings.parse({});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MAX_CHUNKS, MAX_CONTEXT_BODY_BYTES } from "../../src/api/context.ts";
 import { MAX_STEPS } from "../../src/api/intents.ts";
-import { upperBoundTokens } from "../../src/optimizer/token-bound.ts";
+import { upperBoundTokens } from "../../src/optimizer/tokens/token-bound.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const TEXT = Array.from({ length: 60 }, (_, index) => `Paragraph ${index} tells of the harbour, its ships and their freight. ${index === 37 ? "The lighthouse keeper is Ada Quill, badge QX-4711." : ""}`).join("\n\n");

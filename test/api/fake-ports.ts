@@ -11,15 +11,15 @@ import { layerSettings, type SettingsLayer } from "../../src/config/settings-lay
 import { Settings } from "../../src/config/settings.ts";
 import type { StoredTiers } from "../../src/config/tiers.ts";
 import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
-import type { EvidenceRow } from "../../src/optimizer/evidence.ts";
+import type { EvidenceRow } from "../../src/optimizer/reoptimization/evidence.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../../src/api/ports/stats-port.ts";
 import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/ports/tenant-port.ts";
 import type { LedgerLine, CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { LogEvent } from "../../src/log.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
-import type { MetricsSnapshot } from "../../src/router/model-metrics.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
+import type { MetricsSnapshot } from "../../src/router/metrics/model-metrics.ts";
 
 import { createFakeDirectory, createFakeTenantLife, type FakeDirectory } from "./fake-tenants.ts";
 

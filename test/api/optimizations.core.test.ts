@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
-import { createEvidence, type EvidenceRow } from "../../src/optimizer/evidence.ts";
+import { createEvidence, type EvidenceRow } from "../../src/optimizer/reoptimization/evidence.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { createTestApi } from "./fake-ports.ts";
 

@@ -3,8 +3,8 @@ import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import type { Models } from "../../src/consumer/load-models.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
-import type { ModelMetrics } from "../../src/router/model-metrics.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
+import type { ModelMetrics } from "../../src/router/metrics/model-metrics.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 /** Two models in the base tier: the cheap one takes three times as long. */

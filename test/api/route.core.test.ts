@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { Models } from "../../src/consumer/load-models.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 const NOW = Date.UTC(2026, 10, 1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createFailureMemory, MAX_REMEMBERED, MAX_TENANTS, SUMS_FRESH_MS } from "../../src/consumer/failure-memory.ts";
 import { createSums } from "../../src/optimizer/call-stats.ts";
-import type { CallObservation } from "../../src/router/model-metrics.ts";
+import type { CallObservation } from "../../src/router/metrics/model-metrics.ts";
 
 const HALF_LIFE_MS = 1_000;
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CIRCUITS_FRESH_MS, COURIER_TERM_MS, createMetricsClient, DELIVERY_GAP_MS, MAX_WAITING_OBSERVATIONS, type MetricsClientDeps } from "../../src/consumer/metrics-client.ts";
 import type { MetricsPort } from "../../src/consumer/metrics-port.ts";
-import type { CircuitReports } from "../../src/router/metrics-fold.ts";
-import type { CallObservation, MetricsSnapshot, ModelMetrics } from "../../src/router/model-metrics.ts";
+import type { CircuitReports } from "../../src/router/metrics/metrics-fold.ts";
+import type { CallObservation, MetricsSnapshot, ModelMetrics } from "../../src/router/metrics/model-metrics.ts";
 import type { RateLease, RateRequest } from "../../src/router/tenant-lines.ts";
 
 const START = 1_800_000_000_000;

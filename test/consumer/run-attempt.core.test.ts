@@ -4,7 +4,7 @@ import { Settings } from "../../src/config/settings.ts";
 import { ReductionCache } from "../../src/consumer/agents/reduction-cache.ts";
 import { runAttempt, type AttemptDeps } from "../../src/consumer/run-attempt.ts";
 import type { LlmRequest } from "../../src/consumer/work-order.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../../src/workflow/spec/spec.ts";

@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { MetricsPort } from "../../src/consumer/metrics-port.ts";
-import type { CallObservation, MetricsSnapshot } from "../../src/router/model-metrics.ts";
+import type { CallObservation, MetricsSnapshot } from "../../src/router/metrics/model-metrics.ts";
 
 let providers = 0;
 afterEach(() => vi.restoreAllMocks());

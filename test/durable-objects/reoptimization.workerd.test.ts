@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { MetricsPort } from "../../src/consumer/metrics-port.ts";
 import type { EvidencePort } from "../../src/consumer/run-reoptimization.ts";
 import worker from "../../src/worker.ts";
-import type { CallObservation } from "../../src/router/model-metrics.ts";
+import type { CallObservation } from "../../src/router/metrics/model-metrics.ts";
 
 type Metrics = DurableObjectStub & MetricsPort & EvidencePort;
 

@@ -12,7 +12,7 @@ import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tena
 import { MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS } from "../../src/durable-objects/tenant/stores/configuration-store.ts";
 import { buildListQuery, type WorkflowQuery } from "../../src/durable-objects/tenant/stores/workflow-index-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
-import type { OptimizationDecision } from "../../src/optimizer/reoptimize.ts";
+import type { OptimizationDecision } from "../../src/optimizer/reoptimization/reoptimize.ts";
 import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { createSummary, NO_BUDGET } from "./create-summary.ts";
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
-import { TokenMargins } from "../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../src/optimizer/tokens/token-margin.ts";
 import { registerDocument } from "../../src/router/engines/load-engine.ts";
 import type { Fetch } from "../../src/router/language-model.ts";
 import { createTestApi, ROOT_KEY } from "../api/fake-ports.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { reduceContext } from "../../src/optimizer/reduce-context.ts";
 import { splitContext } from "../../src/optimizer/split-context.ts";
-import { upperBoundTokens } from "../../src/optimizer/token-bound.ts";
-import { estimateTokens } from "../../src/optimizer/tokens.ts";
+import { upperBoundTokens } from "../../src/optimizer/tokens/token-bound.ts";
+import { estimateTokens } from "../../src/optimizer/tokens/tokens.ts";
 
 /** Inputs that make careless readers quadratic or worse, by their length. */
 const HOSTILE: Record<string, (length: number) => string> = {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
-import { foldEvidence, readEvidence, type EvidenceState } from "../../src/optimizer/evidence.ts";
-import { evidenceSince, reoptimize, type OptimizationDecision, type RoutingConfig } from "../../src/optimizer/reoptimize.ts";
-import { foldObservations, snapshotMetrics, type MetricsState } from "../../src/router/metrics-fold.ts";
-import type { CallObservation, MetricsSnapshot } from "../../src/router/model-metrics.ts";
+import { foldEvidence, readEvidence, type EvidenceState } from "../../src/optimizer/reoptimization/evidence.ts";
+import { evidenceSince, reoptimize, type OptimizationDecision, type RoutingConfig } from "../../src/optimizer/reoptimization/reoptimize.ts";
+import { foldObservations, snapshotMetrics, type MetricsState } from "../../src/router/metrics/metrics-fold.ts";
+import type { CallObservation, MetricsSnapshot } from "../../src/router/metrics/model-metrics.ts";
 import { routeCall } from "../../src/router/route-call.ts";
 
 const RUN_EVERY_MS = 900_000;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { reduceContext } from "../../src/optimizer/reduce-context.ts";
-import { estimateTokens } from "../../src/optimizer/tokens.ts";
+import { estimateTokens } from "../../src/optimizer/tokens/tokens.ts";
 import { ALL_KINDS, anyText, CODE, GUIDE, LOG, MEETING, ORDERS, PASSAGES, TRAJECTORY } from "./sample-texts.ts";
 
 describe("reducing a text", () => {

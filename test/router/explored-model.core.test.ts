@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
 import type { Strategy } from "../../src/config/routing-settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
-import type { CircuitState, MetricsSnapshot } from "../../src/router/model-metrics.ts";
+import type { CircuitState, MetricsSnapshot } from "../../src/router/metrics/model-metrics.ts";
 import { routeCall } from "../../src/router/route-call.ts";
 import type { RouteRequest } from "../../src/router/route-request.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../src/config/tiers.ts";
-import type { CircuitState, MetricsSnapshot } from "../../src/router/model-metrics.ts";
+import type { CircuitState, MetricsSnapshot } from "../../src/router/metrics/model-metrics.ts";
 import { routeRequest, type RouteRequest } from "../../src/router/route-request.ts";
 
 const NOW = 1_000_000;

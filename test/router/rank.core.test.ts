@@ -4,7 +4,7 @@ import { Strategy } from "../../src/config/routing-settings.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { ModelEntry, ProviderEntry } from "../../src/config/tiers.ts";
 import type { TierModel } from "../../src/router/find-model.ts";
-import type { MetricsSnapshot, ModelMetrics } from "../../src/router/model-metrics.ts";
+import type { MetricsSnapshot, ModelMetrics } from "../../src/router/metrics/model-metrics.ts";
 import { expectCostNanoUsd } from "../../src/optimizer/price.ts";
 import { expectDurationMs, rankModels, type CallNeeds, type RankContext } from "../../src/router/rank.ts";
 

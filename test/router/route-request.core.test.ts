@@ -3,7 +3,7 @@ import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { Settings } from "../../src/config/settings.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
 import { findBaselineModel } from "../../src/router/find-model.ts";
-import type { ModelMetrics } from "../../src/router/model-metrics.ts";
+import type { ModelMetrics } from "../../src/router/metrics/model-metrics.ts";
 import { routeCall, type CallContext } from "../../src/router/route-call.ts";
 import { routeRequest, type RouteContext, type RouteRequest } from "../../src/router/route-request.ts";
 

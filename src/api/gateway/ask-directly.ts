@@ -1,7 +1,7 @@
 import { APICallError } from "@ai-sdk/provider";
 import type { ProviderEntry } from "../../config/tiers.ts";
 import type { CallCandidate } from "../../consumer/agents/call-with-fallback.ts";
-import { readBoundedBody } from "../../consumer/bounded-body.ts";
+import { readBoundedBody } from "../../consumer/outbound/bounded-body.ts";
 import { accountUrl } from "../../router/engines/account-url.ts";
 import type { ReadSecret } from "../../router/language-model.ts";
 import { redactKey } from "../../router/redact-key.ts";

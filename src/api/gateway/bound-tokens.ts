@@ -1,6 +1,6 @@
 import type { ProviderKind } from "../../config/tiers.ts";
-import { boundTexts } from "../../optimizer/prompt-bound.ts";
-import { upperBoundTokens } from "../../optimizer/token-bound.ts";
+import { boundTexts } from "../../optimizer/tokens/prompt-bound.ts";
+import { upperBoundTokens } from "../../optimizer/tokens/token-bound.ts";
 import { textsOf, type ChatBody } from "./chat-body.ts";
 
 /** What frames a message, and an answer, at most. */

@@ -5,7 +5,7 @@ import type { CallCandidate, CallControl, CallEnd, CallFault } from "../../consu
 import { classifyError, mayBeServed } from "../../consumer/agents/llm-failure.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { CallRecord } from "../../consumer/work-order.ts";
-import { measureTokens } from "../../optimizer/tokens.ts";
+import { measureTokens } from "../../optimizer/tokens/tokens.ts";
 import { createKeyFilter, redactKey } from "../../router/redact-key.ts";
 import { askDirectly } from "./ask-directly.ts";
 import { askEngine } from "./ask-engine.ts";

@@ -2,7 +2,7 @@ import type { TenantBudget } from "../../config/tenant-record.ts";
 import type { CallCandidate, CallFault } from "../../consumer/agents/call-with-fallback.ts";
 import type { CallRecord } from "../../consumer/work-order.ts";
 import { priceWorstCase } from "../../optimizer/price.ts";
-import type { TokenMargins } from "../../optimizer/token-margin.ts";
+import type { TokenMargins } from "../../optimizer/tokens/token-margin.ts";
 import { formatUsd } from "../../router/rank.ts";
 import type { TenantPort } from "../ports/tenant-port.ts";
 import { boundInputTokens, boundPredictedTokens, countChoices, measureChat, type MeasuredChat } from "./bound-tokens.ts";

@@ -1,7 +1,7 @@
 import { Strategy } from "../../config/routing-settings.ts";
 import type { ModelCapability } from "../../config/tiers.ts";
 import type { Models } from "../../consumer/load-models.ts";
-import { measureTokens } from "../../optimizer/tokens.ts";
+import { measureTokens } from "../../optimizer/tokens/tokens.ts";
 import { countFiles } from "../../router/count-files.ts";
 import { findModel } from "../../router/find-model.ts";
 import type { Exclusion } from "../../router/rank.ts";

@@ -1,4 +1,4 @@
-import { measureTokens } from "../../optimizer/tokens.ts";
+import { measureTokens } from "../../optimizer/tokens/tokens.ts";
 
 /** What is learnt from a streamed chat completion while its bytes go by. */
 export interface EventWatch {

@@ -1,8 +1,8 @@
 import type { Fault } from "../../errors.ts";
 import { nameHistory } from "../../optimizer/agent-history.ts";
 import type { HistoryByName } from "../../optimizer/allocation.ts";
-import { callsModels, foreseeWorkflow, listHistoryKeys, type Foreseen } from "../../consumer/foresee-workflow.ts";
-import { checkBudget } from "../../consumer/least-reserve.ts";
+import { callsModels, foreseeWorkflow, listHistoryKeys, type Foreseen } from "../../consumer/planning/foresee-workflow.ts";
+import { checkBudget } from "../../consumer/planning/least-reserve.ts";
 import type { AcceptedSpec } from "../../workflow/spec/validate-spec.ts";
 import type { Api } from "../endpoint.ts";
 

@@ -1,10 +1,10 @@
 import type { Failure, FailureCode } from "../../errors.ts";
 import type { HttpAgent } from "../../workflow/spec/agent.ts";
 import { MAX_ATTEMPT_TIMEOUT_MS } from "../../workflow/spec/spec.ts";
-import { fetchOutbound } from "../outbound-fetch.ts";
-import type { FetchFunction, OutboundAnswer } from "../outbound-fetch.ts";
-import { readRetryAfterMs } from "../retry-after.ts";
-import { signBody } from "../sign-body.ts";
+import { fetchOutbound } from "../outbound/outbound-fetch.ts";
+import type { FetchFunction, OutboundAnswer } from "../outbound/outbound-fetch.ts";
+import { readRetryAfterMs } from "../outbound/retry-after.ts";
+import { signBody } from "../outbound/sign-body.ts";
 import type { AttemptCall, Outcome, WorkOrder } from "../work-order.ts";
 import { readAgentAnswer, readReportedUsage } from "./agent-answer.ts";
 import { redactSent } from "./redact-sent.ts";

@@ -1,8 +1,8 @@
 import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { ModelEntry, ProviderEntry } from "../../config/tiers.ts";
 import type { Failure, Json } from "../../errors.ts";
-import { boundPromptTokens } from "../../optimizer/prompt-bound.ts";
-import type { TokenMargins } from "../../optimizer/token-margin.ts";
+import { boundPromptTokens } from "../../optimizer/tokens/prompt-bound.ts";
+import type { TokenMargins } from "../../optimizer/tokens/token-margin.ts";
 import type { CallOptions, LanguageModel } from "../../router/language-model.ts";
 import type { LlmAgent } from "../../workflow/spec/agent.ts";
 import type { AttemptCall, CallRecord, WorkOrder } from "../work-order.ts";

@@ -1,5 +1,5 @@
 import { APICallError } from "@ai-sdk/provider";
-import { MAX_RETRY_AFTER_MS, readRetryAfterMs } from "../retry-after.ts";
+import { MAX_RETRY_AFTER_MS, readRetryAfterMs } from "../outbound/retry-after.ts";
 import type { CallFault } from "./call-with-fallback.ts";
 
 /** Enough of a provider's message to act on; bodies can be whole pages. */

@@ -1,4 +1,4 @@
-import type { TokenMargins } from "../../optimizer/token-margin.ts";
+import type { TokenMargins } from "../../optimizer/tokens/token-margin.ts";
 import { isReady, listBelow, mayGoBelow } from "../../router/allowed-models.ts";
 import type { RankedModel } from "../../router/rank.ts";
 import type { CallContext } from "../../router/route-call.ts";

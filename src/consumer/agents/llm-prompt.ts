@@ -1,7 +1,7 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from "@ai-sdk/provider";
 import { z } from "zod";
 import type { Failure, Json } from "../../errors.ts";
-import { estimateTokens } from "../../optimizer/tokens.ts";
+import { estimateTokens } from "../../optimizer/tokens/tokens.ts";
 import type { LlmAgent } from "../../workflow/spec/agent.ts";
 import type { ContextSize, WorkOrder } from "../work-order.ts";
 

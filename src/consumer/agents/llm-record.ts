@@ -1,7 +1,7 @@
 import type { ModelEntry } from "../../config/tiers.ts";
 import { priceCall, priceWorstCase } from "../../optimizer/price.ts";
-import type { TokenMargins } from "../../optimizer/token-margin.ts";
-import { estimateTokens } from "../../optimizer/tokens.ts";
+import type { TokenMargins } from "../../optimizer/tokens/token-margin.ts";
+import { estimateTokens } from "../../optimizer/tokens/tokens.ts";
 import type { ProviderUsage } from "../../router/language-model.ts";
 import type { ReportedCounts } from "../../router/wire-usage.ts";
 import type { CallRecord } from "../work-order.ts";

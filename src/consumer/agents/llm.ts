@@ -1,6 +1,6 @@
 import type { Failure, Json } from "../../errors.ts";
 import { priceWorstCase } from "../../optimizer/price.ts";
-import { MAX_TOKEN_MARGIN, MIN_LEARNT_TOKENS } from "../../optimizer/token-margin.ts";
+import { MAX_TOKEN_MARGIN, MIN_LEARNT_TOKENS } from "../../optimizer/tokens/token-margin.ts";
 import { countFiles } from "../../router/count-files.ts";
 import { findBaselineModel, isEmbedded } from "../../router/find-model.ts";
 import { routeCall, type CallContext } from "../../router/route-call.ts";

@@ -1,6 +1,6 @@
 import type { Json } from "../../errors.ts";
 import { reduceContext, type Reduction } from "../../optimizer/reduce-context.ts";
-import { estimateTokens } from "../../optimizer/tokens.ts";
+import { estimateTokens } from "../../optimizer/tokens/tokens.ts";
 import { chooseTexts } from "../../optimizer/choose-texts.ts";
 import { avoidPair } from "../../optimizer/reduce/lines.ts";
 import type { ContextSize, LlmRequest, WorkOrder } from "../work-order.ts";

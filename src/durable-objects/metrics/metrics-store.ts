@@ -1,5 +1,5 @@
-import type { EvidenceState, EvidenceStep } from "../../optimizer/evidence.ts";
-import type { MetricsState, ModelState } from "../../router/metrics-fold.ts";
+import type { EvidenceState, EvidenceStep } from "../../optimizer/reoptimization/evidence.ts";
+import type { MetricsState, ModelState } from "../../router/metrics/metrics-fold.ts";
 import type { BucketsByModel, RateBuckets } from "../../router/token-bucket.ts";
 import { migrate } from "../storage/migrate.ts";
 import { METRICS_MIGRATIONS } from "./metrics-migrations.ts";

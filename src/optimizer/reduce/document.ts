@@ -1,7 +1,7 @@
 import type { ContentKind } from "./kind.ts";
 import type { TermIndex } from "./terms.ts";
 import type { RelevanceWeights } from "./weights.ts";
-import { measureTokens } from "../tokens.ts";
+import { measureTokens } from "../tokens/tokens.ts";
 
 /**
  * - `label`: says what follows (a heading, a document's title, a speaker, an opening bracket); kept with what needs it

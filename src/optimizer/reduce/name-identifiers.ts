@@ -1,7 +1,7 @@
 import type { NamedIdentifier, ReductionBudget } from "./document.ts";
 import { findIdentifiers, type Identifier } from "./identifiers.ts";
 import type { Selection } from "./select.ts";
-import { measureTokens } from "../tokens.ts";
+import { measureTokens } from "../tokens/tokens.ts";
 
 /** An identifier that came back in this many sections is as wanted as one can be. */
 const MAX_COUNTED_SECTIONS = 3;

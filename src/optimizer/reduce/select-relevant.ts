@@ -8,7 +8,7 @@ import { renderDocument } from "./render.ts";
 import { fillSelection, keepUnit, startSelection, takeBack, type Selection } from "./select.ts";
 import type { TermIndex } from "./terms.ts";
 import { RELEVANCE_WEIGHTS, type RelevanceWeights } from "./weights.ts";
-import { estimateTokens } from "../tokens.ts";
+import { estimateTokens } from "../tokens/tokens.ts";
 
 /** Shares of the budget that are filled before the query is widened by what was found: the best first, then more, then all. */
 const HOPS = [0.2, 0.5];

@@ -1,7 +1,7 @@
 import { lineKind, type LineKind } from "../reduce/blocks.ts";
 import { avoidPair, isSpaceCode, skipSpace, splitLines, trimEnd, type Line } from "../reduce/lines.ts";
 import { splitSentences } from "../reduce/sentences.ts";
-import { measureUpperBound } from "../token-bound.ts";
+import { measureUpperBound } from "../tokens/token-bound.ts";
 
 /** How good a place is to cut before an atom; higher is better. Headings of level 1–6 are `HEADING_CUT - level`. */
 export const HEADING_CUT = 16;

@@ -1,5 +1,5 @@
 import type { JSONSchema7 } from "@ai-sdk/provider";
-import { estimateTokens } from "../../optimizer/tokens.ts";
+import { estimateTokens } from "../../optimizer/tokens/tokens.ts";
 import { classify, labelsOf } from "./offline-classify.ts";
 import { documentLines, planLines } from "./offline-document.ts";
 import { extractAsked, findingsOf } from "./offline-extract.ts";

@@ -1,5 +1,5 @@
 import type { LanguageModelV4FinishReason, LanguageModelV4GenerateResult, LanguageModelV4StreamResult } from "@ai-sdk/provider";
-import { estimateTokens } from "../../optimizer/tokens.ts";
+import { estimateTokens } from "../../optimizer/tokens/tokens.ts";
 import type { CallOptions, LanguageModel, ProviderUsage, StreamPart } from "../language-model.ts";
 import { answer, answerJson } from "./offline-answer.ts";
 import { readRequest } from "./offline-request.ts";

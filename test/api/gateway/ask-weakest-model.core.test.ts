@@ -6,7 +6,7 @@ import { NO_LIMITS } from "../../../src/config/tenant-record.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import type { TierDocument } from "../../../src/config/tiers.ts";
 import type { LoadModels } from "../../../src/consumer/load-models.ts";
-import { TokenMargins } from "../../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../../src/optimizer/tokens/token-margin.ts";
 import { ROOT_KEY } from "../fake-ports.ts";
 import { completion, createChatWorld, DOCUMENT, hang, refusal, type Upstream } from "./chat-world.ts";
 

@@ -2,10 +2,10 @@ import type { ApiDeps } from "../../../src/api/api-deps.ts";
 import type { GatewayEntry } from "../../../src/api/ports/stats-port.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import type { ModelEntry, TierDocument } from "../../../src/config/tiers.ts";
-import { TokenMargins } from "../../../src/optimizer/token-margin.ts";
+import { TokenMargins } from "../../../src/optimizer/tokens/token-margin.ts";
 import { registerDocument } from "../../../src/router/engines/load-engine.ts";
 import type { Fetch } from "../../../src/router/language-model.ts";
-import type { CallObservation } from "../../../src/router/model-metrics.ts";
+import type { CallObservation } from "../../../src/router/metrics/model-metrics.ts";
 import { createTestApi } from "../fake-ports.ts";
 
 export const SECRETS: Record<string, string> = { KEY: "secret-1" };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { UrlRefused } from "../../../src/consumer/outbound-fetch.ts";
+import { UrlRefused } from "../../../src/consumer/outbound/outbound-fetch.ts";
 import { chunk, completion, createChatWorld, DONE, refusal, SECRETS, stream, type Upstream } from "./chat-world.ts";
 
 const KEY = SECRETS["KEY"]!;

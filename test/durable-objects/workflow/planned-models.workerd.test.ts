@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { WorkflowPort } from "../../../src/api/ports/workflow-port.ts";
-import type { WorkflowPlan } from "../../../src/consumer/plan-workflow.ts";
+import type { WorkflowPlan } from "../../../src/consumer/planning/plan-workflow.ts";
 import { Settings } from "../../../src/config/settings.ts";
 import { WorkflowSession } from "../../../src/durable-objects/workflow/workflow-session.ts";
 import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";

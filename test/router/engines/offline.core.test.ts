@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BUILT_IN_AGENTS } from "../../../src/config/built-in-agents.ts";
-import { estimateTokens } from "../../../src/optimizer/tokens.ts";
+import { estimateTokens } from "../../../src/optimizer/tokens/tokens.ts";
 import { findIntent } from "../../../src/router/engines/offline-intent.ts";
 import { buildOfflineModel, DEFAULT_MAX_OUTPUT_TOKENS } from "../../../src/router/engines/offline.ts";
 import type { CallOptions, StreamPart } from "../../../src/router/language-model.ts";

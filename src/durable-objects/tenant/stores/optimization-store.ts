@@ -1,5 +1,5 @@
 import type { StoredDecision } from "../../../consumer/run-reoptimization.ts";
-import type { OptimizationDecision } from "../../../optimizer/reoptimize.ts";
+import type { OptimizationDecision } from "../../../optimizer/reoptimization/reoptimize.ts";
 
 /** Decisions kept: a few weeks of them where something changes at every run. */
 export const MAX_DECISIONS = 1_000;

@@ -1,5 +1,5 @@
 import type { WorkflowEnding } from "../../../api/ports/stats-port.ts";
-import { historyKeyOf } from "../../../consumer/foresee-workflow.ts";
+import { historyKeyOf } from "../../../consumer/planning/foresee-workflow.ts";
 import { sumHistory, type EndedTask } from "../../../optimizer/agent-history.ts";
 import type { WorkflowSession } from "../workflow-session.ts";
 

@@ -1,4 +1,4 @@
-import { nextWebhookRetryMs, sendWebhook, type WebhookResult } from "../../../consumer/webhook.ts";
+import { nextWebhookRetryMs, sendWebhook, type WebhookResult } from "../../../consumer/outbound/webhook.ts";
 import type { ObjectDeps } from "../../../deps.ts";
 import type { WorkflowStatus } from "../../../workflow/run.ts";
 import type { WorkflowSession } from "../workflow-session.ts";

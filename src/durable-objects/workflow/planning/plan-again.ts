@@ -1,4 +1,4 @@
-import { planWorkflow } from "../../../consumer/plan-workflow.ts";
+import { planWorkflow } from "../../../consumer/planning/plan-workflow.ts";
 import type { LoadModels } from "../../../consumer/load-models.ts";
 import { forecast } from "../../../optimizer/forecast.ts";
 import type { NewPlan } from "./workflow-planning.ts";

@@ -1,4 +1,4 @@
-import type { PlannedTask, WorkflowPlan } from "../../../consumer/plan-workflow.ts";
+import type { PlannedTask, WorkflowPlan } from "../../../consumer/planning/plan-workflow.ts";
 import { sumByTask } from "../../../workflow/budget/ledger.ts";
 import { noteSpending, noteTasks, openOutlook, replaceExpected, type Outlook, type TaskOutlook } from "../../../workflow/outlook.ts";
 import type { Run } from "../../../workflow/run.ts";

@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { MAX_WEBHOOK_ATTEMPTS } from "../../../../src/consumer/webhook.ts";
+import { MAX_WEBHOOK_ATTEMPTS } from "../../../../src/consumer/outbound/webhook.ts";
 import { MAX_DELIVERIES, MAX_DELIVERIES_PER_EVENT } from "../../../../src/durable-objects/workflow/outbox/webhook-sender.ts";
 import { answer, completed, DAY_MS, http, idOf, kill, listen, never, openWorkflow, pass, query, start, transform, view, type Workflow } from "../../open-workflow.ts";
 
