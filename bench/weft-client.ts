@@ -13,6 +13,7 @@ export interface WeftClient {
   create(spec: object): Promise<string>;
   /** Waits for the end; throws unless it is `completed`. */
   waitForEnd(id: string): Promise<void>;
+  /** Creates and waits in one request. */
   runToEnd(spec: object): Promise<void>;
   get(path: string): Promise<string>;
 }
@@ -27,17 +28,18 @@ export function createWeftClient(send: Send, at: Pick<LocalWorker, "origin" | "r
     return answer.text;
   };
   const create = async (spec: object): Promise<string> => (JSON.parse(await call("POST", "/v1/workflows", spec)) as { id: string }).id;
-  const waitForEnd = async (id: string): Promise<void> => {
-    const state = JSON.parse(await call("GET", `/v1/workflows/${id}?wait=${WAIT_MS}&tasks=none`)) as WorkflowState;
-    if (state.status !== "completed") throw new Error(`the workflow ${id} is ${state.status} after ${state.progress.completed} of ${state.progress.total} tasks`);
+  const untilEnd = `wait=${WAIT_MS}&tasks=none`;
+  const expectEnd = (text: string): void => {
+    const { id, status, progress } = JSON.parse(text) as WorkflowState;
+    if (status !== "completed") throw new Error(`the workflow ${id} is ${status} after ${progress.completed} of ${progress.total} tasks`);
   };
   return {
     registerAgent: async (name, url) => {
       await call("PUT", `/v1/agents/${name}`, { kind: "http", description: "For measurements", capabilities: [], url });
     },
     create,
-    waitForEnd,
-    runToEnd: async (spec) => waitForEnd(await create(spec)),
+    waitForEnd: async (id) => expectEnd(await call("GET", `/v1/workflows/${id}?${untilEnd}`)),
+    runToEnd: async (spec) => expectEnd(await call("POST", `/v1/workflows?${untilEnd}`, spec)),
     get: (path) => call("GET", path),
   };
 }

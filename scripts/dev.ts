@@ -74,10 +74,9 @@ Weft is up on ${origin}; Ctrl-C stops it. Try it from another terminal in this f
 
   export ROOT_KEY=$(sed -n 's/^ROOT_KEY=//p' .dev.vars)
 
-  # a workflow: the answer has its id
-  curl ${origin}/v1/workflows -H "Authorization: Bearer $ROOT_KEY" \\
+  # a workflow, and its outcome; without ?wait= the answer comes at once
+  curl "${origin}/v1/workflows?wait=10000" -H "Authorization: Bearer $ROOT_KEY" \\
     -d '{"name": "hello", "tasks": [{"id": "scout", "agent": "scout", "input": {"prompt": "Summarize: Weft runs graphs of agents on Workers."}}]}'
-  curl "${origin}/v1/workflows/<id>?wait=10000" -H "Authorization: Bearer $ROOT_KEY"
 
   # the gateway
   curl ${origin}/v1/chat/completions -H "Authorization: Bearer $ROOT_KEY" \\

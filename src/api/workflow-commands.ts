@@ -6,10 +6,11 @@ import { callerOf, type Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";
 import { readIdempotencyKey } from "./http/idempotency.ts";
 import { refuseFaults, valueOf } from "./http/problem.ts";
-import { readOptions } from "./http/read-request.ts";
+import { readOptions, readQuery } from "./http/read-request.ts";
 import { AnsweredStatus, AnsweredWorkflow } from "./openapi/workflow-schemas.ts";
 import { createWorkflow, findReplay, hashRequest } from "./workflows/create-workflow.ts";
 import { foreseeNew } from "./workflows/foresee.ts";
+import { askedOf, ReadQuery } from "./workflows/read-query.ts";
 import { workflowExists, workflowIdOf, workflowOf } from "./workflows/workflow-path.ts";
 
 const NoOptions = z.strictObject({});
@@ -75,21 +76,23 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
     summary: "A new workflow from this one's checkpoint; without `from`, all that was not completed runs again",
     access: "workflows:write",
     extraParameters: [{ name: "Idempotency-Key", in: "header", description: "Makes a repetition answer what the first request made" }],
+    query: ReadQuery,
     body: { schema: RerunOptions, isOptional: true },
-    answers: { 201: { description: "The new workflow", schema: AnsweredWorkflow } },
+    answers: { 201: { description: "The new workflow; with `wait`, once it is final or that many milliseconds later", schema: AnsweredWorkflow } },
     exists: workflowExists,
     handle: async (context, api) => {
       const { options, bytes } = await readOptions(context, RerunOptions);
+      const asked = askedOf(readQuery(context, ReadQuery));
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
       const checkpoint = await workflowOf(context, api).readCheckpoint(options.from ?? null);
       // What was answered once is answered again, also when its source runs again or is gone.
-      const replay = isProblem(checkpoint) && idempotency !== null ? await findReplay(context, api, null, idempotency) : null;
+      const replay = isProblem(checkpoint) && idempotency !== null ? await findReplay(context, api, null, idempotency, asked) : null;
       if (replay !== null) return replay;
       const { spec, agents, reusable } = valueOf(checkpoint);
       const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
       const foreseen = await foreseeNew(callerOf(context).tenant, api, { spec, agents, graph: graphOf(spec.tasks) }, new Set(reusable));
       if ("faults" in foreseen) refuseFaults(foreseen.faults);
-      return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf, ...foreseen }, idempotency);
+      return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf, ...foreseen }, idempotency, asked);
     },
   },
 ];

@@ -8,13 +8,12 @@ import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./wor
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./http/idempotency.ts";
 import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
-import { MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, queryInteger, readJson, readQuery } from "./http/read-request.ts";
+import { checkQuery, MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, readJson, readQuery } from "./http/read-request.ts";
 import { checkWorkflow, readOwnId } from "./workflows/check-workflow.ts";
+import { askedOf, ReadQuery } from "./workflows/read-query.ts";
 import { workflowExists, workflowOf } from "./workflows/workflow-path.ts";
 import { AnsweredCall, AnsweredSummary, AnsweredTask, AnsweredWorkflow, pageOf, TASK_STATUSES, WORKFLOW_STATUSES } from "./openapi/workflow-schemas.ts";
 
-/** Longest `?wait=` (contract): an answer should come before proxies on the way lose patience. */
-export const MAX_WAIT_MS = 60_000;
 /** Most `metadata.k=v` filters of one list: each is a lookup per row. */
 export const MAX_METADATA_FILTERS = 10;
 const METADATA_PREFIX = "metadata.";
@@ -24,10 +23,6 @@ const ListQuery = z.object({
   ...PAGE_QUERY,
   status: z.enum([...WORKFLOW_STATUSES, "compensating", "compensated"]).nullable().default(null),
   name: z.string().min(1).max(200).nullable().default(null),
-});
-const ReadQuery = z.object({
-  wait: queryInteger(0, MAX_WAIT_MS).default(0),
-  tasks: z.enum(["none"]).optional(),
 });
 const TasksQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR, status: z.enum([...TASK_STATUSES, "compensated"]).nullable().default(null) });
 const LedgerQuery = z.object({ ...PAGE_QUERY, cursor: NUMBER_CURSOR });
@@ -40,18 +35,22 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
     summary: "Create a workflow and start it",
     access: "workflows:write",
     extraParameters: [{ name: "Idempotency-Key", in: "header", description: "Makes a repetition within 24 hours answer what the first request made" }],
+    query: ReadQuery,
     body: { schema: WorkflowSpec },
-    answers: { 201: { description: "The workflow", schema: AnsweredWorkflow } },
+    answers: { 201: { description: "The workflow; with `wait`, once it is final or that many milliseconds later", schema: AnsweredWorkflow } },
     handle: async (context, api) => {
       const { json, bytes } = await readJson(context, MAX_WORKFLOW_BODY_BYTES);
+      const read = checkQuery(context, ReadQuery);
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
       const checked = await checkWorkflow(context, api, json);
       const made = "faults" in checked ? checked : await prepare(callerOf(context).tenant, api, checked);
+      if ("faults" in read) return refuseFaults([...read.faults, ...("faults" in made ? made.faults : [])]);
+      const asked = askedOf(read.query);
       if ("faults" in made) {
-        const replay = idempotency === null ? null : await findReplay(context, api, readOwnId(json), idempotency);
+        const replay = idempotency === null ? null : await findReplay(context, api, readOwnId(json), idempotency, asked);
         return replay ?? refuseFaults(made.faults);
       }
-      return createWorkflow(context, api, made, idempotency);
+      return createWorkflow(context, api, made, idempotency, asked);
     },
   },
   {
@@ -78,8 +77,8 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
     answers: { 200: { description: "The workflow", schema: AnsweredWorkflow } },
     exists: workflowExists,
     handle: async (context, api) => {
-      const { wait, tasks } = readQuery(context, ReadQuery);
-      return answerJson(200, valueOf(await workflowOf(context, api).read({ withTasks: tasks !== "none", waitMs: wait })));
+      const asked = askedOf(readQuery(context, ReadQuery)) ?? { withTasks: true, waitMs: 0 };
+      return answerJson(200, valueOf(await workflowOf(context, api).read(asked)));
     },
   },
   {

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LeaseHolderPort, StartsTold } from "../api/ports/tenant-port.ts";
-import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, TaskView, WorkflowPort, WorkflowView } from "../api/ports/workflow-port.ts";
+import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, ReadOptions, TaskView, WorkflowPort, WorkflowView } from "../api/ports/workflow-port.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
@@ -78,7 +78,11 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.refill();
     const creation = this.#creating.then(() => this.#create(request));
     this.#creating = creation.catch(() => undefined);
-    return creation;
+    const made = await creation;
+    if (!("ended" in made)) return made;
+    await made.ended;
+    const workflow = await this.read({ ...request.answer!, waitMs: 0 });
+    return "problem" in workflow ? workflow : { kind: "created", workflow };
   }
 
   async findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }> {
@@ -90,7 +94,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     return this.#load() !== null;
   }
 
-  async read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem> {
+  async read(options: ReadOptions): Promise<WorkflowView | Problem> {
     if (this.#load() === null) return notFound();
     if (options.waitMs > 0 && !this.#load()!.isFinal) await this.#waiters.wait(options.waitMs);
     const session = this.#load();
@@ -275,7 +279,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.armForRest(current);
   }
 
-  async #create(request: CreateRequest): Promise<CreateAnswer> {
+  async #create(request: CreateRequest): Promise<CreateAnswer | { ended: Promise<void> }> {
     const earlier = findEarlierAnswer(this.#store, this.#load(), request, this.#deps.now());
     if (earlier !== null) return earlier;
     let created: Awaited<ReturnType<typeof createWorkflow>> | null = null;
@@ -289,8 +293,11 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const { session, applied, workflow } = created;
     this.#session = session;
     this.#outbox.reset();
+    const waitMs = request.answer?.waitMs ?? 0;
+    const ended = waitMs === 0 ? Promise.resolve() : this.#waiters.wait(waitMs);
+    if (waitMs > 0) this.#outbox.tenant.holdEntry();
     this.#send(applied);
-    return { kind: "created", workflow };
+    return request.answer === undefined ? { kind: "created", workflow: workflow! } : { ended };
   }
 
   /** The workflow in memory; after an eviction it is read again, and calls that died with the former memory are repeated at once. */

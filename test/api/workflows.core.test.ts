@@ -29,6 +29,27 @@ describe("POST /v1/workflows", () => {
     expect(world.calls).toEqual(["workflow.create", "workflow.create"]);
   });
 
+  test("with `wait` or `tasks` has the object answer as they ask, in the same call", async () => {
+    const { ask, world } = createTestApi();
+    const asked: unknown[] = [];
+    for (const query of ["", "?wait=0", "?wait=60000", "?tasks=none", "?wait=5&tasks=none"]) {
+      const response = await ask("POST", `/v1/workflows${query}`, SPEC);
+      expect(response.status).toBe(201);
+      asked.push(world.workflows.get(`default:${response.headers.get("location")!.split("/").at(-1)!}`)!.request.answer);
+    }
+    expect(asked).toEqual([undefined, undefined, { waitMs: 60_000, withTasks: true }, { waitMs: 0, withTasks: false }, { waitMs: 5, withTasks: false }]);
+    expect(world.calls.filter((call) => call.startsWith("workflow."))).toEqual(asked.map(() => "workflow.create"));
+  });
+
+  test("refuses a bad `wait` together with what is wrong with the body, and creates nothing", async () => {
+    const { ask, world } = createTestApi();
+    const response = await ask("POST", "/v1/workflows?wait=60001&tasks=some", { tasks: [{ id: "a", agent: "nobody" }] });
+    expect(response.status).toBe(422);
+    expect((await faultsOf(response)).map(({ path }) => path)).toEqual(["?wait", "?tasks", "/tasks/0/agent"]);
+    expect((await ask("POST", "/v1/workflows?wait=1s", SPEC)).status).toBe(422);
+    expect(world.workflows.size).toBe(0);
+  });
+
   test("asks the tenant's object before it refuses an agent that it does not know", async () => {
     const { ask, world } = createTestApi();
     await ask("POST", "/v1/workflows", SPEC);
@@ -157,6 +178,20 @@ describe("Idempotency-Key", () => {
     expect((await ask("DELETE", location)).status).toBe(204);
     expect((await ask("GET", location)).status).toBe(404);
     expect((await ask("POST", "/v1/workflows", SPEC, key)).headers.get("idempotent-replay")).toBe("true");
+  });
+
+  test("with `wait` is answered with how the workflow stands then; once it was deleted, with the first answer", async () => {
+    const { ask, world } = createTestApi();
+    const location = (await ask("POST", "/v1/workflows?wait=10", SPEC, key)).headers.get("location")!;
+    world.calls.length = 0;
+    const again = await ask("POST", "/v1/workflows?wait=10", SPEC, key);
+    expect(again).toMatchObject({ status: 201 });
+    expect([again.headers.get("idempotent-replay"), again.headers.get("location")]).toEqual(["true", location]);
+    expect(world.calls).toEqual(["workflow.create", "workflow.read"]);
+    await ask("DELETE", location);
+    const late = await ask("POST", "/v1/workflows?wait=10", SPEC, key);
+    expect([late.status, late.headers.get("idempotent-replay")]).toEqual([201, "true"]);
+    expect(await late.json()).toMatchObject({ status: "running" });
   });
 
   test("is still answered when the request would be refused by now, its agent being gone", async () => {

@@ -1,6 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWorker } from "../../scripts/local-worker.ts";
+import type { WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import { type FakeAgents, startFakeAgents } from "../fixtures/fake-agents.ts";
 import { type LoopbackServer, readRequestText, startLoopbackServer } from "../fixtures/loopback-server.ts";
 import { startWorker } from "./start-worker.ts";
@@ -81,6 +82,20 @@ describe.concurrent("a workflow", () => {
     expect((await client.call("GET", `/v1/workflows/${quick.id}?wait=60001`)).status).toBe(422);
     await command(endless.id, "cancel");
     expect(await client.get(quick.id, "?tasks=none")).not.toHaveProperty("tasks");
+  });
+
+  test("is made and waited for in one request", async () => {
+    const post = (query: string, agent: string) => client.call<WorkflowView>("POST", `/v1/workflows${query}`, { body: { tasks: [{ id: "a", agent: "echo", input: 7 }, { id: "b", agent, dependsOn: ["a"] }] } });
+    const quick = await post("?wait=30000", "slow");
+    expect(quick).toMatchObject({ status: 201, body: { status: "completed", tasks: { a: { output: 7 }, b: { status: "completed" } } } });
+    expect(quick.headers.get("location")).toBe(`/v1/workflows/${quick.body.id}`);
+    expect(await client.get(quick.body.id)).toEqual(quick.body);
+    const endless = await post("?wait=300&tasks=none", "never");
+    expect(endless).toMatchObject({ status: 201, body: { status: "running", progress: { completed: 1, running: 1 } } });
+    await command(endless.body.id, "cancel");
+    const again = await client.call<WorkflowView>("POST", `/v1/workflows/${endless.body.id}/rerun?wait=300`);
+    expect(again).toMatchObject({ status: 201, body: { status: "running", tasks: { a: { status: "completed" }, b: { status: "running" } } } });
+    await command(again.body.id, "cancel");
   });
 
   test("that is paused finishes what runs and starts nothing new until it is resumed", async () => {

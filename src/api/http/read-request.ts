@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Fault } from "../../errors.ts";
 import type { ApiContext } from "../endpoint.ts";
 import { describeIssues, PARSE_OPTIONS } from "../../workflow/faults/describe-issues.ts";
 import { refuse, refuseFaults } from "./problem.ts";
@@ -55,9 +56,14 @@ export function checkShape<Schema extends z.ZodType>(json: unknown, schema: Sche
 
 /** Checks the query against a schema of strings. Parameters that it does not name are left alone. */
 export function readQuery<Schema extends z.ZodType>(context: ApiContext, schema: Schema): z.infer<Schema> {
+  const read = checkQuery(context, schema);
+  return "faults" in read ? refuseFaults(read.faults) : read.query;
+}
+
+/** The same for who has more to refuse than the query. */
+export function checkQuery<Schema extends z.ZodType>(context: ApiContext, schema: Schema): { query: z.infer<Schema> } | { faults: Fault[] } {
   const parsed = schema.safeParse(context.req.query(), PARSE_OPTIONS);
-  if (!parsed.success) refuseFaults(describeIssues(parsed.error).map(({ path, message }) => ({ path: `?${path.slice(1)}`, message })));
-  return parsed.data;
+  return parsed.success ? { query: parsed.data } : { faults: describeIssues(parsed.error).map(({ path, message }) => ({ path: `?${path.slice(1)}`, message })) };
 }
 
 /** An integer in a query: digits only, so that neither an empty value nor `1e3` passes. */

@@ -9,12 +9,12 @@ import type { WorkflowSpec } from "../../workflow/spec/spec.ts";
 
 /** What the API asks of one workflow's object. Refusals come back as values, since thrown classes lose their type over RPC. */
 export interface WorkflowPort {
+  /** Answers the workflow as it was made; with `answer`, as that asks. */
   create(request: CreateRequest): Promise<CreateAnswer>;
   /** What a repeated create would be answered, without creating anything: asked when the request alone would be refused by now. `unknown` also for another body. */
   findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }>;
   exists(): Promise<boolean>;
-  /** `waitMs` > 0: answers once the workflow is final, or after that time. */
-  read(options: { withTasks: boolean; waitMs: number }): Promise<WorkflowView | Problem>;
+  read(options: ReadOptions): Promise<WorkflowView | Problem>;
   readTask(taskId: string): Promise<TaskView | Problem>;
   listTasks(options: { status: string | null; limit: number; cursor: string | null }): Promise<Page<TaskView> | Problem>;
   command(command: "pause" | "resume" | "cancel"): Promise<{ status: WorkflowStatus } | Problem>;
@@ -33,6 +33,12 @@ export interface WorkflowPort {
   purge(): Promise<void>;
   /** Server-sent events (`/events?after=`) and WebSockets (`/socket?after=`): live cursors on the event log, for as long as the key in `STREAM_KEY_HEADER` is in force. */
   fetch(request: Request): Promise<Response>;
+}
+
+export interface ReadOptions {
+  withTasks: boolean;
+  /** Above 0: answers once the workflow is final, or after that time. */
+  waitMs: number;
 }
 
 /** Names the key that opens a stream; absent for the root key. */
@@ -57,6 +63,8 @@ export interface CreateRequest {
   isLimited?: boolean;
   /** Settings of budgets in which the tenant's differ from the operator's. They stay those of the creation. */
   ownBudgets?: Partial<ObjectBudgetSettings>;
+  /** What the creator wants to see; absent: the workflow as it was made, with its tasks. */
+  answer?: ReadOptions;
 }
 
 export type CreateAnswer =

@@ -1,5 +1,6 @@
 import { pickOwnBudgets } from "../../config/budget-settings.ts";
 import { limitsTasks } from "../../config/tenant-record.ts";
+import { isProblem } from "../../errors.ts";
 import type { AgentDefinition } from "../../workflow/spec/agent.ts";
 import type { TaskOutlook } from "../../workflow/outlook.ts";
 import type { WorkflowSpec } from "../../workflow/spec/spec.ts";
@@ -9,7 +10,7 @@ import { hashBytes } from "../http/hash-bytes.ts";
 import { deriveWorkflowId } from "../http/idempotency.ts";
 import { RequestRefused, refuse } from "../http/problem.ts";
 import { OPERATOR_TENANT } from "../stored-tiers.ts";
-import type { CreateAnswer, WorkflowPort } from "../ports/workflow-port.ts";
+import type { CreateAnswer, ReadOptions, WorkflowPort } from "../ports/workflow-port.ts";
 
 /** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
 export const MAX_GENERATIONS = 400;
@@ -32,8 +33,8 @@ export async function hashRequest(key: string | null, bytes: Uint8Array): Promis
   return key === null ? null : { key, bodyHash: await hashBytes(bytes) };
 }
 
-/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. */
-export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null): Promise<Response> {
+/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. `asked`: null for the workflow as it was made. */
+export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null, asked: ReadOptions | null): Promise<Response> {
   const { id } = made.spec;
   const { tenant } = callerOf(context);
   // Where it cannot be read, the workflow hears of limits from the tenant's object when it tells that it has begun.
@@ -49,13 +50,15 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
       requestId: context.var.requestId,
       idempotency,
       ...(ownBudgets === null ? {} : { ownBudgets }),
+      ...(asked === null ? {} : { answer: asked }),
     });
   if (idempotency === null || id !== undefined) {
     const workflowId = id ?? `wf_${api.deps.randomId()}`;
-    const answer = await create(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId));
-    return answerCreated(workflowId, answer) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
+    const port = api.deps.workflow(tenant, workflowId);
+    const answer = await create(workflowId, port);
+    return (await answerCreated(workflowId, answer, port, asked)) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
   }
-  return tryGenerations(context, api, idempotency.key, create);
+  return tryGenerations(context, api, idempotency.key, create, asked);
 }
 
 async function readOwnBudgets(tenant: string, api: Api): Promise<ReturnType<typeof pickOwnBudgets>> {
@@ -65,38 +68,45 @@ async function readOwnBudgets(tenant: string, api: Api): Promise<ReturnType<type
 }
 
 /** The answer of an earlier request with this key and body, if there is one: it is given again even when the request would be refused by now. */
-export async function findReplay(context: ApiContext, api: Api, id: string | null, idempotency: Idempotency): Promise<Response | null> {
+export async function findReplay(context: ApiContext, api: Api, id: string | null, idempotency: Idempotency, asked: ReadOptions | null): Promise<Response | null> {
   const find = async (_workflowId: string, port: WorkflowPort): Promise<CreateAnswer> => {
     const found = await port.findAnswer(idempotency);
     return found.kind === "unknown" ? { problem: "not_found", detail: "" } : found;
   };
   try {
-    if (id === null) return await tryGenerations(context, api, idempotency.key, find);
-    return answerCreated(id, await find(id, api.deps.workflow(callerOf(context).tenant, id)));
+    if (id === null) return await tryGenerations(context, api, idempotency.key, find, asked);
+    const port = api.deps.workflow(callerOf(context).tenant, id);
+    return await answerCreated(id, await find(id, port), port, asked);
   } catch (error) {
     if (error instanceof RequestRefused) return null;
     throw error;
   }
 }
 
-async function tryGenerations(context: ApiContext, api: Api, key: string, ask: (workflowId: string, port: WorkflowPort) => Promise<CreateAnswer>): Promise<Response> {
+async function tryGenerations(context: ApiContext, api: Api, key: string, ask: (workflowId: string, port: WorkflowPort) => Promise<CreateAnswer>, asked: ReadOptions | null): Promise<Response> {
   for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
     const workflowId = await deriveWorkflowId(context, key, generation);
-    const response = answerCreated(workflowId, await ask(workflowId, api.deps.workflow(callerOf(context).tenant, workflowId)));
+    const port = api.deps.workflow(callerOf(context).tenant, workflowId);
+    const response = await answerCreated(workflowId, await ask(workflowId, port), port, asked);
     if (response !== null) return response;
   }
   refuse("conflict", "This Idempotency-Key was used too often: use another.");
 }
 
 /** The answer to the client; null when the key's record is over. Throws refusals. */
-function answerCreated(workflowId: string, answer: CreateAnswer): Response | null {
+async function answerCreated(workflowId: string, answer: CreateAnswer, port: WorkflowPort, asked: ReadOptions | null): Promise<Response | null> {
   if ("problem" in answer) throw new RequestRefused(answer);
   const location = `/v1/workflows/${workflowId}`;
   switch (answer.kind) {
     case "created":
       return answerJson(201, answer.workflow, { location });
-    case "replayed":
-      return new Response(answer.body, { status: 201, headers: { "content-type": "application/json", location, "idempotent-replay": "true" } });
+    case "replayed": {
+      const headers = { location, "idempotent-replay": "true" };
+      // Who waits wants the end, not the beginning; of one that was deleted the beginning is all there is.
+      const workflow = asked === null ? null : await port.read(asked);
+      if (workflow !== null && !isProblem(workflow)) return answerJson(201, workflow, headers);
+      return new Response(answer.body, { status: 201, headers: { "content-type": "application/json", ...headers } });
+    }
     case "expired":
       return null;
   }

@@ -36,15 +36,15 @@ export function findEarlierAnswer(store: WorkflowStore, session: WorkflowSession
   return { problem: "conflict", detail: `The id ${request.workflowId} is taken: choose another, or leave it out.` };
 }
 
-/** Stores a new workflow and takes its first step, in one transaction (after taking over the outputs that a rerun reuses). */
-export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView } | Problem> {
+/** Stores a new workflow and takes its first step, in one transaction (after taking over the outputs that a rerun reuses). `workflow`: as it was made; null where nobody asks for that. */
+export async function createWorkflow(store: WorkflowStore, request: CreateRequest, deps: CreateDeps): Promise<{ session: WorkflowSession; applied: Applied; workflow: WorkflowView | null } | Problem> {
   const reused = request.rerunOf === null ? [] : await takeOutputs(store, request, request.rerunOf, deps);
   if ("problem" in reused) return reused;
   return store.transaction(() => {
     store.migrate();
     const session = new WorkflowSession(store, storeNew(store, request, deps.now()), deps);
     const applied = session.apply({ type: "create", reused });
-    const workflow = viewWorkflow(session, true);
+    const workflow = request.answer === undefined || request.idempotency !== null ? viewWorkflow(session, true) : null;
     if (request.idempotency !== null) {
       store.write("idempotency", { ...request.idempotency, createdAt: deps.now(), parts: store.writeAnswer(JSON.stringify(workflow)) });
     }

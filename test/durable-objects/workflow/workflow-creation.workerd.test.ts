@@ -63,6 +63,33 @@ describe("a creation", () => {
     expect(sentMessages(workflow)).toHaveLength(1);
   });
 
+  test("that is to wait answers the ended workflow, as it was asked for, and a list has it by then", async () => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, [{ id: "a", agent: "web" }], { agents: { web: http(listen(() => answer(7))) } });
+    const view = created(await workflow.create({ ...request, answer: { waitMs: 30_000, withTasks: false } }));
+    expect(view).toMatchObject({ id: idOf(workflow), status: "completed", result: { a: 7 } });
+    expect(view).not.toHaveProperty("tasks");
+    expect(await listedStatus(workflow)).toBe("completed");
+    const whole = openWorkflow();
+    expect(created(await whole.create({ ...requestOf(whole, ONE), answer: { waitMs: 30_000, withTasks: true } })).tasks).toMatchObject({ a: { status: "completed", output: 1 } });
+    expect(await listedStatus(whole)).toBe("completed");
+  });
+
+  test("that is to wait answers how the workflow stands when the time is over, and keeps nobody else waiting", async () => {
+    const workflow = openWorkflow();
+    const request = requestOf(workflow, [{ id: "a", agent: "llm" }], { idempotency: KEY, answer: { waitMs: 30_000, withTasks: true } });
+    const first = workflow.create(request);
+    const again = await workflow.create({ ...request, answer: { waitMs: 0, withTasks: true } });
+    expect(again).toMatchObject({ kind: "replayed", body: expect.stringContaining('"status":"running"') });
+    await workflow.claim([{ task: 0, attempt: 1 }]);
+    await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
+    expect(created(await first)).toMatchObject({ status: "completed", tasks: { a: { output: "done" } } });
+    const endless = openWorkflow();
+    const view = created(await endless.create({ ...requestOf(endless, [{ id: "a", agent: "llm" }]), answer: { waitMs: 10, withTasks: false } }));
+    expect(view).toMatchObject({ status: "running", progress: { total: 1, running: 1 } });
+    expect(await endless.create({ ...requestOf(endless, ONE), answer: { waitMs: 10, withTasks: true } })).toMatchObject({ problem: "conflict" });
+  });
+
   test("calls few http agents from the object, with what the contract says, and prices them", async () => {
     const url = listen(({ body }) => answer({ seen: body.dependencies }, { inputTokens: 7, outputTokens: 3, costUsd: 0.000_001 }));
     const workflow = openWorkflow();

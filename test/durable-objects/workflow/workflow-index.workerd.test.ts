@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { TenantObject } from "../../../src/durable-objects/tenant-object.ts";
 import { MAX_LISTED_RESULT_BYTES } from "../../../src/durable-objects/workflow/workflow-view.ts";
 import { findListed, listedStatus } from "../listed-workflow.ts";
-import { completed, DAY_MS, idOf, kill, openWorkflow, pass, readAlarm, start, TENANT, view } from "../open-workflow.ts";
+import { answer, completed, DAY_MS, http, idOf, kill, listen, openWorkflow, pass, readAlarm, sentMessages, start, TENANT, view, type Workflow } from "../open-workflow.ts";
 
 const ONE = [{ id: "a", agent: "one" }];
 
@@ -33,6 +33,37 @@ describe("the tenant's index", () => {
     const waiting = workflow.read({ withTasks: false, waitMs: 5_000 }).then(async (read) => ({ read, listed: await listedStatus(workflow) }));
     await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
     expect(await waiting).toMatchObject({ read: { status: "completed" }, listed: "completed" });
+  });
+
+  test("hears of a short workflow whose creator waits for it once, at its end, and of a longer one while it runs", async () => {
+    const told = vi.spyOn(TenantObject.prototype, "indexWorkflow");
+    const statuses = (workflow: Workflow) => told.mock.calls.flatMap(([{ summary }]) => (summary.id === idOf(workflow) ? [summary.status] : []));
+    const waiting = { answer: { waitMs: 30_000, withTasks: false } };
+    const platformTimeout = globalThis.setTimeout;
+    // However slow the machine: the entry is held back for a tenth of a second only.
+    const timers = vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms = 0) => platformTimeout(work, ms > 50 && ms <= 100 ? 30_000 : ms)) as typeof setTimeout);
+    const short = openWorkflow();
+    await start(short, [{ id: "a", agent: "web" }, { id: "b", agent: "web", dependsOn: ["a"] }], { agents: { web: http(listen(() => answer(1))) }, ...waiting });
+    expect(statuses(short)).toEqual(["completed"]);
+    timers.mockRestore();
+    const long = openWorkflow();
+    const created = start(long, [{ id: "a", agent: "llm" }, { id: "b", agent: "one" }], waiting);
+    await expect.poll(() => listedStatus(long)).toBe("running");
+    await long.claim([{ task: 0, attempt: 1 }]);
+    await long.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
+    await created;
+    expect(statuses(long)).toEqual(["running", "completed"]);
+    told.mockRestore();
+  });
+
+  test("hears by an alarm of a workflow whose object died before it told", async () => {
+    let workflow = openWorkflow();
+    void start(workflow, [{ id: "a", agent: "llm" }], { answer: { waitMs: 30_000, withTasks: false } }).catch(() => undefined);
+    await expect.poll(() => sentMessages(workflow)).toHaveLength(1);
+    workflow = await kill(workflow);
+    expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);
+    await runDurableObjectAlarm(workflow);
+    expect(await listedStatus(workflow)).toBe("running");
   });
 
   test("shows how far a running workflow has come, told every five seconds, and the more rarely the longer it runs", async () => {

@@ -12,6 +12,8 @@ import { viewSummary } from "../workflow-view.ts";
 
 /** How long whoever waits for the end is kept for the index, so that a list asked for next shows it. */
 const INDEX_PATIENCE_MS = 500;
+/** How long the entry of a workflow is held back whose creator waits for its end: most short ones are told once then, not twice. */
+const HOLD_MS = 100;
 /** How long calls gather before the tenant is told of them, where nothing else is to be told. */
 const NEWS_DELAY_MS = 5_000;
 /** How old the progress in a list may be: this share of the workflow's age, and a minute at most. */
@@ -46,6 +48,8 @@ export class TenantLink {
   /** The seq of the newest event when the tenant was last told how the workflow went. */
   #endingToldAt: number | null = null;
   #startsRevision = 0;
+  /** The entry of a new workflow is not told before then, unless the workflow ends. */
+  #heldUntil = 0;
 
   constructor(deps: ObjectDeps, store: WorkflowStore, object: LinkedObject) {
     this.#deps = deps;
@@ -59,7 +63,15 @@ export class TenantLink {
     this.#wasIndexed = false;
     this.#endingToldAt = null;
     this.#toldAt = 0;
+    this.#heldUntil = 0;
     this.#cancelTelling();
+  }
+
+  /** Whoever made the workflow waits for its end and looks into no list before. */
+  holdEntry(): void {
+    // Progress and calls wait for it, too.
+    this.#toldAt = this.#deps.now();
+    this.#heldUntil = this.#toldAt + HOLD_MS;
   }
 
   /** Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind. */
@@ -71,7 +83,8 @@ export class TenantLink {
     this.#isIndexBehind = true;
     this.#cancelTelling();
     if (!session.isFinal) {
-      void this.updateIndex();
+      if (this.#deps.now() < this.#heldUntil) this.#tellBy(this.#heldUntil);
+      else void this.updateIndex();
       return;
     }
     const patience = setTimeout(this.#object.ended, INDEX_PATIENCE_MS);
