@@ -5,7 +5,7 @@ import { TaskId } from "../workflow/spec/spec.ts";
 import { callerOf, type Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";
 import { readIdempotencyKey } from "./http/idempotency.ts";
-import { refuseFaults, valueOf } from "./http/problem.ts";
+import { refuseFaults, refuseProblem, valueOf } from "./http/problem.ts";
 import { readOptions, readQuery } from "./http/read-request.ts";
 import { AnsweredStatus, AnsweredWorkflow } from "./openapi/workflow-schemas.ts";
 import { createWorkflow, findReplay, hashRequest } from "./workflows/create-workflow.ts";
@@ -85,13 +85,13 @@ export const WORKFLOW_COMMAND_ENDPOINTS: readonly Endpoint[] = [
       const asked = askedOf(readQuery(context, ReadQuery));
       const idempotency = await hashRequest(readIdempotencyKey(context), bytes);
       const checkpoint = await workflowOf(context, api).readCheckpoint(options.from ?? null);
-      // What was answered once is answered again, also when its source runs again or is gone.
-      const replay = isProblem(checkpoint) && idempotency !== null ? await findReplay(context, api, null, idempotency, asked) : null;
-      if (replay !== null) return replay;
-      const { spec, agents, reusable } = valueOf(checkpoint);
+      // What was answered once is answered again, also when its source runs again or is gone, or its budget would be refused by now.
+      const replay = async () => (idempotency === null ? null : findReplay(context, api, null, idempotency, asked));
+      if (isProblem(checkpoint)) return (await replay()) ?? refuseProblem(checkpoint);
+      const { spec, agents, reusable } = checkpoint;
       const rerunOf = { workflowId: workflowIdOf(context), tasks: reusable };
       const foreseen = await foreseeNew(callerOf(context).tenant, api, { spec, agents, graph: graphOf(spec.tasks) }, new Set(reusable));
-      if ("faults" in foreseen) refuseFaults(foreseen.faults);
+      if ("faults" in foreseen) return (await replay()) ?? refuseFaults(foreseen.faults);
       return createWorkflow(context, api, { spec: { ...spec, id: undefined }, agents, rerunOf, ...foreseen }, idempotency, asked);
     },
   },

@@ -225,6 +225,24 @@ describe("a budget in which not one language-model task fits", () => {
     expect(await refusalOf({ tasks: [task("a", [], { tier: "base" })], budget: { maxUsd: 0 } }, { document: free })).toHaveLength(1);
     expect(await refusalOf({ tasks: [task("a")], budget: { maxTokens: 1 } }, { isConfigured: () => false })).toBeNull();
   });
+
+  test.each(["/v1/workflows", "/v1/workflows/w/rerun"])("changes nothing about what was answered before the prices rose: POST %s with the same key answers it again", async (path) => {
+    let models = { ...MODELS, document: { ...DOCUMENT, models: DOCUMENT.models.map((model) => ({ ...model, price: { inputPerMillionUsd: 0, outputPerMillionUsd: 0 } })) } };
+    const { ask, world } = createTestApi({ loadModels: async () => models });
+    const spec = { tasks: [task("a")], budget: { maxUsd: 0 } };
+    await ask("POST", "/v1/workflows", { ...spec, id: "w" });
+    const { request } = world.workflows.get("default:w")!;
+    world.override = { readCheckpoint: async () => ({ spec: request.spec, agents: request.agents, reusable: [] }) };
+    const post = (key: string) => ask("POST", path, path === "/v1/workflows" ? spec : {}, { "idempotency-key": key });
+    const first = await post("k");
+    expect(first.status).toBe(201);
+    models = MODELS;
+    const again = await post("k");
+    expect(again.status).toBe(201);
+    expect(again.headers.get("idempotent-replay")).toBe("true");
+    expect(again.headers.get("location")).toBe(first.headers.get("location"));
+    expect((await post("another")).status).toBe(422);
+  });
 });
 
 describe("what a workflow is created with", () => {

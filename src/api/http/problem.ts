@@ -22,8 +22,13 @@ export function refuseFaults(all: readonly Fault[]): never {
 
 /** Passes the value of an object's answer on; a refusal becomes the answer. */
 export function valueOf<Value>(answer: Value | Problem): Value {
-  if (isProblem(answer)) throw new RequestRefused(answer);
+  if (isProblem(answer)) refuseProblem(answer);
   return answer;
+}
+
+/** Passes an object's refusal on. */
+export function refuseProblem(problem: Problem): never {
+  throw new RequestRefused(problem);
 }
 
 /** Paths of OpenAI's API: clients made for it read errors in its shape only, also where we have no such route. */
