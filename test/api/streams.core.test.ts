@@ -117,6 +117,23 @@ describe("stream tokens", () => {
     expect(world.streams.map(({ headers }) => headers.get("x-key-id"))).toEqual([made.id, made.id, made.id, null]);
   });
 
+  test("of a key that was revoked open nothing any more: no page of events, no stream, no socket", async () => {
+    const { app, ask, world } = createTestApi();
+    await ask("POST", "/v1/tenants", { id: "acme" });
+    const made = (await (await ask("POST", "/v1/tenants/acme/keys")).json()) as { id: string; key: string };
+    const asTenant = { authorization: `Bearer ${made.key}` };
+    await ask("POST", "/v1/workflows", SPEC, asTenant);
+    const { token } = (await (await ask("POST", "/v1/workflows/w/stream-token", undefined, asTenant)).json()) as { token: string };
+    const open = () => Promise.all([["events", {}] as const, ["events", STREAM] as const, ["socket", SOCKET] as const].map(([name, headers]) => app.request(`https://weft.test/v1/workflows/w/${name}?token=${token}`, { headers })));
+    expect((await open()).map(({ status }) => status)).toEqual([200, 200, 200]);
+    await ask("DELETE", `/v1/tenants/acme/keys/${made.id}`);
+    world.streams.length = 0;
+    const answers = await open();
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
+    expect(await answers[0]!.json()).toMatchObject({ detail: expect.stringContaining("revoked") });
+    expect(world.streams).toEqual([]);
+  });
+
   test("do not help a wrong key", async () => {
     const { open } = await createToken();
     expect((await open("/v1/workflows/w/events", { authorization: "Bearer nonsense" })).status).toBe(401);

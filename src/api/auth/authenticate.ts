@@ -20,7 +20,7 @@ export interface Caller {
 export type Authenticate = (request: Request, streamOf: string | null) => Promise<Caller>;
 
 /** Keeps the digest of the root key, so that it is made once per isolate. */
-export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys: Pick<KeyCheck, "read">, tenants: Pick<KnownTenants, "has">): Authenticate {
+export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys: Pick<KeyCheck, "read" | "isInForce">, tenants: Pick<KnownTenants, "has">): Authenticate {
   const { rootKey } = deps;
   let rootDigest: Uint8Array | null = null;
   // A key that was right stays right for as long as this isolate lives. A set compares hashes first, so it tells nobody how much of a key is right.
@@ -31,7 +31,7 @@ export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys:
     if (key === undefined) {
       const token = streamOf === null ? null : new URL(request.url).searchParams.get("token");
       const claims = token === null || streamOf === null ? null : await readStreamToken(token, { rootKey, workflowId: streamOf, now: deps.now() });
-      if (claims !== null) return { tenant: claims.tenant, isRoot: false, keyId: claims.keyId, scopes: ["workflows:read"] };
+      if (claims !== null) return readTokenCaller(claims, keys);
       refuse("unauthorized", token === null ? "Send a key: `Authorization: Bearer <key>`." : "The stream token is over, or is not for this workflow: ask for a new one.");
     }
     if (!accepted.has(key)) {
@@ -46,6 +46,12 @@ export function createAuthenticate(deps: Pick<ApiDeps, "rootKey" | "now">, keys:
     if (!(await tenants.has(tenant))) refuse("not_found", "X-Tenant names no tenant.");
     return { tenant, isRoot: true, keyId: null, scopes: [] };
   };
+}
+
+/** Who opens streams with a token: for as long as the key is in force that it was made with. */
+async function readTokenCaller({ tenant, keyId }: { tenant: string; keyId: string | null }, keys: Pick<KeyCheck, "isInForce">): Promise<Caller> {
+  if (keyId !== null && !(await keys.isInForce(keyId, tenant))) refuse("unauthorized", "The key that this stream token was made with was revoked.");
+  return { tenant, isRoot: false, keyId, scopes: ["workflows:read"] };
 }
 
 async function digest(text: string): Promise<Uint8Array> {

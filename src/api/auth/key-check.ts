@@ -34,6 +34,8 @@ export interface KeyCheckDeps {
 export interface KeyCheck {
   /** Null for a key that is not in force. */
   read(key: string): Promise<KeyReplica | null>;
+  /** Whether a key of which only the id is known is in force: asked of its tenant's object now and then, and believed where that cannot be asked. */
+  isInForce(id: string, tenant: string): Promise<boolean>;
   /** After a key was revoked here, or all keys of a tenant: it stops here at once, whatever its replica says. */
   end(idOrTenant: string): void;
 }
@@ -51,6 +53,8 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
   const mayLookUp = createLookupLimit(LOOKUP_LIMIT, deps.now);
   /** Keys and tenants that were ended here, for as long as a replica may still know them. Ids of keys and of tenants cannot be mistaken for each other. */
   const ended = new RecentMap<string, number>(MAX_USELESS_KEYS);
+  /** When keys were last known to be in force of which only the id is known here. */
+  const inForceAt = new RecentMap<string, number>(MAX_KEYS);
   const isEnded = (idOrTenant: string): boolean => deps.now() - (ended.get(idOrTenant) ?? -Infinity) < ENDED_MS;
 
   const lookUp = async (key: string, tenant: string): Promise<KeyReplica | null> => {
@@ -77,6 +81,19 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
       copies.set(key, { grant, readAt, isRefreshing: false, notedAt: former?.notedAt ?? -Infinity });
     }
     return grant;
+  };
+
+  const isInForce = async (id: string, tenant: string): Promise<boolean> => {
+    if (isEnded(id) || isEnded(tenant)) return false;
+    const now = deps.now();
+    if (now - (inForceAt.get(id) ?? -Infinity) < NOTE_EVERY_MS) return true;
+    try {
+      if (await deps.tenant(tenant).noteKeyUse(id, now)) inForceAt.set(id, now);
+      else end(id);
+    } catch (error) {
+      deps.log({ event: "key.note_failed", message: String(error) });
+    }
+    return !isEnded(id) && !isEnded(tenant);
   };
 
   const end = (idOrTenant: string): void => {
@@ -113,6 +130,7 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
         if (copy !== undefined) copy.isRefreshing = false;
       }
     },
+    isInForce,
     end,
   };
 }

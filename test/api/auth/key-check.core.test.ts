@@ -188,6 +188,54 @@ describe("a key in force", () => {
   });
 });
 
+describe("the key behind a stream token", () => {
+  test("is asked for in its tenant's object, twice a minute at most", async () => {
+    const { state, check, add } = createSources();
+    const hash = await add(keyOf(1));
+    const { id } = state.keys.get(hash)!;
+    for (const passed of [0, 1, 29_998]) {
+      state.now += passed;
+      expect(await check.isInForce(id, "acme")).toBe(true);
+    }
+    expect(state.calls).toEqual(["note"]);
+    state.keys.delete(hash);
+    expect(await check.isInForce(id, "acme")).toBe(true);
+    state.now += 1;
+    expect(await check.isInForce(id, "acme")).toBe(false);
+    expect(await check.isInForce(id, "acme")).toBe(false);
+    expect(state.calls).toEqual(["note", "note"]);
+  });
+
+  test.each(["key_0001", "acme"])("is out of force at once when %s is ended here, even while that is asked", async (ended) => {
+    const { state, check, add } = createSources();
+    await add(keyOf(1));
+    const underway = check.isInForce("key_0001", "acme");
+    check.end(ended);
+    await underway;
+    expect(await check.isInForce("key_0001", "acme")).toBe(false);
+    expect(state.calls).toEqual(["note"]);
+  });
+
+  test("is believed where its tenant's object cannot be asked, until the next time", async () => {
+    const { state, check } = createSources();
+    state.fail = "note";
+    expect(await check.isInForce("key_0001", "acme")).toBe(true);
+    expect(state.log).toMatchObject([{ event: "key.note_failed" }]);
+    state.fail = null;
+    expect(await check.isInForce("key_0001", "acme")).toBe(false);
+  });
+
+  test("says nothing of other keys of its tenant, nor of those that are not known here", async () => {
+    const { state, check, add } = createSources();
+    await add(keyOf(1));
+    await add(keyOf(2));
+    expect(await check.isInForce("key_0003", "acme")).toBe(false);
+    expect(await check.isInForce("key_0001", "acme")).toBe(true);
+    expect(await check.read(keyOf(2))).not.toBeNull();
+    expect(state.log).toEqual([]);
+  });
+});
+
 describe("keys that nobody made", () => {
   test("of a tenant that is not there never reach an object of that name", async () => {
     const { state, check } = createSources();
