@@ -50,25 +50,12 @@ interface Copy {
 export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCheck {
   const copies = new RecentMap<string, Copy>(MAX_KEYS);
   const useless = new RecentMap<string, number>(MAX_USELESS_KEYS);
-  const mayLookUp = createLookupLimit(LOOKUP_LIMIT, deps.now);
+  const lookUp = createKeyLookup(deps, tenants);
   /** Keys and tenants that were ended here, for as long as a replica may still know them. Ids of keys and of tenants cannot be mistaken for each other. */
   const ended = new RecentMap<string, number>(MAX_USELESS_KEYS);
   /** When keys were last known to be in force of which only the id is known here. */
   const inForceAt = new RecentMap<string, number>(MAX_KEYS);
   const isEnded = (idOrTenant: string): boolean => deps.now() - (ended.get(idOrTenant) ?? -Infinity) < ENDED_MS;
-
-  const lookUp = async (key: string, tenant: string): Promise<KeyReplica | null> => {
-    const hash = await hashKey(key);
-    const replica = await deps.readKeyReplica(hash);
-    if (replica !== null) return replica;
-    if (!tenants.isKnown(tenant)) {
-      if (!mayLookUp(DIRECTORY)) refuseFlood();
-      if (!(await tenants.has(tenant))) return null;
-    }
-    if (!mayLookUp(tenant)) refuseFlood();
-    const grant = await deps.tenant(tenant).findKey(hash);
-    return grant === null ? null : { tenant, ...grant };
-  };
 
   const read = async (key: string, tenant: string, former: Copy | undefined): Promise<KeyReplica | null> => {
     const readAt = deps.now();
@@ -132,6 +119,29 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
     },
     isInForce,
     end,
+  };
+}
+
+/** Looks keys up in their replica, or else in their tenant's object. */
+function createKeyLookup(deps: KeyCheckDeps, tenants: KnownTenants): (key: string, tenant: string) => Promise<KeyReplica | null> {
+  const mayLookUp = createLookupLimit(LOOKUP_LIMIT, deps.now);
+  /** One that cannot be read is as good as none: the tenant's object knows. */
+  const readReplica = (hash: string): Promise<KeyReplica | null> =>
+    deps.readKeyReplica(hash).catch((error: unknown) => {
+      deps.log({ event: "key.read_failed", message: String(error) });
+      return null;
+    });
+  return async (key, tenant) => {
+    const hash = await hashKey(key);
+    const replica = await readReplica(hash);
+    if (replica !== null) return replica;
+    if (!tenants.isKnown(tenant)) {
+      if (!mayLookUp(DIRECTORY)) refuseFlood();
+      if (!(await tenants.has(tenant))) return null;
+    }
+    if (!mayLookUp(tenant)) refuseFlood();
+    const grant = await deps.tenant(tenant).findKey(hash);
+    return grant === null ? null : { tenant, ...grant };
   };
 }
 

@@ -137,12 +137,23 @@ describe("a key in force", () => {
     expect(await check.read(keyOf(1))).toBeNull();
   });
 
-  test("is read again by the next request when reading it failed", async () => {
+  test("is looked for in its tenant's object when its replica cannot be read", async () => {
+    const { state, check, add } = createSources();
+    const hash = await add(keyOf(1));
+    state.fail = "replica";
+    expect(await check.read(keyOf(1))).toMatchObject({ id: "key_0001" });
+    expect(state.log).toMatchObject([{ event: "key.read_failed" }]);
+    state.keys.delete(hash);
+    state.now += KEY_FRESH_MS;
+    expect(await check.read(keyOf(1))).toBeNull();
+  });
+
+  test("is read again by the next request when nothing could be read", async () => {
     const { state, check, add } = createSources();
     const hash = await add(keyOf(1));
     await check.read(keyOf(1));
     state.now += 10_000;
-    state.fail = "replica";
+    state.fail = "";
     await expect(check.read(keyOf(1))).rejects.toThrow("away");
     state.fail = null;
     state.replicas.delete(hash);
@@ -155,7 +166,7 @@ describe("a key in force", () => {
     await add(keyOf(1));
     await check.read(keyOf(1));
     state.now += KEY_FRESH_MS;
-    state.fail = "replica";
+    state.fail = "";
     await expect(check.read(keyOf(1))).rejects.toThrow("away");
     state.fail = null;
     expect(await check.read(keyOf(1))).not.toBeNull();
