@@ -1,4 +1,7 @@
+import type { AttemptRef } from "../../../consumer/work-order.ts";
+
 interface CallUnderWay {
+  attempt: AttemptRef;
   controller: AbortController;
   /** Unix ms. */
   deadlineAt: number;
@@ -10,7 +13,8 @@ interface CallUnderWay {
  */
 export class CallsUnderWay {
   readonly #now: () => number;
-  readonly #calls = new Map<string, CallUnderWay>();
+  /** By its signal: another workflow may take this one's id, and make a call for an attempt of the same number. */
+  readonly #calls = new Map<AbortSignal, CallUnderWay>();
   #timer: { at: number; id: ReturnType<typeof setTimeout> } | null = null;
 
   /** `now`: Unix ms. */
@@ -18,25 +22,16 @@ export class CallsUnderWay {
     this.#now = now;
   }
 
-  get size(): number {
-    return this.#calls.size;
-  }
-
-  get names(): Iterable<string> {
-    return this.#calls.keys();
-  }
-
   /** Notes a call; its signal fires at the deadline (24 days ahead at most, the longest delay of a timer), or when it is given up. */
-  begin(name: string, deadlineAt: number): AbortSignal {
+  begin(attempt: AttemptRef, deadlineAt: number): AbortSignal {
     const controller = new AbortController();
-    this.#calls.set(name, { controller, deadlineAt });
+    this.#calls.set(controller.signal, { attempt, controller, deadlineAt });
     if (this.#timer === null || deadlineAt < this.#timer.at) this.#arm(deadlineAt);
     return controller.signal;
   }
 
-  /** `signal`: the call's own. Another workflow may have taken this one's id since, and begun a call of the same name. */
-  end(name: string, signal: AbortSignal): void {
-    if (this.#calls.get(name)?.controller.signal === signal) this.#calls.delete(name);
+  end(signal: AbortSignal): void {
+    this.#calls.delete(signal);
   }
 
   /** Lets the timer go when nothing is under way. Not part of `end`, because the next call mostly follows at once. */
@@ -44,8 +39,9 @@ export class CallsUnderWay {
     if (this.#calls.size === 0) this.#disarm();
   }
 
-  giveUp(name: string, reason: Error): void {
-    this.#calls.get(name)?.controller.abort(reason);
+  /** Gives up the calls whose attempts nobody wants any more; each ends as soon as it hears of it. */
+  giveUp(isUnwanted: (attempt: AttemptRef) => boolean, reason: string): void {
+    for (const { attempt, controller } of this.#calls.values()) if (isUnwanted(attempt)) controller.abort(new Error(reason));
   }
 
   #arm(at: number): void {

@@ -89,7 +89,7 @@ export class WorkflowOutbox {
     if (applied.planReason !== null) void this.#planAgain(session, applied.planReason);
     if (applied.leaseRequest !== null) void this.tenant.askForLease(session, applied.leaseRequest);
     if (applied.startsQuestion !== null) void this.tenant.askForStarts(session, applied.startsQuestion);
-    if (this.#calls.size > 0) this.#abandonDeadCalls(session);
+    this.#calls.giveUp((attempt) => !session.isLive(attempt), "the attempt was abandoned");
   }
 
   /** An event from outside reached the object: the platform counts its calls anew. */
@@ -120,7 +120,7 @@ export class WorkflowOutbox {
 
   /** Gives up all that is under way: the workflow is gone. */
   abandon(): void {
-    for (const name of this.#calls.names) this.#calls.giveUp(name, new Error("the workflow was removed"));
+    this.#calls.giveUp(() => true, "the workflow was removed");
     this.#inbox = [];
     this.reset();
   }
@@ -141,13 +141,12 @@ export class WorkflowOutbox {
 
   /** Calls the agent from the object itself: no hop, but one of its few connections. */
   async #callAgent(order: WorkOrder): Promise<void> {
-    const name = nameOf(order);
     // A callback may be awaited for days, the call that announces it may not.
-    const signal = this.#calls.begin(name, Math.min(order.deadlineAt, this.#deps.now() + MAX_ATTEMPT_TIMEOUT_MS));
+    const signal = this.#calls.begin(refOfOrder(order), Math.min(order.deadlineAt, this.#deps.now() + MAX_ATTEMPT_TIMEOUT_MS));
     this.#running += 1;
     this.#ownCalls += 1;
     const outcome = await runAttempt(order, this.#ownAttempts, { signal, isTimed: true });
-    this.#calls.end(name, signal);
+    this.#calls.end(signal);
     this.#running -= 1;
     this.#receive([{ ...refOfOrder(order), outcome }]);
     this.#calls.rest();
@@ -209,13 +208,6 @@ export class WorkflowOutbox {
     }
   }
 
-  #abandonDeadCalls(session: WorkflowSession): void {
-    for (const name of this.#calls.names) {
-      const [task, attempt] = name.split(".").map(Number) as [number, number];
-      if (!session.isLive({ task, attempt })) this.#calls.giveUp(name, new Error("the attempt was abandoned"));
-    }
-  }
-
   #nextChoreAt(session: WorkflowSession): number {
     return Math.min(this.#retentionEndsAt(session), this.#webhooks.nextAt(session));
   }
@@ -235,8 +227,4 @@ export class WorkflowOutbox {
     this.#armedAt = time;
     void this.#ctx.storage.setAlarm(time);
   }
-}
-
-function nameOf(ref: AttemptRef): string {
-  return `${ref.task}.${ref.attempt}`;
 }
