@@ -6,9 +6,13 @@ const EMPTY = new Uint8Array();
 
 /** A text of a provider's without the key that it was sent, also as JSON may write it. */
 export function redactKey(text: string, key: string | null): string {
-  if (key === null || key.length < MIN_REDACTED_KEY_CHARS) return text;
-  const spellings = [key, key.replaceAll("/", "\\/"), JSON.stringify(key).slice(1, -1)];
-  return spellings.reduce((rest, spelling) => rest.replaceAll(spelling, BLOT), text);
+  return spellingsOf(key).reduce((rest, spelling) => rest.replaceAll(spelling, BLOT), text);
+}
+
+/** As it is, and as JSON may write it: with every slash escaped, or only what must be. */
+function spellingsOf(key: string | null): string[] {
+  if (key === null || key.length < MIN_REDACTED_KEY_CHARS) return [];
+  return [...new Set([key, key.replaceAll("/", "\\/"), JSON.stringify(key).slice(1, -1)])];
 }
 
 /** Blots a key out of bytes that come in pieces. */
@@ -20,8 +24,8 @@ export interface KeyFilter {
 }
 
 export function createKeyFilter(key: string | null): KeyFilter {
-  if (key === null || key.length < MIN_REDACTED_KEY_CHARS) return { push: (bytes) => bytes, flush: () => EMPTY };
-  const sought = new TextEncoder().encode(key);
+  const sought = spellingsOf(key).map((spelling) => new TextEncoder().encode(spelling));
+  if (sought.length === 0) return { push: (bytes) => bytes, flush: () => EMPTY };
   const blot = new TextEncoder().encode(BLOT);
   let held = EMPTY;
   return {
@@ -30,9 +34,9 @@ export function createKeyFilter(key: string | null): KeyFilter {
       const parts: Uint8Array[] = [];
       let from = 0;
       let match = findKey(bytes, sought, 0);
-      for (; match.isWhole; match = findKey(bytes, sought, from)) {
+      for (; match.length > 0; match = findKey(bytes, sought, from)) {
         parts.push(bytes.subarray(from, match.at), blot);
-        from = match.at + sought.byteLength;
+        from = match.at + match.length;
       }
       // A copy: the piece belongs to whoever sent it.
       held = bytes.slice(match.at);
@@ -47,16 +51,31 @@ export function createKeyFilter(key: string | null): KeyFilter {
   };
 }
 
-/** Where the key stands from `from` on, or where it may begin at the end of the bytes; else their end. */
-function findKey(bytes: Uint8Array, key: Uint8Array, from: number): { at: number; isWhole: boolean } {
-  const first = key[0]!;
-  for (let at = bytes.indexOf(first, from); at !== -1; at = bytes.indexOf(first, at + 1)) {
-    const length = Math.min(key.byteLength, bytes.byteLength - at);
-    let same = 1;
-    while (same < length && bytes[at + same] === key[same]) same += 1;
-    if (same === length) return { at, isWhole: length === key.byteLength };
+interface Match {
+  at: number;
+  /** 0 for what may only be the beginning. */
+  length: number;
+}
+
+/** Where the key stands first from `from` on, or where it may begin at the end of the bytes; else their end. */
+function findKey(bytes: Uint8Array, spellings: readonly Uint8Array[], from: number): Match {
+  let first: Match = { at: bytes.byteLength, length: 0 };
+  for (const spelling of spellings) {
+    const match = findSpelling(bytes, spelling, from);
+    if (match.at < first.at || (match.at === first.at && match.length > 0)) first = match;
   }
-  return { at: bytes.byteLength, isWhole: false };
+  return first;
+}
+
+function findSpelling(bytes: Uint8Array, spelling: Uint8Array, from: number): Match {
+  const first = spelling[0]!;
+  for (let at = bytes.indexOf(first, from); at !== -1; at = bytes.indexOf(first, at + 1)) {
+    const length = Math.min(spelling.byteLength, bytes.byteLength - at);
+    let same = 1;
+    while (same < length && bytes[at + same] === spelling[same]) same += 1;
+    if (same === length) return { at, length: length === spelling.byteLength ? length : 0 };
+  }
+  return { at: bytes.byteLength, length: 0 };
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
