@@ -12,7 +12,7 @@ import { MAX_MESSAGES, MAX_TOOLS } from "../src/api/gateway/chat-body.ts";
 import { MAX_CHAT_BODY_BYTES } from "../src/api/gateway/gateway.ts";
 import { MAX_KEY_CHARS } from "../src/api/http/idempotency.ts";
 import { MAX_STEP_CHARS, MAX_STEPS } from "../src/api/intents.ts";
-import { MAX_BODY_BYTES, MAX_BODY_DEPTH, MAX_BODY_VALUES, MAX_CURSOR_CHARS, MAX_WORKFLOW_BODY_BYTES } from "../src/api/http/read-request.ts";
+import { MAX_BODY_BYTES, MAX_BODY_DEPTH, MAX_BODY_VALUES, MAX_WORKFLOW_BODY_BYTES } from "../src/api/http/read-request.ts";
 import { MAX_EVENTS } from "../src/api/workflow-streams.ts";
 import { MAX_METADATA_FILTERS } from "../src/api/workflows.ts";
 import { MAX_WAIT_MS } from "../src/api/workflows/read-query.ts";
@@ -129,8 +129,7 @@ const LIMITS: readonly Limit[] = [
   { name: "items of a page", value: 200, ask: (size) => ["GET", `/v1/workflows?limit=${size}`], at: "?limit" },
   { name: "events of a page", value: MAX_EVENTS, ask: (size) => ["GET", `/v1/workflows/wf_there/events?limit=${size}`], at: "?limit" },
   { name: "time of a wait", value: MAX_WAIT_MS, ask: (size) => ["GET", `/v1/workflows/wf_there?wait=${size}`], at: "?wait" },
-  { name: "characters of a cursor", value: MAX_CURSOR_CHARS, ask: (size) => ["GET", `/v1/workflows?cursor=${repeat(size)}`], at: "?cursor" },
-  { name: "filters by metadata", value: MAX_METADATA_FILTERS, ask: (size) => ["GET", `/v1/workflows?${list(size, (index) => `metadata.k${index}=x`).join("&")}`] },
+  { name: "filters by metadata", value: MAX_METADATA_FILTERS, ask: (size) => ["GET", `/v1/workflows?${list(size, (index) => `metadata.k${index}=x`).join("&")}`], at: "?metadata" },
   { name: "tasks to run again", value: MAX_TASKS, ask: (size) => ["POST", "/v1/workflows/wf_there/rerun", { from: list(size, (index) => `t${index}`) }], at: "/from" },
   { name: "characters of a tenant's id", value: 32, ask: (size) => tenant({ id: repeat(size) }), at: "/id" },
   { name: "dollars of a tenant", value: MAX_TENANT_BUDGET_USD, ask: (size) => tenant({ budget: { maxUsd: size, period: "day" } }), at: "/budget/maxUsd" },

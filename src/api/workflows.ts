@@ -7,7 +7,7 @@ import { foreseeNew } from "./workflows/foresee.ts";
 import { createWorkflow, findReplay, hashRequest, type NewWorkflow } from "./workflows/create-workflow.ts";
 import { callerOf, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { readIdempotencyKey } from "./http/idempotency.ts";
-import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
+import { refuseFaults, valueOf } from "./http/problem.ts";
 import { checkQuery, MAX_WORKFLOW_BODY_BYTES, NUMBER_CURSOR, PAGE_QUERY, readJson, readQuery } from "./http/read-request.ts";
 import { checkWorkflow, readOwnId } from "./workflows/check-workflow.ts";
 import { askedOf, ReadQuery } from "./workflows/read-query.ts";
@@ -62,9 +62,11 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
     query: ListQuery,
     answers: { 200: { description: "A page", schema: pageOf(AnsweredSummary) } },
     handle: async (context, api) => {
-      const query = readQuery(context, ListQuery);
-      const metadata = readMetadataFilters(context);
-      return answerJson(200, valueOf(await api.deps.tenant(callerOf(context).tenant).listWorkflows({ ...query, metadata })));
+      const metadata = listMetadataFilters(context);
+      const excess = metadata.length <= MAX_METADATA_FILTERS ? [] : [{ path: "?metadata", message: `filter by at most ${MAX_METADATA_FILTERS} keys` }];
+      const read = checkQuery(context, ListQuery);
+      if ("faults" in read || excess.length > 0) return refuseFaults([...("faults" in read ? read.faults : []), ...excess]);
+      return answerJson(200, valueOf(await api.deps.tenant(callerOf(context).tenant).listWorkflows({ ...read.query, metadata: Object.fromEntries(metadata) })));
     },
   },
   {
@@ -137,8 +139,8 @@ async function prepare(tenant: string, api: Api, accepted: AcceptedSpec): Promis
   return "faults" in foreseen ? foreseen : { spec: accepted.spec, agents: accepted.agents, rerunOf: null, ...foreseen };
 }
 
-function readMetadataFilters(context: ApiContext): Record<string, string> {
-  const filters = Object.entries(context.req.query()).filter(([name]) => name.startsWith(METADATA_PREFIX));
-  if (filters.length > MAX_METADATA_FILTERS) refuse("invalid", `Filter by at most ${MAX_METADATA_FILTERS} keys of metadata.`);
-  return Object.fromEntries(filters.map(([name, value]) => [name.slice(METADATA_PREFIX.length), value]));
+/** What the list is filtered by: keys of the metadata, and their values. */
+function listMetadataFilters(context: ApiContext): [string, string][] {
+  const parameters = Object.entries(context.req.query());
+  return parameters.flatMap(([name, value]): [string, string][] => (name.startsWith(METADATA_PREFIX) ? [[name.slice(METADATA_PREFIX.length), value]] : []));
 }

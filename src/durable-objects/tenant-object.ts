@@ -18,7 +18,7 @@ import type { AgentDefinition } from "../workflow/spec/agent.ts";
 import { dayOf } from "../workflow/budget/utc-day.ts";
 import { refuseFaulty } from "../workflow/faults/fault-list.ts";
 import type { ShareAnswer } from "../workflow/budget/tenant-account.ts";
-import { cutPage, NO_CURSOR, readCursor } from "./storage/list-position.ts";
+import { cutPage, NO_CURSOR, readCursor } from "../api/http/list-position.ts";
 import { TenantConfiguration } from "./tenant/tenant-configuration.ts";
 import { TenantDirectory } from "./tenant/tenant-directory.ts";
 import { TenantIndex } from "./tenant/tenant-index.ts";

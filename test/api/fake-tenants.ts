@@ -1,3 +1,4 @@
+import { cutPage, readCursor } from "../../src/api/http/list-position.ts";
 import type { DirectoryPort, TenantLifePort, TenantStatus } from "../../src/api/ports/directory-port.ts";
 import type { KeyPort, KeyReplica, ListedKey } from "../../src/api/ports/key-port.ts";
 import type { TenantPort } from "../../src/api/ports/tenant-port.ts";
@@ -43,9 +44,10 @@ export function createFakeTenantLife(directory: FakeDirectory, id: string, now: 
     },
     hasTenant: async (asked) => directory.tenants.has(asked),
     listTenants: async ({ limit, cursor }) => {
-      const ids = [...directory.tenants.keys()].toReversed();
-      const first = Number(cursor ?? 0);
-      return { items: ids.slice(first, first + limit), nextCursor: first + limit < ids.length ? String(first + limit) : null };
+      const tenants = [...directory.tenants].map(([listed, { status }]) => ({ id: listed, createdAt: status.createdAt ?? 0 })).toReversed();
+      const after = readCursor(cursor);
+      const { rows, nextCursor } = cutPage(tenants.slice(after == null ? 0 : tenants.findIndex(({ id: listed }) => listed === after.id) + 1), limit);
+      return { items: rows.map(({ id: listed }) => listed), nextCursor };
     },
     async removeTenant(asked) {
       if (asked === "default") return { problem: "conflict", detail: "it stays" };

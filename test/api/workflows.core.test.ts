@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
+import { writeCursor } from "../../src/api/http/list-position.ts";
 import { createTestApi, fakeId } from "./fake-ports.ts";
 
 const SPEC = { name: "notes", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }, { id: "b", agent: "builder", dependsOn: ["a"] }] };
@@ -259,17 +260,27 @@ describe("reading and commands", () => {
 
   test("the list takes filters of status, name and metadata, and a page", async () => {
     const { ask, world } = await createOne();
-    expect((await ask("GET", "/v1/workflows?status=failed&name=n&metadata.team=a%20b&metadata.x.y=1&limit=3&cursor=c")).status).toBe(200);
-    expect(world.list).toEqual({ status: "failed", name: "n", metadata: { team: "a b", "x.y": "1" }, limit: 3, cursor: "c" });
+    const cursor = writeCursor({ createdAt: 1, id: "wf_a" });
+    expect((await ask("GET", `/v1/workflows?status=failed&name=n&metadata.team=a%20b&metadata.x.y=1&limit=3&cursor=${cursor}`)).status).toBe(200);
+    expect(world.list).toEqual({ status: "failed", name: "n", metadata: { team: "a b", "x.y": "1" }, limit: 3, cursor });
     await ask("GET", "/v1/workflows");
     expect(world.list).toEqual({ status: null, name: null, metadata: {}, limit: 50, cursor: null });
   });
 
-  test.each(["limit=0", "limit=201", "limit=-1", "limit=1.5", "limit=abc", "status=done", "name=", "cursor="])("the list refuses ?%s and names the parameter", async (query) => {
+  test.each(["limit=0", "limit=201", "limit=-1", "limit=1.5", "limit=abc", "status=done", "name=", "cursor=", "cursor=nonsense"])("the list refuses ?%s and names the parameter", async (query) => {
     const { ask } = await createOne();
     const response = await ask("GET", `/v1/workflows?${query}`);
     expect(response.status).toBe(422);
     expect((await faultsOf(response))[0]!.path).toBe(`?${query.split("=")[0]}`);
+  });
+
+  test("everything that is wrong with a query of a list is named at once", async () => {
+    const { ask } = await createOne();
+    const filters = Array.from({ length: 11 }, (_, index) => `metadata.k${index}=x`).join("&");
+    expect((await faultsOf(await ask("GET", `/v1/workflows?limit=0&cursor=x&status=done&${filters}`))).map(({ path }) => path).sort()).toEqual(["?cursor", "?limit", "?metadata", "?status"]);
+    for (const path of ["/v1/tenants", "/v1/tenants/default/keys", "/v1/ledger"]) {
+      expect((await faultsOf(await ask("GET", `${path}?limit=201&cursor=x`))).map(({ path: at }) => at).sort()).toEqual(["?cursor", "?limit"]);
+    }
   });
 
   test("metadata filters are limited to ten", async () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Fault } from "../../errors.ts";
 import type { ApiContext } from "../endpoint.ts";
 import { describeIssues, PARSE_OPTIONS } from "../../workflow/faults/describe-issues.ts";
+import { readCursor } from "./list-position.ts";
 import { refuse, refuseFaults } from "./problem.ts";
 
 /** Largest body, except where an endpoint says otherwise (contract). */
@@ -75,22 +76,18 @@ export function queryInteger(min: number, max: number) {
     .pipe(z.int().min(min, `use an integer from ${min} to ${max}`).max(max, `use an integer from ${min} to ${max}`));
 }
 
-/** Far longer than any cursor that is given out. */
-export const MAX_CURSOR_CHARS = 1_000;
-const NO_CURSOR = "is no cursor of this list";
-
-/** A cursor in a query, as far as is seen here whether its list can read it; null for the first page. */
+/** A cursor in a query; null for the first page. `isCursor`: whether its list can read it. */
 export function queryCursor(isCursor: (text: string) => boolean) {
-  return z.string().refine(isCursor, NO_CURSOR).nullable().default(null);
+  return z.string().refine(isCursor, "is no cursor of this list").nullable().default(null);
 }
 
 /** A cursor that is a number: the last item's of the page before, or the next one's place. */
 export const NUMBER_CURSOR = queryCursor((text) => /^\d{1,15}$/.test(text));
 
-/** `limit` and `cursor` of a list (contract: 1–200, 50 unless said). What a cursor holds is its list's to read. */
+/** `limit` and `cursor` of a list that is sorted by time and id (contract: 1–200, 50 unless said). */
 export const PAGE_QUERY = {
   limit: queryInteger(1, 200).default(50),
-  cursor: queryCursor((text) => text !== "" && text.length <= MAX_CURSOR_CHARS),
+  cursor: queryCursor((text) => readCursor(text) !== undefined),
 };
 
 async function readBytes({ req }: ApiContext, maxBytes: number): Promise<Uint8Array> {

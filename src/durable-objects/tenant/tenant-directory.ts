@@ -2,7 +2,7 @@ import type { CreateTenant, CreateTenantAnswer, DirectoryPort, TenantLifePort } 
 import type { Page } from "../../api/ports/workflow-port.ts";
 import { OPERATOR_TENANT } from "../../api/stored-tiers.ts";
 import type { Problem } from "../../errors.ts";
-import { cutPage, NO_CURSOR, readCursor } from "../storage/list-position.ts";
+import { cutPage, NO_CURSOR, readCursor } from "../../api/http/list-position.ts";
 import type { TenantStore } from "./stores/tenant-store.ts";
 
 /** How long an `Idempotency-Key` stands for its first answer (contract). */

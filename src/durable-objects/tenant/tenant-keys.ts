@@ -3,7 +3,7 @@ import type { Page } from "../../api/ports/workflow-port.ts";
 import type { Problem } from "../../errors.ts";
 import type { LogEvent } from "../../log.ts";
 import { isoTime } from "../storage/iso-time.ts";
-import { cutPage, NO_CURSOR, readCursor } from "../storage/list-position.ts";
+import { cutPage, NO_CURSOR, readCursor } from "../../api/http/list-position.ts";
 import type { TenantStore } from "./stores/tenant-store.ts";
 
 /** Keys of one tenant that are in force: enough for one per service and person, few enough to end them all at once. */

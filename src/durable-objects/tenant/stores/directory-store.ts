@@ -1,6 +1,6 @@
 import type { TenantStatus } from "../../../api/ports/directory-port.ts";
 import { OPERATOR_TENANT } from "../../../api/stored-tiers.ts";
-import type { ListPosition } from "../../storage/list-position.ts";
+import type { ListPosition } from "../../../api/http/list-position.ts";
 
 /**
  * `creating`: its object may not know yet. `ending`: it is out of the directory, and its object may not know yet. `removing`: its object is

@@ -1,5 +1,5 @@
 import type { Scope } from "../../../api/auth/scopes.ts";
-import type { ListPosition } from "../../storage/list-position.ts";
+import type { ListPosition } from "../../../api/http/list-position.ts";
 
 export interface KeyRow extends ListPosition {
   hash: string;

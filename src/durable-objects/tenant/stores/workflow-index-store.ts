@@ -1,7 +1,7 @@
 import type { IndexEntry } from "../../../api/ports/tenant-port.ts";
 import type { WorkflowSummary } from "../../../api/ports/workflow-port.ts";
 import { isFinalWorkflow } from "../../../workflow/run.ts";
-import type { ListPosition } from "../../storage/list-position.ts";
+import type { ListPosition } from "../../../api/http/list-position.ts";
 import { describeSpending } from "../../workflow/describe-budget.ts";
 import type { TenantAccountStore } from "./tenant-account-store.ts";
 import type { TenantHistoryStore } from "./tenant-history-store.ts";

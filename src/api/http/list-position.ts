@@ -1,4 +1,4 @@
-import { decodeBase64UrlText, encodeBase64Url } from "../../api/http/base64url.ts";
+import { decodeBase64UrlText, encodeBase64Url } from "./base64url.ts";
 import type { Problem } from "../../errors.ts";
 import { refuseFaulty } from "../../workflow/faults/fault-list.ts";
 
