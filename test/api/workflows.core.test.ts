@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { writeCursor } from "../../src/api/http/list-position.ts";
+import { orderedId } from "../../src/api/http/ordered-id.ts";
 import { createTestApi, fakeId } from "./fake-ports.ts";
 
 const SPEC = { name: "notes", tasks: [{ id: "a", agent: "scout", input: { prompt: "List it." } }, { id: "b", agent: "builder", dependsOn: ["a"] }] };
@@ -14,9 +15,10 @@ describe("POST /v1/workflows", () => {
     const { ask, world } = createTestApi();
     const response = await ask("POST", "/v1/workflows", SPEC, { "request-id": "r1" });
     expect(response.status).toBe(201);
-    expect(response.headers.get("location")).toBe(`/v1/workflows/wf_${fakeId(1)}`);
-    expect(await response.json()).toMatchObject({ id: `wf_${fakeId(1)}`, name: "notes", status: "running" });
-    const { request } = world.workflows.get(`default:wf_${fakeId(1)}`)!;
+    const id = orderedId("wf_", world.now, fakeId(1));
+    expect(response.headers.get("location")).toBe(`/v1/workflows/${id}`);
+    expect(await response.json()).toMatchObject({ id, name: "notes", status: "running" });
+    const { request } = world.workflows.get(`default:${id}`)!;
     expect(Object.keys(request.agents).sort()).toEqual(["builder", "scout"]);
     expect(request).toMatchObject({ tenant: "default", origin: "https://weft.test", requestId: "r1", idempotency: null, rerunOf: null });
   });

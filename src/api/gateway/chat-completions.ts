@@ -6,6 +6,7 @@ import type { CallOptions } from "../../router/language-model.ts";
 import type { Models } from "../../consumer/load-models.ts";
 import type { TaskType } from "../../workflow/spec/agent.ts";
 import type { Api } from "../endpoint.ts";
+import { orderedId } from "../http/ordered-id.ts";
 import { speaksOpenAi } from "./ask-directly.ts";
 import { asSentence, callChat, viewFault, type ChatAnswer, type ChatCall } from "./call-chat.ts";
 import { readOutputCap, type ChatBody, type ChatRequest } from "./chat-body.ts";
@@ -20,8 +21,6 @@ import { createWatchdog } from "./watchdog.ts";
 const CLIENT_CLOSED_REQUEST = 499;
 /** The longest answers that models give unasked: what a whole answer is waited for before the next model is asked. */
 const LONG_ANSWER_TOKENS = 8_192;
-/** Digits of a time in milliseconds to the base of 36: enough for more than three thousand years. */
-const TIME_DIGITS = 9;
 /** Timers that are set for longer fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 const headersOfWhole = createRouteHeaders("application/json");
@@ -39,7 +38,7 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
   if ("refusal" in prepared) return answerError(prepared.refusal);
 
   const startedAt = deps.now();
-  const head = { id: `chatcmpl-${timePrefix(startedAt)}${deps.randomId()}`, created: Math.floor(startedAt / 1_000) };
+  const head = { id: orderedId("chatcmpl-", startedAt, deps.randomId()), created: Math.floor(startedAt / 1_000) };
   const budget = allowance.budget === null ? null : createChatBudget({ id: head.id, body, budget: allowance.budget }, { tenant: () => deps.tenant(tenant), margins: models.margins, now: deps.now });
   const silenceMs = models.settings.orchestration.taskTimeoutMs;
   const circuitFirstTokenMs = firstTokenMs(body, models.settings.routing);
@@ -96,11 +95,6 @@ export async function answerChat({ body, text }: ChatRequest, tenant: string, cl
   // A streamed answer outlives its handler, and its price is known when its reader may have left.
   deps.gateway.keepAlive(entered.then(() => undefined));
   return Promise.race([begun.promise, entered.then((end) => answerWhole(end, clientSignal))]);
-}
-
-/** Ids that grow with time stand together in the ledger's tables: at places of chance, each would be a page to read and write by itself. */
-function timePrefix(at: number): string {
-  return at.toString(36).padStart(TIME_DIGITS, "0");
 }
 
 /** The candidates that can be asked what the client asks; the first one's refusal when there are none. */

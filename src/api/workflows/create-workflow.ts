@@ -8,6 +8,7 @@ import { answerJson } from "../http/answer-json.ts";
 import { callerOf, type Api, type ApiContext } from "../endpoint.ts";
 import { hashBytes } from "../http/hash-bytes.ts";
 import { deriveWorkflowId } from "../http/idempotency.ts";
+import { orderedId } from "../http/ordered-id.ts";
 import { RequestRefused, refuse } from "../http/problem.ts";
 import { OPERATOR_TENANT } from "../stored-tiers.ts";
 import type { CreateAnswer, ReadOptions, WorkflowPort } from "../ports/workflow-port.ts";
@@ -53,7 +54,7 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
       ...(asked === null ? {} : { answer: asked }),
     });
   if (idempotency === null || id !== undefined) {
-    const workflowId = id ?? `wf_${api.deps.randomId()}`;
+    const workflowId = id ?? orderedId("wf_", api.deps.now(), api.deps.randomId());
     const port = api.deps.workflow(tenant, workflowId);
     const answer = await create(workflowId, port);
     return (await answerCreated(workflowId, answer, port, asked)) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
