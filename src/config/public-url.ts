@@ -3,12 +3,12 @@
  * what DNS answers, so a public name that resolves to a private address is out of reach of this check.
  */
 
-/** What kind of place a host is. `local`: loopback and private networks; `reserved`: nowhere an agent can live. */
-type HostKind = "public" | "local" | "metadata" | "reserved";
+/** What kind of place a host is. `private`: networks and names that only insiders reach; `reserved`: nowhere an agent can live. */
+type HostKind = "public" | "loopback" | "private" | "metadata" | "reserved";
 
 /** Names that only an internal resolver answers (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`, and common suffixes of homes, offices and clusters). */
-const LOCAL_SUFFIXES = [
-  ...["localhost", "local", "localdomain", "localdomain4", "localdomain6", "localnet", "lan", "internal", "intranet", "intra", "private", "priv", "corp", "home", "mail"],
+const PRIVATE_SUFFIXES = [
+  ...["local", "localdomain", "localdomain4", "localdomain6", "localnet", "lan", "internal", "intranet", "intra", "private", "priv", "corp", "home", "mail"],
   ...["arpa", "svc", "consul"],
 ];
 
@@ -40,16 +40,16 @@ const METADATA_HOSTS = new Set([
 
 /** Address, prefix length, kind: what of IPv4 is not public (IANA special-purpose registry). */
 const IPV4_BLOCKS: readonly (readonly [string, number, HostKind])[] = [
-  ["0.0.0.0", 8, "local"],
-  ["10.0.0.0", 8, "local"],
-  ["100.64.0.0", 10, "local"],
-  ["127.0.0.0", 8, "local"],
+  ["0.0.0.0", 8, "private"],
+  ["10.0.0.0", 8, "private"],
+  ["100.64.0.0", 10, "private"],
+  ["127.0.0.0", 8, "loopback"],
   ["169.254.0.0", 16, "reserved"],
-  ["172.16.0.0", 12, "local"],
+  ["172.16.0.0", 12, "private"],
   ["192.0.0.0", 24, "reserved"],
   ["192.0.2.0", 24, "reserved"],
   ["192.88.99.0", 24, "reserved"],
-  ["192.168.0.0", 16, "local"],
+  ["192.168.0.0", 16, "private"],
   ["198.18.0.0", 15, "reserved"],
   ["198.51.100.0", 24, "reserved"],
   ["203.0.113.0", 24, "reserved"],
@@ -59,7 +59,7 @@ const IPV4_BLOCKS: readonly (readonly [string, number, HostKind])[] = [
 
 /**
  * Why a request may not be sent to `url`, or null when it may. The reason says what to change.
- * `allowPrivate` (local work only) also allows http, loopback and private networks; never metadata or reserved addresses.
+ * `allowPrivate` (local work only) also allows http and loopback; never other private networks, metadata or reserved addresses.
  */
 export function checkOutboundUrl(url: string, options: { allowPrivate: boolean }): string | null {
   // The parser strips tabs and line breaks, turns backslashes into slashes and adds or drops slashes: what a reader sees would not be what is called.
@@ -86,8 +86,10 @@ function checkHost(hostname: string, allowPrivate: boolean): string | null {
       return `${hostname} is a cloud metadata host: use the public address of your server`;
     case "reserved":
       return `${hostname} is a reserved, link-local, multicast or translated address: use a public host name`;
-    case "local":
-      return allowPrivate ? null : `${hostname} is a loopback, private or internal host: use a public host name`;
+    case "loopback":
+      return allowPrivate ? null : `${hostname} is a loopback host: use a public host name`;
+    case "private":
+      return `${hostname} is a private or internal host: use a public host name`;
     case "public":
       return host === hostname || allowPrivate ? null : `${hostname} ends with a dot: leave it out`;
   }
@@ -99,7 +101,8 @@ function classifyHost(host: string): HostKind {
   if (host.startsWith("[")) return classifyIpv6(parseIpv6(host.slice(1, -1)));
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return classifyIpv4(parseIpv4(host));
   if (host.endsWith(".metadata.google.internal")) return "metadata";
-  if (!host.includes(".") || [...LOCAL_SUFFIXES, ...MIRROR_SUFFIXES].some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) return "local";
+  if (host === "localhost" || host.endsWith(".localhost")) return "loopback";
+  if (!host.includes(".") || [...PRIVATE_SUFFIXES, ...MIRROR_SUFFIXES].some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) return "private";
   return "public";
 }
 
@@ -114,8 +117,8 @@ function classifyIpv4(address: number): HostKind {
 /** Eight groups of 16 bits. Only global unicast (2000::/3) can be public, less what is carved out of it. */
 function classifyIpv6(groups: number[]): HostKind {
   const [first = 0, second = 0] = groups;
-  if (groups.slice(0, 7).every((group) => group === 0) && (groups[7] ?? 0) <= 1) return "local";
-  if (first >= 0xfc00 && first <= 0xfdff) return "local";
+  if (groups.slice(0, 7).every((group) => group === 0) && (groups[7] ?? 0) <= 1) return groups[7] === 1 ? "loopback" : "private";
+  if (first >= 0xfc00 && first <= 0xfdff) return "private";
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (mapped) return classifyMapped(groups);
   if (first < 0x2000 || first > 0x3fff) return "reserved";
@@ -133,7 +136,8 @@ function classifyMapped(groups: number[]): HostKind {
   const address = (((groups[6] ?? 0) << 16) | (groups[7] ?? 0)) >>> 0;
   const dotted = [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
   if (METADATA_HOSTS.has(dotted)) return "metadata";
-  return classifyIpv4(address) === "local" ? "local" : "reserved";
+  const kind = classifyIpv4(address);
+  return kind === "loopback" || kind === "private" ? kind : "reserved";
 }
 
 function parseIpv4(dotted: string): number {

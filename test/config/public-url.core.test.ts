@@ -28,7 +28,7 @@ describe("outbound URLs, public only", () => {
   });
 });
 
-describe("outbound URLs, private ones allowed", () => {
+describe("outbound URLs, those of local work allowed", () => {
   test.each([
     ...GOOD,
     "http://example.com/",
@@ -37,6 +37,14 @@ describe("outbound URLs, private ones allowed", () => {
     "https://localhost/",
     "http://[::1]:8787/",
     "http://[::ffff:127.0.0.1]:8787/",
+    "http://localhost./",
+    "http://agents.localhost:8080/",
+    "http://127.8.9.10/",
+  ])("accepts %s", (url) => {
+    expect(checkOutboundUrl(url, ALLOW_PRIVATE)).toBeNull();
+  });
+
+  test.each([
     "http://0.0.0.0:11434/",
     "http://10.1.2.3/",
     "http://192.168.0.10/",
@@ -45,12 +53,14 @@ describe("outbound URLs, private ones allowed", () => {
     "http://[fdff:ffff::1]/",
     "http://ollama:11434/v1",
     "http://nas.local/",
-    "http://localhost./",
-  ])("accepts %s", (url) => {
-    expect(checkOutboundUrl(url, ALLOW_PRIVATE)).toBeNull();
-  });
-
-  test.each([
+    "https://10.0.0.1/",
+    "http://172.16.0.1/",
+    "http://100.64.0.1/",
+    "http://[::]/",
+    "http://[::ffff:192.168.1.1]/",
+    "http://localtest.me/",
+    "http://127.0.0.1.nip.io/",
+    "http://host.docker.internal:8080/",
     "ftp://127.0.0.1/",
     "file:///etc/passwd",
     "ws://localhost/",

@@ -2,7 +2,7 @@ import type { ApiDeps } from "../api-deps.ts";
 import { readCorsPolicy } from "./cors.ts";
 
 const PRIVATE_ORIGINS_WARNING =
-  "ALLOW_PRIVATE_ORIGINS is set and this server is reached from outside: whoever has a key can make it call loopback and private addresses, over http too. Unset it; it is for local work only.";
+  "ALLOW_PRIVATE_ORIGINS is set and this server is reached from outside: whoever has a key can make it call loopback addresses, and any over http. Unset it; it is for local work only.";
 
 /** Addresses on one's own machine. An object of the address would cost every local request several times this. */
 const IS_LOOPBACK = /^https?:\/\/(?:(?:[^/:]+\.)?localhost|\[::1\]|127\.\d+\.\d+\.\d+)(?::\d+)?\//;
