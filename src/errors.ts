@@ -42,6 +42,7 @@ export type ProblemCode =
   | "malformed_json"
   | "invalid"
   | "conflict"
+  | "upgrade_required"
   | "rate_limited"
   | "not_configured"
   | "unavailable"
@@ -59,7 +60,7 @@ export interface Problem {
 }
 
 /** HTTP status and title of a problem (RFC 9457). Exhaustive: a new code does not compile until it is answered. */
-export function describeProblem(code: ProblemCode): { status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503; title: string } {
+export function describeProblem(code: ProblemCode): { status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 426 | 429 | 500 | 503; title: string } {
   switch (code) {
     case "unauthorized":
       return { status: 401, title: "No valid API key" };
@@ -75,6 +76,8 @@ export function describeProblem(code: ProblemCode): { status: 400 | 401 | 403 | 
       return { status: 422, title: "Invalid request" };
     case "conflict":
       return { status: 409, title: "Conflict with the current state" };
+    case "upgrade_required":
+      return { status: 426, title: "To be opened with a WebSocket client" };
     case "rate_limited":
       return { status: 429, title: "Too many requests" };
     case "not_configured":

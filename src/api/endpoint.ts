@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { Fault } from "../errors.ts";
+import type { Fault, ProblemCode } from "../errors.ts";
 import type { IntentCache } from "../optimizer/intents/intent-cache.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import type { Caller } from "./auth/authenticate.ts";
@@ -58,7 +58,7 @@ export interface Endpoint {
   extraParameters?: { name: string; in: "query" | "header"; description: string }[];
   body?: { schema: z.ZodType; isOptional?: boolean };
   answers: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
-  /** Whether the object in the path is there. Asked only when body or query are refused, since its absence is what must be said then. */
+  /** Whether the object in the path is there. Asked only when the request itself is refused, since its absence is what must be said then. */
   exists?: (context: ApiContext, api: Api) => Promise<boolean>;
   handle: (context: ApiContext, api: Api) => Promise<Response>;
 }
@@ -90,8 +90,10 @@ export async function handleEndpoint(endpoint: Endpoint, context: ApiContext, ap
   }
 }
 
+const ABOUT_REQUEST: ReadonlySet<ProblemCode> = new Set(["body_too_large", "malformed_json", "invalid", "upgrade_required"]);
+
 function isAboutRequest({ problem }: RequestRefused): boolean {
-  return problem.problem === "body_too_large" || problem.problem === "malformed_json" || problem.problem === "invalid";
+  return ABOUT_REQUEST.has(problem.problem);
 }
 
 /** A fault of a header, which no pointer into the body can name. */

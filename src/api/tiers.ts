@@ -7,6 +7,8 @@ import { readJson } from "./http/read-request.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./stored-tiers.ts";
 
 const AnsweredTiers = TierDocument.extend({ version: z.int() });
+/** What GET answers can be put back: its version says nothing about the new one, which takes the next. */
+const PostedTiers = TierDocument.extend({ version: z.int().min(0).nullish().describe("Of the document that this one was made from; not looked at") });
 
 export const TIER_ENDPOINTS: readonly Endpoint[] = [
   {
@@ -27,11 +29,11 @@ export const TIER_ENDPOINTS: readonly Endpoint[] = [
     tag: "Configuration",
     summary: "Replace the providers, models and tiers; refused as a whole when any part is wrong",
     access: "root",
-    body: { schema: TierDocument },
+    body: { schema: PostedTiers },
     answers: { 200: { description: "The document as stored, with its version", schema: AnsweredTiers } },
     handle: async (context, api) => {
       const { json } = await readJson(context);
-      const checked = validateTierDocument(json, api.deps.checkUrl);
+      const checked = validateTierDocument(withoutVersion(json), api.deps.checkUrl);
       if ("faults" in checked) refuseFaults(checked.faults);
       const { version } = await api.deps.tenant(OPERATOR_TENANT).writeTiers(JSON.stringify(checked.document));
       await api.deps.tiers.publish({ version, document: checked.document });
@@ -39,3 +41,10 @@ export const TIER_ENDPOINTS: readonly Endpoint[] = [
     },
   },
 ];
+
+/** One of another type stays, and is refused like any key that is not known. */
+function withoutVersion(json: unknown): unknown {
+  if (typeof json !== "object" || json === null || !("version" in json) || !PostedTiers.shape.version.safeParse(json.version).success) return json;
+  const { version: _, ...document } = json;
+  return document;
+}

@@ -59,7 +59,7 @@ export const WORKFLOW_STREAM_ENDPOINTS: readonly Endpoint[] = [
     exists: workflowExists,
     handle: async (context, api) => {
       const { after } = readQuery(context, SocketQuery);
-      if (context.req.header("upgrade")?.toLowerCase() !== "websocket") refuseFaults([headerFault("Upgrade", "must be websocket: open this address with a WebSocket client")]);
+      if (context.req.header("upgrade")?.toLowerCase() !== "websocket") refuse("upgrade_required", "Open this address with a WebSocket client: the header Upgrade must be websocket.");
       return openStream(context, api, `/socket?after=${after}`, { upgrade: "websocket" });
     },
   },

@@ -1,6 +1,6 @@
 import type { Json, Problem } from "../errors.ts";
 import { refuseFaulty } from "../workflow/faults/fault-list.ts";
-import { layerSettings, listChanges, patchSettings, type SettingsChange, type SettingsLayer } from "./settings-layers.ts";
+import { listChanges, patchSettings, type SettingsChange, type SettingsLayer } from "./settings-layers.ts";
 import type { Settings } from "./settings.ts";
 
 /** A change of what a tenant set of its own. `below`: the settings that its own lie over. */
@@ -12,8 +12,8 @@ export interface SettingsEdit {
 }
 
 /**
- * The layer after the edit, and what that changes for the tenant. `changes` may be empty although the layer differs: a key that is set to
- * what holds anyway stays when what is below it changes. Null: the layer stays as it is. `readVersion` gives an earlier layer, null when it is not kept.
+ * The layer after the edit, and what that changes for the tenant. Null: the layer stays as it is. `readVersion` gives an earlier layer,
+ * null when it is not kept.
  */
 export function editLayer(
   layer: SettingsLayer,
@@ -24,5 +24,5 @@ export function editLayer(
   if ("faults" in edited) return refuseFaulty(edited.faults);
   if (edited.layer === null) return { problem: "not_found", detail: "That version of the settings is not kept; GET /v1/config/versions lists what there is." };
   if (JSON.stringify(edited.layer) === JSON.stringify(layer)) return null;
-  return { layer: edited.layer, changes: listChanges(layerSettings(below, layer), layerSettings(below, edited.layer)) };
+  return { layer: edited.layer, changes: listChanges(below, layer, edited.layer) };
 }

@@ -40,12 +40,23 @@ export function patchSettings(below: Settings, layer: SettingsLayer, patch: unkn
   return parsed.success && all.length === 0 ? { layer: merged, settings: parsed.data } : { faults: all };
 }
 
-/** The keys whose value differs, by path; null stands for one that is not there. */
-export function listChanges(before: Settings, after: Settings): SettingsChange[] {
-  const previous = new Map(leavesOf(before as unknown as SettingsLayer, ""));
-  const current = new Map(leavesOf(after as unknown as SettingsLayer, ""));
-  const changes = [...new Set([...current.keys(), ...previous.keys()])].map((path) => ({ path, before: previous.get(path) ?? null, after: current.get(path) ?? null }));
-  return changes.filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after));
+/**
+ * The keys that one layer sets otherwise than another, or whose value differs with it, by path; null stands for one that is not there. A key
+ * that is set to what holds anyway is among them, with the same value twice: it stays when what is below it changes.
+ */
+export function listChanges(below: Settings, before: SettingsLayer, after: SettingsLayer): SettingsChange[] {
+  const [set, previous] = [before, layerSettings(below, before)].map(mapLeaves) as [Leaves, Leaves];
+  const [setNow, current] = [after, layerSettings(below, after)].map(mapLeaves) as [Leaves, Leaves];
+  const differs = (path: string, one: Leaves, other: Leaves): boolean => JSON.stringify(one.get(path)) !== JSON.stringify(other.get(path));
+  return [...new Set([...current.keys(), ...previous.keys()])]
+    .filter((path) => differs(path, previous, current) || differs(path, set, setNow))
+    .map((path) => ({ path, before: previous.get(path) ?? null, after: current.get(path) ?? null }));
+}
+
+type Leaves = Map<string, Json>;
+
+function mapLeaves(settings: Settings | SettingsLayer): Leaves {
+  return new Map(leavesOf(settings as SettingsLayer, ""));
 }
 
 function settle(below: Settings, layer: SettingsLayer): { layer: SettingsLayer; settings: Settings } {

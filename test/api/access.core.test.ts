@@ -68,7 +68,7 @@ describe("order of checks", () => {
   });
 
   const withQuery = ["/v1/workflows/wf_none?wait=-1", "/v1/workflows/wf_none/tasks?limit=0", "/v1/workflows/wf_none/events?limit=2000", "/v1/workflows/wf_none/ledger?limit=x", "/v1/workflows/wf_none/socket"];
-  test.each(withQuery)("GET %s of an unknown object is 404 before 422", async (path) => {
+  test.each(withQuery)("GET %s of an unknown object is 404 before 422 and 426", async (path) => {
     expect((await createTestApi().ask("GET", path)).status).toBe(404);
   });
 

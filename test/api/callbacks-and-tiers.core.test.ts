@@ -77,6 +77,16 @@ describe("/v1/tiers", () => {
     expect(world.published).toEqual({ version: 1, document });
   });
 
+  test("what GET answers can be put back as it is", async () => {
+    const { ask } = createTestApi();
+    const builtIn = (await (await ask("GET", "/v1/tiers")).json()) as object;
+    expect(await (await ask("PUT", "/v1/tiers", builtIn)).json()).toEqual({ ...builtIn, version: 1 });
+    expect((await ask("PUT", "/v1/tiers", { ...builtIn, version: null })).status).toBe(200);
+    const refused = await ask("PUT", "/v1/tiers", { ...builtIn, version: "1" });
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ errors: [{ path: "/version" }] });
+  });
+
   test("a document with any fault is refused as a whole", async () => {
     const { ask, world } = createTestApi();
     const response = await ask("PUT", "/v1/tiers", { ...document, providers: [{ id: "p", kind: "openai", baseUrl: "http://10.0.0.1", secretName: "ROOT_KEY" }], extra: 1 });

@@ -41,7 +41,7 @@ describe("POST /v1/optimizations/run", () => {
     expect(world.published).toMatchObject({ version: 1, document: { ...DEFAULT_TIERS, tiers: decision.after.tiers } });
     expect(await (await ask("GET", "/v1/tiers")).json()).toMatchObject({ version: 1, tiers: decision.after.tiers });
     expect(await (await ask("GET", "/v1/config")).json()).toMatchObject({ routing: { weakMaxScore: 4, baseMaxScore: 7 } });
-    expect(world.settings).toMatchObject([{ author: "reoptimizer", changes: [{ path: "routing.weakMaxScore", before: 3, after: 4 }] }]);
+    expect(world.settings).toMatchObject([{ author: "reoptimizer", changes: [{ path: "routing.weakMaxScore", before: 3, after: 4 }, { path: "routing.baseMaxScore", before: 7, after: 7 }] }]);
     expect(await (await ask("GET", "/v1/optimizations")).json()).toEqual({ items: [decision], nextCursor: null });
   });
 

@@ -66,7 +66,9 @@ describe("socket", () => {
     const { ask, world } = await createOne();
     expect((await ask("GET", "/v1/workflows/w/socket?after=3", undefined, SOCKET)).status).toBe(200);
     expect(world.streams[0]!.url).toBe("https://workflow/socket?after=3");
-    expect((await ask("GET", "/v1/workflows/w/socket")).status).toBe(422);
+    const refused = await ask("GET", "/v1/workflows/w/socket");
+    expect([refused.status, refused.headers.get("upgrade")]).toEqual([426, "websocket"]);
+    expect((await ask("GET", "/v1/workflows/w/socket?after=x")).status).toBe(422);
   });
 });
 

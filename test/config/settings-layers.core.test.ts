@@ -104,14 +104,21 @@ describe("layers", () => {
     expect(patch({ routing: { maxFallbacks: 3 } }, { layer: { routing: { gone: 1 } } })).toMatchObject({ layer: { routing: { maxFallbacks: 3 } } });
   });
 
-  test("differ by the keys that take effect", () => {
-    const after = layerSettings(DEFAULTS, { routing: { maxEscalations: 0, maxFallbacks: DEFAULTS.routing.maxFallbacks, typePoints: { general: 3 } }, orchestration: { defaultModel: "m" } });
-    expect(listChanges(DEFAULTS, after)).toEqual([
-      { path: "orchestration.defaultModel", before: null, after: "m" },
-      { path: "routing.typePoints.general", before: null, after: 3 },
-      { path: "routing.maxEscalations", before: DEFAULTS.routing.maxEscalations, after: 0 },
-    ]);
-    expect(listChanges(after, DEFAULTS)).toContainEqual({ path: "routing.typePoints.general", before: 3, after: null });
+  test("differ by the keys that are set, also to what holds anyway", () => {
+    const { maxEscalations, maxFallbacks } = DEFAULTS.routing;
+    const after: SettingsLayer = { routing: { maxEscalations: 0, maxFallbacks, typePoints: { general: 3 } }, orchestration: { defaultModel: "m" } };
+    const changes = listChanges(DEFAULTS, {}, after);
+    expect(changes).toHaveLength(4);
+    expect(changes).toEqual(
+      expect.arrayContaining([
+        { path: "orchestration.defaultModel", before: null, after: "m" },
+        { path: "routing.typePoints.general", before: null, after: 3 },
+        { path: "routing.maxEscalations", before: maxEscalations, after: 0 },
+        { path: "routing.maxFallbacks", before: maxFallbacks, after: maxFallbacks },
+      ]),
+    );
+    expect(listChanges(DEFAULTS, after, after)).toEqual([]);
+    expect(listChanges(DEFAULTS, after, {})).toContainEqual({ path: "routing.typePoints.general", before: 3, after: null });
   });
 });
 
@@ -119,9 +126,10 @@ describe("an edit", () => {
   const request = (edit: SettingsEdit["edit"]): SettingsEdit => ({ edit, below: DEFAULTS, author: "root", isOperator: true });
   const rollback = (version: number) => request({ kind: "rollback", version });
 
-  test("that changes nothing makes no version; one that only pins what holds anyway does, without changes", () => {
+  test("that changes nothing makes no version; one that only pins what holds anyway does, and says so", () => {
+    const { maxFallbacks } = DEFAULTS.routing;
     expect(editLayer({ routing: { maxFallbacks: 3 } }, request({ kind: "patch", patch: { routing: { maxFallbacks: 3 } } }), () => null)).toBeNull();
-    expect(editLayer({}, request({ kind: "patch", patch: { routing: { maxFallbacks: DEFAULTS.routing.maxFallbacks } } }), () => null)).toMatchObject({ changes: [] });
+    expect(editLayer({}, request({ kind: "patch", patch: { routing: { maxFallbacks } } }), () => null)).toMatchObject({ changes: [{ path: "routing.maxFallbacks", before: maxFallbacks, after: maxFallbacks }] });
   });
 
   test("takes a kept version back, and refuses one that is not", () => {

@@ -43,6 +43,7 @@ export function answerProblem(problem: Problem, path: string): Response {
   const { status, title } = describeProblem(problem.problem);
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (status === 426) headers.set("upgrade", "websocket");
   if (status === 429 || problem.retryAfterMs !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 0) / 1_000))));
   if (problem.allowed !== undefined) headers.set("allow", problem.allowed.join(", "));
   if (isOpenAiPath(path)) {

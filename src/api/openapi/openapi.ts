@@ -123,6 +123,7 @@ function problemsOf(endpoint: Endpoint): ProblemCode[] {
   // OpenAI knows no 422: there a wrong shape is a 400 like no JSON.
   if ((endpoint.body !== undefined || endpoint.query !== undefined) && !isOpenAiPath(endpoint.path)) problems.push("invalid");
   if ((endpoint.path.startsWith("/v1/workflows") && endpoint.method !== "GET") || CONFLICTING.includes(`${endpoint.method} ${endpoint.path}`)) problems.push("conflict");
+  if (endpoint.answers[101] !== undefined) problems.push("upgrade_required");
   return problems;
 }
 
