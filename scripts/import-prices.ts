@@ -45,14 +45,15 @@ const DECIMALS = 1e9;
 const MAX_SOURCE_CHARACTERS = 500;
 const ABOVE = /_above_(\d+)k_tokens$/;
 
-/** Our names of prices and the file's. */
+/** Our names of prices and the file's, and which price the others go by. */
 const PRICES = [
-  ["inputPerMillionUsd", "input_cost_per_token"],
-  ["outputPerMillionUsd", "output_cost_per_token"],
-  ["cachedInputPerMillionUsd", "cache_read_input_token_cost"],
-  ["cacheWritePerMillionUsd", "cache_creation_input_token_cost"],
-  ["reasoningPerMillionUsd", "output_cost_per_reasoning_token"],
+  ["inputPerMillionUsd", "input_cost_per_token", "inputPerMillionUsd"],
+  ["outputPerMillionUsd", "output_cost_per_token", "outputPerMillionUsd"],
+  ["cachedInputPerMillionUsd", "cache_read_input_token_cost", "inputPerMillionUsd"],
+  ["cacheWritePerMillionUsd", "cache_creation_input_token_cost", "inputPerMillionUsd"],
+  ["reasoningPerMillionUsd", "output_cost_per_reasoning_token", "outputPerMillionUsd"],
 ] as const;
+type TokenPrices = Pick<ModelPrice, (typeof PRICES)[number][0]>;
 const COSTS: readonly string[] = PRICES.map(([, name]) => name);
 
 /** What the providers of a document are called in price files. Those of OpenAI-compatible servers go by their own id. */
@@ -68,7 +69,7 @@ export function importPrices(document: TierDocument, file: PriceFile, options: I
     if (found === null) return { ...unchanged, outcome: "not in the file", key: null };
     if (found.entry === null) return { ...unchanged, outcome: "unreadable", key: found.key };
     if (isFree(model.price) && !options.includesFree) return { ...unchanged, outcome: "kept free", key: found.key };
-    const { data: after } = ModelPrice.safeParse(priceOf(found.entry, model.contextWindow, options));
+    const { data: after } = ModelPrice.safeParse(priceOf(found.entry, model, options));
     if (after === undefined) return { ...unchanged, outcome: "unreadable", key: found.key };
     return isSame(model.price, after) ? { ...unchanged, outcome: "same", key: found.key } : { ...unchanged, outcome: "changed", key: found.key, after };
   });
@@ -89,11 +90,11 @@ function findEntry({ id, upstreamModel = id }: ModelEntry, { id: providerId, kin
   return unreadable === null ? null : { key: unreadable, entry: null };
 }
 
-function priceOf(entry: FileEntry, contextWindow: number, { date, source }: ImportOptions): ModelPrice {
+function priceOf(entry: FileEntry, { contextWindow, price: before }: ModelEntry, { date, source }: ImportOptions): ModelPrice {
   const steps = listSteps(entry).filter((aboveInputTokens) => aboveInputTokens < contextWindow);
   return {
-    ...pricesAbove(entry, 0),
-    ...(steps.length === 0 ? {} : { longContext: steps.map((aboveInputTokens) => ({ aboveInputTokens, ...pricesAbove(entry, aboveInputTokens) })) }),
+    ...keepShares(pricesAbove(entry, 0), before),
+    ...(steps.length === 0 ? {} : { longContext: steps.map((aboveInputTokens) => ({ aboveInputTokens, ...keepShares(pricesAbove(entry, aboveInputTokens), before) })) }),
     date,
     source: (entry.source ?? source).slice(0, MAX_SOURCE_CHARACTERS),
   };
@@ -109,13 +110,26 @@ function listSteps(entry: FileEntry): number[] {
 }
 
 /** The prices of a call whose input is longer than this: of each kind, those of the highest step that has any. */
-function pricesAbove(entry: FileEntry, inputTokens: number): Pick<ModelPrice, (typeof PRICES)[number][0]> {
+function pricesAbove(entry: FileEntry, inputTokens: number): TokenPrices {
   const reached = ["", ...listSteps(entry).filter((step) => step <= inputTokens).map((step) => `_above_${step / 1_000}k_tokens`)];
   const prices = PRICES.flatMap(([price, name]) => {
     const cost = reached.map((step) => entry[name + step]).findLast((value) => typeof value === "number");
-    return cost === undefined ? [] : [[price, Math.round(cost * PER_MILLION * DECIMALS) / DECIMALS]];
+    return cost === undefined ? [] : [[price, round(cost * PER_MILLION)]];
   });
-  return Object.fromEntries(prices) as ReturnType<typeof pricesAbove>;
+  return Object.fromEntries(prices) as TokenPrices;
+}
+
+/** Many files do not tell what caches cost: a discount that the document has is taken over, at the new prices. */
+function keepShares(prices: TokenPrices, before: ModelPrice): TokenPrices {
+  const kept = PRICES.flatMap(([price, , whole]) => {
+    const known = before[price];
+    return prices[price] !== undefined || known === undefined || before[whole] === 0 ? [] : [[price, round((prices[whole] * known) / before[whole])]];
+  });
+  return { ...prices, ...Object.fromEntries(kept) };
+}
+
+function round(perMillionUsd: number): number {
+  return Math.round(perMillionUsd * DECIMALS) / DECIMALS;
 }
 
 function isFree({ inputPerMillionUsd, outputPerMillionUsd }: ModelPrice): boolean {
@@ -124,7 +138,7 @@ function isFree({ inputPerMillionUsd, outputPerMillionUsd }: ModelPrice): boolea
 
 /** Whether calls cost the same, wherever and whenever that was found, and whether or not it is spelt out. */
 function isSame(left: ModelPrice, right: ModelPrice): boolean {
-  const spellOut = ({ inputPerMillionUsd: input, outputPerMillionUsd: output, cachedInputPerMillionUsd = input, cacheWritePerMillionUsd = input, reasoningPerMillionUsd = output }: Pick<ModelPrice, (typeof PRICES)[number][0]>) => [input, output, cachedInputPerMillionUsd, cacheWritePerMillionUsd, reasoningPerMillionUsd];
+  const spellOut = ({ inputPerMillionUsd: input, outputPerMillionUsd: output, cachedInputPerMillionUsd = input, cacheWritePerMillionUsd = input, reasoningPerMillionUsd = output }: TokenPrices) => [input, output, cachedInputPerMillionUsd, cacheWritePerMillionUsd, reasoningPerMillionUsd];
   const costs = (price: ModelPrice): string => JSON.stringify([spellOut(price), (price.longContext ?? []).map((step) => [step.aboveInputTokens, spellOut(step)])]);
   return costs(left) === costs(right);
 }

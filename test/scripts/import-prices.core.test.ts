@@ -57,6 +57,22 @@ describe("prices of a file in LiteLLM's format", () => {
     expect(importOne({ "claude-x": { ...cheap, input_cost_per_token_above_128k_tokens: 2e-6 } }, { price: spelt })).toMatchObject({ outcome: "same", after: spelt });
   });
 
+  test("that the file does not tell keep their share: of caches that of input, of reasoning that of output", () => {
+    const price = { inputPerMillionUsd: 2, outputPerMillionUsd: 10, cachedInputPerMillionUsd: 0.2, cacheWritePerMillionUsd: 2.5, reasoningPerMillionUsd: 5 };
+    const same = { input_cost_per_token: 2e-6, output_cost_per_token: 1e-5 };
+    expect(importOne({ "claude-x": same }, { price })).toMatchObject({ outcome: "same", after: price });
+    const dearer = { input_cost_per_token: 4e-6, output_cost_per_token: 2e-5, input_cost_per_token_above_128k_tokens: 8e-6 };
+    const step = { aboveInputTokens: 128_000, inputPerMillionUsd: 8, outputPerMillionUsd: 20, cachedInputPerMillionUsd: 0.8, cacheWritePerMillionUsd: 10, reasoningPerMillionUsd: 10 };
+    const after = { inputPerMillionUsd: 4, outputPerMillionUsd: 20, cachedInputPerMillionUsd: 0.4, cacheWritePerMillionUsd: 5, reasoningPerMillionUsd: 10, longContext: [step] };
+    expect(importOne({ "claude-x": dearer }, { price }).after).toEqual({ ...after, date: "2026-11-20", source: "prices.json" });
+    expect(importOne({ "claude-x": { ...dearer, cache_read_input_token_cost: 1e-6 } }, { price }).after).toMatchObject({ cachedInputPerMillionUsd: 1, cacheWritePerMillionUsd: 5, longContext: [{ cachedInputPerMillionUsd: 1, cacheWritePerMillionUsd: 10 }] });
+  });
+
+  test("that the file does not tell are left out where there is nothing to take a share of", () => {
+    const price = { inputPerMillionUsd: 0, outputPerMillionUsd: 0, cachedInputPerMillionUsd: 0, reasoningPerMillionUsd: 0 };
+    expect(importOne({ "claude-x": cheap }, { price }, { ...OPTIONS, includesFree: true }).after).toEqual({ inputPerMillionUsd: 1, outputPerMillionUsd: 5, date: "2026-11-20", source: "prices.json" });
+  });
+
   test.each<[string, object]>([
     ["a price that is a text", { ...cheap, input_cost_per_token: "1e-6" }],
     ["a negative price", { ...cheap, cache_read_input_token_cost: -1 }],
@@ -78,7 +94,7 @@ describe("prices of a file in LiteLLM's format", () => {
   });
 
   test("make a document that is taken", () => {
-    const file = { "claude-sonnet-5-5": { litellm_provider: "anthropic", input_cost_per_token: 2e-6, output_cost_per_token: 1e-5 }, "cloudflare/@cf/meta/llama-3.1-8b-instruct-fp8-fast": { litellm_provider: "cloudflare", input_cost_per_token: 5e-8, output_cost_per_token: 4e-7 } };
+    const file = { "claude-sonnet-5-5": { litellm_provider: "anthropic", input_cost_per_token: 3e-6, output_cost_per_token: 1e-5 }, "cloudflare/@cf/meta/llama-3.1-8b-instruct-fp8-fast": { litellm_provider: "cloudflare", input_cost_per_token: 5e-8, output_cost_per_token: 4e-7 } };
     const { document, prices } = importPrices(DEFAULT_TIERS, file, OPTIONS);
     expect(validateTierDocument(document, () => null)).toEqual({ document });
     expect(prices.filter(({ outcome }) => outcome === "changed").map(({ model }) => model)).toEqual(["claude-sonnet-5.5", "llama-3.1-8b"]);
