@@ -16,6 +16,7 @@ export async function checkWorkflow(context: ApiContext, api: Api, json: unknown
   const models = await readModels(api, [...collectNames(json, "model"), ...pinnedModels(agents, agentNames)]);
   return validateSpec(fillDefaults(json, orchestration), {
     agents: (name) => agents[name] ?? null,
+    agentNames: () => Object.keys(agents),
     models,
     isAllowedUrl: api.deps.checkUrl,
     isAllowedSecretName: (name, kind) => isAllowedSecretName(name, tenant, kind),

@@ -1,8 +1,23 @@
 /** A name this many edits away still counts as a slip of the same name. */
 const MAX_EDITS = 2;
+/** How many unknown names of a request get a suggestion: each is compared with all that there are. */
+export const MAX_SUGGESTIONS = 20;
+
+/** Answers `; did you mean "x"?` for an unknown name, or nothing. */
+export type Suggest = (name: string) => string;
+
+export function createSuggester(names: () => Iterable<string>): Suggest {
+  let left = MAX_SUGGESTIONS;
+  return (name) => {
+    if (left === 0) return "";
+    left -= 1;
+    const nearest = findNearestName(name, names());
+    return nearest === null ? "" : `; did you mean "${nearest}"?`;
+  };
+}
 
 /** The candidate that `name` is most likely a misspelling of, or null. */
-export function findNearestName(name: string, candidates: Iterable<string>): string | null {
+function findNearestName(name: string, candidates: Iterable<string>): string | null {
   let nearest: string | null = null;
   let fewest = Math.min(MAX_EDITS, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {

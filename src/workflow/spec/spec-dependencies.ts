@@ -1,10 +1,8 @@
 import type { FaultList } from "../faults/fault-list.ts";
-import { findNearestName } from "../faults/nearest-name.ts";
+import { createSuggester, type Suggest } from "../faults/nearest-name.ts";
 import { buildGraph, createAncestry, findCycles, findUnsortable, type Graph } from "../graph.ts";
 import type { ShapedTask } from "./spec-shape.ts";
 
-/** How many unknown names get a suggestion: each is compared with all ids. */
-const MAX_SUGGESTIONS = 20;
 /** Most ids of a cycle that a message names. */
 const MAX_NAMED_IN_CYCLE = 20;
 
@@ -15,14 +13,13 @@ export interface Wiring {
   positionOf: (id: string) => number | undefined;
   /** Whether `task` depends on `other`, directly or not; true also when that cannot be told because of faults already reported. */
   mayRead: (task: number, other: number) => boolean;
-  /** " — did you mean "x"?", or nothing. */
-  suggest: (id: string) => string;
+  suggest: Suggest;
 }
 
 /** Checks ids and dependencies. */
 export function checkDependencies(tasks: readonly (ShapedTask | null)[], faults: FaultList): Wiring {
   const positions = indexTasks(tasks, faults);
-  const suggest = createSuggester(positions);
+  const suggest = createSuggester(() => positions.keys());
   const isUnsure: boolean[] = tasks.map((task) => task === null || task.broken.has("dependsOn"));
   const dependencies = tasks.map((task, index) => (task === null ? [] : resolveDependencies(task, index, { positions, suggest, isUnsure, faults })));
   const unsortable = findUnsortable(dependencies);
@@ -53,7 +50,7 @@ function indexTasks(tasks: readonly (ShapedTask | null)[], faults: FaultList): M
 
 interface Resolution {
   positions: ReadonlyMap<string, number>;
-  suggest: (id: string) => string;
+  suggest: Suggest;
   isUnsure: boolean[];
   faults: FaultList;
 }
@@ -92,14 +89,4 @@ function spreadUnsure(graph: Graph, isUnsure: boolean[]): void {
   for (const wave of graph.waves) {
     for (const task of wave) if (graph.dependencies[task]!.some((dependency) => isUnsure[dependency])) isUnsure[task] = true;
   }
-}
-
-function createSuggester(positions: ReadonlyMap<string, number>): (id: string) => string {
-  let left = MAX_SUGGESTIONS;
-  return (id) => {
-    if (left === 0) return "";
-    left -= 1;
-    const nearest = findNearestName(id, positions.keys());
-    return nearest === null ? "" : `; did you mean "${nearest}"?`;
-  };
 }

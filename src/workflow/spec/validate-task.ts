@@ -2,6 +2,7 @@ import type { Json } from "../../errors.ts";
 import { compileExpression, type CompiledExpression } from "../expressions/expression.ts";
 import { compileTemplate } from "../expressions/template.ts";
 import type { FaultList } from "../faults/fault-list.ts";
+import { createSuggester, type Suggest } from "../faults/nearest-name.ts";
 import { findExcess } from "../json/json-size.ts";
 import { utf8Length } from "../json/utf8-length.ts";
 import type { AgentDefinition } from "./agent.ts";
@@ -14,6 +15,8 @@ import { MAX_ATTEMPT_TIMEOUT_MS, type TaskSpec } from "./spec.ts";
 export interface TaskContext {
   /** Asked at most once per name. */
   agents: (name: string) => AgentDefinition | null;
+  /** Names that there are, for who misspelt one; left out: nothing is suggested. */
+  agentNames?: () => Iterable<string>;
   /** Configured models; null: not checked. */
   models: ReadonlySet<string> | null;
 }
@@ -36,12 +39,14 @@ interface TaskCheck {
   expressions: Map<string, CompiledExpression | { message: string }>;
   /** In inputs, of all that a workflow may have. */
   expressionsLeft: number;
+  suggestAgent: Suggest;
+  suggestModel: Suggest;
 }
 
 /** A check of one task after the other, which asks for every agent once. `agents` are those found so far. */
 export function createTaskCheck(wiring: Wiring, context: TaskContext, faults: FaultList): { check: (task: ShapedTask, index: number) => void; agents: Map<string, AgentDefinition> } {
   const found = new Map<string, AgentDefinition>();
-  const run: TaskCheck = { wiring, context, faults, agents: new Map(), expressions: new Map(), expressionsLeft: MAX_SPEC_EXPRESSIONS };
+  const run: TaskCheck = { wiring, context, faults, agents: new Map(), expressions: new Map(), expressionsLeft: MAX_SPEC_EXPRESSIONS, suggestAgent: createSuggester(context.agentNames ?? (() => [])), suggestModel: createSuggester(() => context.models ?? []) };
   return {
     agents: found,
     check: (shaped, index) => {
@@ -55,7 +60,7 @@ export function createTaskCheck(wiring: Wiring, context: TaskContext, faults: Fa
 function findAgent(run: TaskCheck, task: TaskSpec, index: number): AgentDefinition | null {
   let agent = run.agents.get(task.agent);
   if (agent === undefined) run.agents.set(task.agent, (agent = run.context.agents(task.agent)));
-  if (agent === null) run.faults.add(`/tasks/${index}/agent`, `unknown agent "${task.agent}"`);
+  if (agent === null) run.faults.add(`/tasks/${index}/agent`, `unknown agent "${task.agent}"${run.suggestAgent(task.agent)}`);
   return agent;
 }
 
@@ -64,7 +69,7 @@ function checkTask(run: TaskCheck, { task, broken }: ShapedTask, agent: AgentDef
   checkInput(run, task, index);
   if (task.when !== undefined) checkWhen(run, task.when, index);
   if (task.output !== undefined) checkSchema(run, task.input, task.output.schema, `${path}/output/schema`);
-  if (task.model !== undefined && run.context.models?.has(task.model) === false) run.faults.add(`${path}/model`, `unknown model "${task.model}"`);
+  if (task.model !== undefined && run.context.models?.has(task.model) === false) run.faults.add(`${path}/model`, `unknown model "${task.model}"${run.suggestModel(task.model)}`);
   if (agent === null) return;
   checkTimeout(run, task, agent, path);
   if (agent.kind !== "llm") return checkNoLlmFields(run, task, agent, index);

@@ -22,6 +22,7 @@ const agents: Record<string, AgentDefinition> = {
 
 const context: SpecContext = {
   agents: (name) => agents[name] ?? null,
+  agentNames: () => Object.keys(agents),
   models: new Set(["small", "large"]),
   isAllowedUrl: (url) => (url.startsWith("https:") ? null : "must be https"),
   isAllowedSecretName: (name, kind) => name.startsWith(`${kind}_ACME__`),
@@ -130,8 +131,11 @@ describe("a spec is refused for", () => {
     ["a dependency on itself", { tasks: [task("a", { dependsOn: ["a"] })] }, "/tasks/0/dependsOn/0", /a → a/],
     ["a dependency named twice", { tasks: [task("a"), task("b", { dependsOn: ["a", "a"] })] }, "/tasks/1/dependsOn/1", /twice/],
     ["a cycle", { tasks: [task("x"), task("a", { dependsOn: ["x", "b"] }), task("b", { dependsOn: ["a"] })] }, "/tasks/1/dependsOn/1", /a → b → a$/],
-    ["an unknown agent", { tasks: [task("a", { agent: "gone" })] }, "/tasks/0/agent", /unknown agent "gone"/],
-    ["an unknown model", { tasks: [{ id: "a", agent: "scout", model: "tiny", input: prompt }] }, "/tasks/0/model", /unknown model "tiny"/],
+    ["an unknown agent", { tasks: [task("a", { agent: "gone" })] }, "/tasks/0/agent", /unknown agent "gone"$/],
+    ["a misspelt agent", { tasks: [task("a", { agent: "calback" })] }, "/tasks/0/agent", /unknown agent "calback"; did you mean "callback"\?$/],
+    ["a misspelt agent of the result", { tasks: [task("a")], result: { agent: "Scouts" } }, "/result/agent", /unknown agent "Scouts"; did you mean "scout"\?$/],
+    ["an unknown model", { tasks: [{ id: "a", agent: "scout", model: "tiny", input: prompt }] }, "/tasks/0/model", /unknown model "tiny"$/],
+    ["a misspelt model", { tasks: [{ id: "a", agent: "scout", model: "larg", input: prompt }] }, "/tasks/0/model", /unknown model "larg"; did you mean "large"\?$/],
     ["an unknown model of the agent", { tasks: [{ id: "a", agent: "pinned", input: prompt }] }, "/tasks/0/agent", /unknown model "gone"/],
     ["an unknown tier", { tasks: [{ id: "a", agent: "scout", tier: "huge", input: prompt }] }, "/tasks/0/tier", /one of "weak"/],
     ["a long timeout", { tasks: [task("a", { timeoutMs: MAX_ATTEMPT_TIMEOUT_MS + 1 })] }, "/tasks/0/timeoutMs", /at most 840000/],
