@@ -41,7 +41,7 @@ const AnsweredLine = z.object({
   late: z.boolean(),
 }) satisfies z.ZodType<TenantLedgerLine>;
 
-/** A place in a workflow's ledger behind its last call. */
+/** The place in a workflow's ledger behind all of its calls. */
 const DONE = "end";
 
 /** Where a page ended: before the call of that number of a request to the gateway. */
@@ -58,7 +58,7 @@ export const LEDGER_ENDPOINTS: readonly Endpoint[] = [
     method: "GET",
     path: "/v1/ledger",
     tag: "Workflows",
-    summary: "Every call that was made for the tenant: the gateway's, newest first, then those of its workflows, the newest workflow first, in the order in which they were made",
+    summary: "Every call that was made for the tenant: the gateway's, then those of its workflows, the newest workflow first; of each the newest call first",
     access: "workflows:read",
     query: LedgerQuery,
     answers: { 200: { description: "A page; it may be short of the limit while there is a cursor", schema: pageOf(AnsweredLine) } },

@@ -122,7 +122,7 @@ export const WORKFLOW_ENDPOINTS: readonly Endpoint[] = [
     method: "GET",
     path: "/v1/workflows/:id/ledger",
     tag: "Workflows",
-    summary: "Every call that was made, with its tokens and cost",
+    summary: "Every call that was made, with its tokens and cost, newest first",
     access: "workflows:read",
     query: LedgerQuery,
     answers: { 200: { description: "A page", schema: pageOf(AnsweredCall) } },

@@ -102,7 +102,7 @@ describe.concurrent("a task of a language model", () => {
     const schema = { type: "object", properties: { count: { type: "integer" } }, required: ["count"] };
     const workflow = await client.run({ tasks: [{ id: "a", agent: "scout", model: "schema", output: { schema }, retry: quickRetry, input: prompt("Count.") }, { id: "b", agent: "scout", model: "schema", dependsOn: ["a"], when: "tasks.a.output.count > 5" }] });
     expect(workflow).toMatchObject({ status: "completed", tasks: { a: { attempt: 3, output: { count: 3 } }, b: { status: "skipped" } }, usage: { inputTokens: 300, outputTokens: 30 } });
-    expect((await client.ledger(workflow.id)).map((call) => call.attempt)).toEqual([1, 2, 3]);
+    expect((await client.ledger(workflow.id)).map((call) => call.attempt)).toEqual([3, 2, 1]);
   });
 
   test("fails with output_invalid when no answer satisfies its schema", async () => {

@@ -41,9 +41,9 @@ export function readEvents({ store, lastSeq }: WorkflowSession, { after, limit }
   return { items, nextCursor: last < lastSeq ? String(last) : null };
 }
 
-/** A page of the calls that were made. */
+/** A page of the calls that were made, newest first. */
 export function readLedger({ store, identity, run }: WorkflowSession, { limit, cursor }: { limit: number; cursor: string | null }): Page<LedgerLine> {
-  const calls = store.calls.readCalls(Number(cursor ?? 0), limit + 1);
+  const calls = store.calls.readCalls(cursor === null ? null : Number(cursor), limit + 1);
   const items = calls.slice(0, limit).map(({ task, attempt, isLate, at, costNanoUsd, provider, model, inputTokens, outputTokens, cachedTokens, estimated }) => ({
     at: isoTime(at),
     workflowId: identity.workflowId,

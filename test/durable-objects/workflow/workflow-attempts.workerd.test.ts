@@ -140,7 +140,7 @@ describe("a report", () => {
     await workflow.report([{ task: 0, attempt: 2, outcome: completed("in time", [call()]) }]);
     await workflow.report([{ task: 0, attempt: 2, outcome: completed("again", [call()]) }]);
     expect((await view(workflow)).tasks["a"]).toMatchObject({ output: "in time", usage: { costUsd: 0.000_002 } });
-    expect(await ledger(workflow)).toEqual([{ attempt: 1, late: true, costUsd: 0.000_001 }, { attempt: 2, late: false, costUsd: 0.000_001 }]);
+    expect(await ledger(workflow)).toEqual([{ attempt: 2, late: false, costUsd: 0.000_001 }, { attempt: 1, late: true, costUsd: 0.000_001 }]);
   });
 
   test("of a final or cancelled workflow is priced too, also after an eviction", async () => {

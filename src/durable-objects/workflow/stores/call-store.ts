@@ -70,8 +70,9 @@ export class CallStore {
     }
   }
 
-  readCalls(afterId: number, limit: number): (StoredCall & { id: number })[] {
-    const rows = this.#tables.run("SELECT id, task, attempt, late, json FROM calls WHERE id > ? ORDER BY id LIMIT ?", afterId, limit);
+  /** Newest first; `before`: the id of a call that they were made before, null for all. */
+  readCalls(before: number | null, limit: number): (StoredCall & { id: number })[] {
+    const rows = this.#tables.run("SELECT id, task, attempt, late, json FROM calls WHERE id < ? ORDER BY id DESC LIMIT ?", before ?? Number.MAX_SAFE_INTEGER, limit);
     return rows.map((row) => ({
       ...(JSON.parse(String(row["json"])) as AttemptCall & { day: number }),
       id: Number(row["id"]),

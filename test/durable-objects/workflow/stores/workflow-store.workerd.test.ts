@@ -282,7 +282,7 @@ describe("events", () => {
 });
 
 describe("calls", () => {
-  test("are kept once each and summed by task", async () => {
+  test("are kept once each, read from the newest on, and summed by task", async () => {
     await inStore((store) => {
       const call = { task: 1, attempt: 1, isLate: false, at: 5, provider: "p", model: "m", inputTokens: 3, outputTokens: 2, cachedTokens: 0, costNanoUsd: 9_000_000_000_001, baselineNanoUsd: 0, estimated: false, call: 0, tier: null, taskType: null, isOverCap: false, day: 3 };
       const lines = [call, { ...call, call: 1 }, { ...call, attempt: 2, isLate: true }, { ...call, task: 2 }];
@@ -290,11 +290,11 @@ describe("calls", () => {
         const entry = { kind: "settle", task, attempt, call: line.call, day, reserved: { nanoUsd: 0, tokens: 0 }, spent: { nanoUsd: line.costNanoUsd, tokens: 5 }, isLate, expiresAt: null } as const;
         expect(store.calls.enter(entry, line, null, 5)).toEqual({ added: line, removed: null });
       }
-      expect(store.calls.readCalls(0, 10).map(({ id: _id, ...kept }) => kept)).toEqual(lines);
+      expect(store.calls.readCalls(null, 10).map(({ id: _id, ...kept }) => kept)).toEqual(lines.toReversed());
       expect(store.calls.readUsage(1)).toEqual(new Map([[1, { inputTokens: 9, outputTokens: 6, costNanoUsd: 27_000_000_000_003 }]]));
       expect([...store.calls.readUsage(null).keys()]).toEqual([1, 2]);
-      const [first, ...rest] = store.calls.readCalls(0, 10);
-      expect(store.calls.readCalls(first!.id, 10)).toEqual(rest);
+      const [newest, ...rest] = store.calls.readCalls(null, 10);
+      expect(store.calls.readCalls(newest!.id, 10)).toEqual(rest);
     });
   });
 });
