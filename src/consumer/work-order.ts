@@ -26,6 +26,8 @@ export interface WorkOrder extends AttemptRef {
   dependencies: Record<string, Json>;
   /** Unix time (ms) at which this attempt is over. */
   deadlineAt: number;
+  /** Unix time (ms) at which its workflow is over, and its object ends what still runs; null or absent: no such time. */
+  workflowDeadlineAt?: number | null;
   /** The same on every attempt of a task: `{workflowId}.{taskId}`, plus `.r{n}` after the n-th manual retry. */
   idempotencyKey: string;
   /** Where a callback agent answers. */

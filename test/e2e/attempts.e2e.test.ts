@@ -65,6 +65,13 @@ describe.concurrent("a call", () => {
     expect(sent).toMatchObject({ workflowId: id, taskId: "b", attempt: 1, agent: "signed", input: { n: 1 }, dependencies: { a: 1 }, deadline: expect.stringMatching(/^\d{4}-.*Z$/) });
   });
 
+  test("names the end of the workflow as its deadline where an attempt's own time would last longer", async () => {
+    const { id, startedAt } = await client.run({ deadlineMs: 30_000, tasks: [{ id: "a", agent: "echo" }, { id: "b", agent: "echo", timeoutMs: 1_000 }] });
+    const lastsMs = (taskId: string) => Date.parse((JSON.parse(callsOf(id, taskId)[0]!.text) as { deadline: string }).deadline) - Date.parse(startedAt!);
+    expect(lastsMs("a")).toBe(30_000);
+    expect(lastsMs("b")).toBeLessThan(30_000);
+  });
+
   test("goes to the agent as it was when the workflow was created", async () => {
     await client.putAgent("moving", { kind: "http", url: `${agents.origin}/echo` });
     const { id } = await client.create({ startAt: new Date(Date.now() + 500).toISOString(), tasks: [{ id: "a", agent: "moving" }] });

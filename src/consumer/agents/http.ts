@@ -55,7 +55,9 @@ export async function runHttpAttempt(order: WorkOrder, deps: HttpAgentDeps): Pro
 
 function createBody(order: WorkOrder, agent: HttpAgent) {
   const { workflowId, taskId, attempt, agentName, input, dependencies } = order;
-  const body = { workflowId, taskId, attempt, agent: agentName, input, dependencies, deadline: new Date(order.deadlineAt).toISOString() };
+  // An answer that comes later counts for nothing, whichever of the two is over first.
+  const deadline = new Date(Math.min(order.deadlineAt, order.workflowDeadlineAt ?? Infinity)).toISOString();
+  const body = { workflowId, taskId, attempt, agent: agentName, input, dependencies, deadline };
   return agent.mode === "callback" ? { ...body, callback: order.callback } : body;
 }
 

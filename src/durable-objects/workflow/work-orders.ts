@@ -58,6 +58,7 @@ export function buildOrder(session: OrderSource, ref: AttemptRef, { readScope, r
     input: input.value,
     dependencies: dependencies.outputs,
     deadlineAt: state.timeoutAt!,
+    workflowDeadlineAt: run.state.deadlineAt,
     idempotencyKey: `${identity.workflowId}.${spec.id}${retrySuffix}`,
     callback: agent.kind === "http" && agent.mode === "callback" ? createCallback(session, ref, newSecret, writes) : null,
     llm: agent.kind === "llm" ? { ...createLlmRequest(spec, agent.taskType, identity.spec.strategy, session.planning.models.get(spec.id)), tokenBudget: allotTokens(session, ref.task, settings) } : null,

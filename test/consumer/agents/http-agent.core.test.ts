@@ -70,6 +70,12 @@ describe("the call", () => {
     });
   });
 
+  test("names the end of the workflow as its deadline where that is earlier", async () => {
+    await runHttpAttempt(orderFor("/echo", {}, { workflowDeadlineAt: DEADLINE_AT - 1_000 }), deps());
+    await runHttpAttempt(orderFor("/echo", {}, { workflowDeadlineAt: DEADLINE_AT + 1_000 }), deps());
+    expect(agents.calls.map(({ text }) => (JSON.parse(text) as { deadline: string }).deadline)).toEqual(["2029-12-31T23:59:59.500Z", "2030-01-01T00:00:00.500Z"]);
+  });
+
   test("brings the idempotency key, the attempt and the agent's own headers", async () => {
     await runHttpAttempt(orderFor("/echo", { headers: { "X-Team": "blue", Authorization: "Bearer abc" } }), deps());
     expect(agents.calls[0]?.headers).toMatchObject({
