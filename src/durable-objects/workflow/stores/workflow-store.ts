@@ -96,14 +96,17 @@ export class WorkflowStore {
     return this.#version > 0;
   }
 
+  /** Brings the schema up to date, whole or not at all: one that was cut off in the middle could never be brought further. Of a new object inside its first transaction. */
   migrate(): void {
     if (!this.hasSchema()) {
       this.#sql.exec(NEW_WORKFLOW_SCHEMA.main);
       this.#version = NEW_WORKFLOW_SCHEMA.version;
     }
     if (this.#version === WORKFLOW_MIGRATIONS.length) return;
-    this.#side.make();
-    migrate(this.#sql, WORKFLOW_MIGRATIONS, this.#version!);
+    this.transaction(() => {
+      this.#side.make();
+      migrate(this.#sql, WORKFLOW_MIGRATIONS, this.#version!);
+    });
     this.#version = WORKFLOW_MIGRATIONS.length;
   }
 

@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MAX_FAILURE_MESSAGE_CHARS } from "../../../../src/consumer/agents/agent-answer.ts";
 import { METRICS_MIGRATIONS } from "../../../../src/durable-objects/metrics/metrics-migrations.ts";
 import { migrate, readVersion } from "../../../../src/durable-objects/storage/migrate.ts";
@@ -9,6 +9,7 @@ import { TENANT_MIGRATIONS } from "../../../../src/durable-objects/tenant/stores
 import { NEW_WORKFLOW_SCHEMA, WORKFLOW_MIGRATIONS } from "../../../../src/durable-objects/workflow/stores/workflow-migrations.ts";
 import { MAX_CHANGES_CHARS } from "../../../../src/durable-objects/workflow/stores/step-store.ts";
 import { WorkflowStore } from "../../../../src/durable-objects/workflow/stores/workflow-store.ts";
+import { readParts } from "../../../../src/durable-objects/workflow/workflow-parts.ts";
 import type { WorkflowEvent } from "../../../../src/workflow/events.ts";
 import { MAX_VALUE_BYTES } from "../../../../src/workflow/json/json-size.ts";
 import { createTaskState, type TaskState } from "../../../../src/workflow/run.ts";
@@ -79,6 +80,27 @@ describe("migrations", () => {
       expect(() => store.transaction(() => migrate(sql, broken))).toThrow("nowhere");
       expect(readVersion(sql)).toBe(WORKFLOW_MIGRATIONS.length);
       expect(sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'later'").toArray()).toEqual([]);
+    });
+  });
+
+  test("that are cut off between two of their statements, outside of any transaction too, are run when the object is read again", async () => {
+    await runInDurableObject(env.WORKFLOW.getByName(`store-${(stores += 1)}`), (_object, { storage }) => {
+      const { sql } = storage;
+      migrate(sql, WORKFLOW_MIGRATIONS.slice(0, 3));
+      const before = listColumns(sql);
+      const { exec } = Object.getPrototypeOf(sql) as SqlStorage;
+      const cutOff = vi.spyOn(Object.getPrototypeOf(sql) as SqlStorage, "exec").mockImplementation(function (this: SqlStorage, statements: string, ...parameters: unknown[]) {
+        const cutAt = statements.indexOf("ALTER TABLE task_states");
+        const result = exec.call(this, cutAt === -1 ? statements : statements.slice(0, cutAt), ...parameters);
+        if (cutAt !== -1) throw new Error("the disk is full");
+        return result as never;
+      });
+      const store = new WorkflowStore(storage);
+      expect(() => readParts(store)).toThrow("the disk is full");
+      cutOff.mockRestore();
+      expect(listColumns(sql)).toEqual(before);
+      expect(readParts(store)).toBeNull();
+      expect(readVersion(sql)).toBe(WORKFLOW_MIGRATIONS.length);
     });
   });
 
