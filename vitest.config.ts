@@ -12,6 +12,7 @@ const LATE = ["gateway-load", "kill"].map(endToEnd);
 const FIRST = [
   ...["budget-load", "deploy", "tenant-limits"].map(endToEnd),
   ...["optimizer/bounded-memory", "simulation/mutants", "simulation/simulation"].map((name) => `test/${name}.core.test.ts`),
+  "test/durable-objects/workflow/storage-faults.workerd.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {

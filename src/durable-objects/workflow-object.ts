@@ -25,7 +25,7 @@ import type { SessionDeps, WorkflowSession } from "./workflow/workflow-session.t
 import { WorkflowStore } from "./workflow/stores/workflow-store.ts";
 import { viewTask, viewWorkflow } from "./workflow/workflow-view.ts";
 
-/** When the alarm comes again after it failed. */
+/** When the alarm comes again after it failed, or comes for what could not be sent. */
 const ALARM_RETRY_MS = 5_000;
 
 /** One workflow: its DAG, event log and calls. Wiring only: the core decides, the session saves, the outbox sends. */
@@ -67,6 +67,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       restored: (session) => this.#outbox.armForRest(session, this.#outbox.tenant.alarmBehindIndex()),
       send: (session, applied) => this.#send(session, applied),
       forgotten: (error) => this.#desk.fail(error),
+      armSoon: () => this.#outbox.armBy(this.#deps.now() + ALARM_RETRY_MS),
     });
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#memory.load(),
@@ -302,7 +303,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     const waitMs = request.answer?.waitMs ?? 0;
     const ended = waitMs === 0 ? Promise.resolve() : this.#waiters.wait(waitMs);
     if (waitMs > 0) this.#outbox.tenant.holdEntry();
-    this.#send(session, applied);
+    this.#memory.send(session, applied);
     return request.answer === undefined ? { kind: "created", workflow: workflow! } : { ended };
   }
 

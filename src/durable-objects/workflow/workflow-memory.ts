@@ -12,6 +12,8 @@ interface MemoryVerbs {
   send: (session: WorkflowSession, applied: Applied) => void;
   /** The memory was thrown away, for this reason. */
   forgotten: (error: unknown) => void;
+  /** Has the alarm come soon: what is stored was not sent. */
+  armSoon: () => void;
 }
 
 /** The workflow in an object's memory: read when it is needed, changed by steps that are saved as a whole, and thrown away when one could not be. */
@@ -30,18 +32,38 @@ export class WorkflowMemory {
   /** The workflow, null when there is none; after an eviction it is read again, and calls that died with the former memory are repeated at once. */
   load(): WorkflowSession | null {
     if (this.#session !== null) return this.#session;
-    this.#session = WorkflowSession.load(this.#store, this.#deps);
-    if (this.#session === null || this.#session.isFinal) return this.#session;
-    this.#session.refreshLeases();
-    this.#verbs.restored(this.#session);
-    const refs = this.#session.findOrphans();
-    if (refs.length > 0) this.apply({ type: "lose", refs });
+    const session = WorkflowSession.load(this.#store, this.#deps);
+    this.#session = session;
+    if (session === null || session.isFinal) return session;
+    try {
+      session.refreshLeases();
+      this.#verbs.restored(session);
+      const refs = session.findOrphans();
+      if (refs.length > 0) this.apply({ type: "lose", refs });
+    } catch (error) {
+      // Kept, its dead calls would count as alive.
+      this.forget(error);
+      throw error;
+    }
+    // Null would say that nothing is stored, and what nobody owns is deleted.
+    if (this.#session === null) throw new Error("the workflow was thrown away while it was brought back");
     return this.#session;
   }
 
   /** Takes in a workflow that was made just now. */
   take(session: WorkflowSession): void {
     this.#session = session;
+  }
+
+  /** Sends what a saved step decided. Should that fail, the step counts all the same: the alarm reads what is stored, and brings back what was not sent. */
+  send(session: WorkflowSession, applied: Applied): void {
+    try {
+      this.#verbs.send(session, applied);
+    } catch (error) {
+      this.#deps.log({ event: "send.failed", workflowId: session.identity.workflowId, message: String(error) });
+      this.forget(error);
+      this.#verbs.armSoon();
+    }
   }
 
   apply(input: RunInput): Applied {
@@ -56,14 +78,15 @@ export class WorkflowMemory {
   commit(work: (session: WorkflowSession) => Applied): Applied {
     const session = this.load();
     if (session === null) throw new Error("there is no workflow in this object");
+    let applied: Applied;
     try {
-      const applied = work(session);
-      this.#verbs.send(session, applied);
-      return applied;
+      applied = work(session);
     } catch (error) {
       this.forget(error);
       throw error;
     }
+    this.send(session, applied);
+    return applied;
   }
 
   /** A step that nobody waits for: if it fails it is logged, the run is read again, and the attempts whose outcome was lost with it are repeated. */

@@ -66,8 +66,8 @@ export class WorkflowOutbox {
     this.#ctx = ctx;
     this.#verbs = verbs;
     this.#ownAttempts = { ...deps.attempts, reserve: (_order, call) => verbs.reserve(call) };
-    this.#webhooks = new WebhookSender(deps, store.webhooks, { session: verbs.session, armBy: (time) => this.#armBy(time) });
-    this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.#armBy(time) });
+    this.#webhooks = new WebhookSender(deps, store.webhooks, { session: verbs.session, armBy: (time) => this.armBy(time) });
+    this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.armBy(time) });
   }
 
   send(session: WorkflowSession, applied: Applied): void {
@@ -77,7 +77,7 @@ export class WorkflowOutbox {
     const behindIndex = isIndexed ? this.tenant.alarmBehindIndex() : Infinity;
     // At the end the alarm is moved behind everything that is over, with the same commit: one that fired for nothing would cost far more.
     if (session.isFinal && isIndexed) this.#arm(Math.min(this.#nextChoreAt(session), nextWakeAt(session.run, 0), behindIndex));
-    else this.#armBy(Math.min(applied.wakeBy, behindIndex));
+    else this.armBy(Math.min(applied.wakeBy, behindIndex));
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
     if (applied.queued.length > 0) void this.#enqueue(session, applied.queued);
@@ -127,7 +127,7 @@ export class WorkflowOutbox {
 
   /** Arms the alarm for whatever comes next, as the stored state says, and for `time` at the latest. */
   armForRest(session: WorkflowSession, time = Infinity): void {
-    this.#armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session), time));
+    this.armBy(Math.min(nextWakeAt(session.run, this.#deps.settings.dispatch.timeoutGraceMs), this.#nextChoreAt(session), time));
   }
 
   /** Sends the webhooks that are due. */
@@ -218,13 +218,13 @@ export class WorkflowOutbox {
   }
 
   /** An alarm that is earlier than needed does no harm, so it is moved only forward in time: most steps write none. */
-  #armBy(time: number): void {
+  armBy(time: number): void {
     if (time < this.#armedAt) this.#arm(time);
   }
 
   #arm(time: number): void {
     if (!Number.isFinite(time)) return;
-    this.#armedAt = time;
     void this.#ctx.storage.setAlarm(time);
+    this.#armedAt = time;
   }
 }
