@@ -92,7 +92,6 @@ function printResults(kind: HostKind, contestants: readonly Contestant[], measur
   });
   const floor = figures.find(({ name }) => name === "no engine")!;
   const workflows = figures.find(({ name }) => name === "Cloudflare Workflows")!;
-  const weft = figures.find(({ name }) => name === "Weft")!;
   const perSecond = (ms: number): number => 1_000 / ms;
   const rows = figures.map(({ name, fanOutMs, stepMs, diamondMs }) => [
     name,
@@ -108,8 +107,11 @@ function printResults(kind: HostKind, contestants: readonly Contestant[], measur
     ["", `${FAN_OUT.name}, ms`, "×", `${CHAIN.name}, ms/step`, "×", `${DIAMONDS} diamonds, workflows/s`, "×"],
     rows,
   );
-  const lead = (of: (figure: typeof weft) => number[]): string => `${show(median(of(workflows)) / median(of(weft)))}×`;
-  console.log(`\nahead of Cloudflare Workflows: fan-out ${lead((figure) => figure.fanOutMs)}, chain ${lead((figure) => figure.stepMs)}, diamonds ${lead((figure) => figure.diamondMs)}`);
+  const lead = (theirs: number[], ours: number[]): string => `${show(median(theirs) / median(ours))}×`;
+  console.log("");
+  for (const { name, fanOutMs, stepMs, diamondMs } of figures.filter((figure) => figure.name === "bare object" || figure.name === "Weft")) {
+    console.log(`${name} ahead of Cloudflare Workflows: fan-out ${lead(workflows.fanOutMs, fanOutMs)}, chain ${lead(workflows.stepMs, stepMs)}, diamonds ${lead(workflows.diamondMs, diamondMs)}`);
+  }
 }
 
 async function postLayers(send: Send, origin: string, body: object): Promise<void> {
