@@ -8,7 +8,7 @@ import { createEventFramer, MAX_EVENT_BYTES } from "../src/api/gateway/event-fra
 import { createLookupLimit, MAX_NAMES } from "../src/api/auth/lookup-limit.ts";
 import { MAX_CACHED_CHARS, ReductionCache } from "../src/consumer/agents/reduction-cache.ts";
 import { MAX_DURATION_CHARACTERS } from "../src/workflow/expressions/expression-meter.ts";
-import { MAX_MESSAGES, MAX_TOOLS } from "../src/api/gateway/chat-body.ts";
+import { MAX_CHOICES, MAX_MESSAGES, MAX_TOOLS } from "../src/api/gateway/chat-body.ts";
 import { MAX_CHAT_BODY_BYTES } from "../src/api/gateway/gateway.ts";
 import { MAX_KEY_CHARS } from "../src/api/http/idempotency.ts";
 import { MAX_STEP_CHARS, MAX_STEPS } from "../src/api/intents.ts";
@@ -125,6 +125,7 @@ const LIMITS: readonly Limit[] = [
   { name: "tokens of a text", value: MAX_TOKENS, ask: (size) => reduce({ maxTokens: size }), at: "/maxTokens" },
   { name: "messages of a chat", value: MAX_MESSAGES, ask: (size) => chat({ messages: Array(size).fill({ role: "user", content: "Hi" }) }), status: 400, taken: NO_ENGINE },
   { name: "tools of a chat", value: MAX_TOOLS, ask: (size) => chat({ model: "one", tools: list(size, (index) => ({ type: "function", function: { name: `f${index}` } })) }), status: 400, taken: 404 },
+  { name: "choices of a chat", value: MAX_CHOICES, ask: (size) => chat({ model: "one", n: size }), status: 400, taken: 404 },
   { name: "characters of an idempotency key", value: MAX_KEY_CHARS, ask: (size) => ["POST", "/v1/workflows", { tasks: [TASK] }, { "idempotency-key": repeat(size) }], at: "" },
   { name: "items of a page", value: 200, ask: (size) => ["GET", `/v1/workflows?limit=${size}`], at: "?limit" },
   { name: "events of a page", value: MAX_EVENTS, ask: (size) => ["GET", `/v1/workflows/wf_there/events?limit=${size}`], at: "?limit" },

@@ -86,8 +86,9 @@ function readRequest(body: RouteBody, { settings, failureRate }: Models): RouteR
 function capByBudget({ budget, maxOutputTokens }: RouteBody, contextTokens: number): number | null {
   if (budget?.maxTokens == null) return maxOutputTokens ?? null;
   const left = budget.maxTokens - contextTokens;
-  if (left < Math.min(MIN_OUTPUT_TOKENS, maxOutputTokens ?? MIN_OUTPUT_TOKENS)) {
-    refuseFaults([{ path: "/budget/maxTokens", message: `leaves ${Math.max(0, left)} tokens for an answer after ${contextTokens} of context; at least ${MIN_OUTPUT_TOKENS} are needed` }]);
+  const least = Math.min(MIN_OUTPUT_TOKENS, maxOutputTokens ?? MIN_OUTPUT_TOKENS);
+  if (left < least) {
+    refuseFaults([{ path: "/budget/maxTokens", message: `leaves ${Math.max(0, left)} tokens for an answer after ${contextTokens} of context; at least ${least} are needed` }]);
   }
   return Math.min(left, maxOutputTokens ?? left);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { createStreamToken, STREAM_TOKEN_LIFE_MS } from "./auth/stream-token.ts";
 import { callerOf, headerFault, type Api, type ApiContext, type Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";
-import { refuse, refuseFaults, valueOf } from "./http/problem.ts";
+import { refuse, refuseFaults, RequestRefused, valueOf } from "./http/problem.ts";
 import { queryInteger, readOptions, readQuery } from "./http/read-request.ts";
 import { AnsweredEvent, pageOf } from "./openapi/workflow-schemas.ts";
 import { STREAM_KEY_HEADER } from "./ports/workflow-port.ts";
@@ -103,7 +103,7 @@ async function openStream(context: ApiContext, api: Api, pathAndQuery: string, h
   const request = new Request(`https://workflow${pathAndQuery}`, { headers: opened, signal: context.req.raw.signal });
   const response = await workflowOf(context, api).fetch(request);
   if (response.status === 404) refuse("not_found", "There is no workflow of this id.");
-  if (response.status === 429) refuse("rate_limited", "This workflow serves as many streams as it can: close one first.");
+  if (response.status === 429) throw new RequestRefused({ problem: "rate_limited", detail: "This workflow serves as many streams as it can: close one first.", retryAfterMs: (Number(response.headers.get("retry-after")) || 0) * 1_000 });
   // A copy, because the headers of an answer that was fetched cannot be changed; the socket of an upgrade goes with it.
   return new Response(response.body, response);
 }

@@ -70,6 +70,12 @@ describe("POST /v1/route", () => {
     expect(reasons["claude-haiku-4"]).toContain("may cost $0.00156");
   });
 
+  test("tokens that leave no answer are told with the least that would do: of a short answer, its length", async () => {
+    const messageOf = async (body: object): Promise<string> => ((await (await createTestApi().ask("POST", "/v1/route", body)).json()) as { errors: { message: string }[] }).errors[0]!.message;
+    expect(await messageOf({ contextTokens: 1_000, budget: { maxTokens: 1_063 } })).toMatch(/leaves 63 tokens .* at least 64 are needed/);
+    expect(await messageOf({ contextTokens: 1_000, maxOutputTokens: 10, budget: { maxTokens: 1_009 } })).toMatch(/leaves 9 tokens .* at least 10 are needed/);
+  });
+
   test.each<[string, Record<string, unknown>, string]>([
     ["a context that is too large for all", { tier: "strong", contextTokens: 900_000_000 }, "/contextTokens"],
     ["money that no model is content with", { tier: "strong", contextTokens: 1_000, maxOutputTokens: 64, budget: { maxUsd: 0 } }, "/budget/maxUsd"],

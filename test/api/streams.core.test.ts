@@ -52,13 +52,15 @@ describe("events", () => {
   });
 });
 
-test("a workflow with as many streams as it can serve is a 429", async () => {
+test("a workflow with as many streams as it can serve is a 429 that says when to come back, as its object does", async () => {
   const { ask, world } = await createOne();
-  world.override = { fetch: async () => new Response(null, { status: 429 }) };
-  const response = await ask("GET", "/v1/workflows/w/events", undefined, STREAM);
-  expect(response.status).toBe(429);
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  expect(response.headers.get("retry-after")).toBe("1");
+  for (const [said, passedOn] of [["5", "5"], ["", "1"], ["soon", "1"]] as const) {
+    world.override = { fetch: async () => new Response(null, { status: 429, headers: said === "" ? {} : { "retry-after": said } }) };
+    const response = await ask("GET", "/v1/workflows/w/events", undefined, STREAM);
+    expect(response.status).toBe(429);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(response.headers.get("retry-after")).toBe(passedOn);
+  }
 });
 
 describe("socket", () => {

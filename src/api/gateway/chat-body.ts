@@ -5,6 +5,8 @@ import { refuseRequest, type OpenAiError } from "./openai-error.ts";
 /** Messages of one request, and tools: far more than any model takes. A list that is too long is not looked into. */
 export const MAX_MESSAGES = 10_000;
 export const MAX_TOOLS = 1_000;
+/** Answers of one request: as many as OpenAI gives. An answer that is lost counts as the most that it can have cost, once for each of them. */
+export const MAX_CHOICES = 128;
 
 const count = z.int().min(1);
 
@@ -32,7 +34,7 @@ export const ChatBody = z.looseObject({
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
   // Each choice is billed: what a lenient provider could take for a number must be one here too.
-  n: count.nullish(),
+  n: count.max(MAX_CHOICES).nullish(),
   tools: z.array(z.looseObject({ type: z.string() })).max(MAX_TOOLS).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
@@ -68,6 +70,7 @@ export function isPlainChat(json: unknown): json is ChatBody {
   if (!isObject(json) || typeof json["model"] !== "string" || json["model"] === "" || SELDOM_READ.some((name) => json[name] != null)) return false;
   if (json["stream"] != null && typeof json["stream"] !== "boolean") return false;
   if (["max_tokens", "max_completion_tokens", "n"].some((name) => json[name] != null && !(Number.isSafeInteger(json[name]) && (json[name] as number) >= 1))) return false;
+  if (json["n"] != null && (json["n"] as number) > MAX_CHOICES) return false;
   const { messages } = json;
   return Array.isArray(messages) && messages.length > 0 && messages.length <= MAX_MESSAGES && messages.every((message) => isObject(message) && typeof message["role"] === "string" && typeof message["content"] === "string");
 }

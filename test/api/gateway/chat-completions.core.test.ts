@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MAX_CHOICES } from "../../../src/api/gateway/chat-body.ts";
 import { MAX_CHAT_BODY_BYTES } from "../../../src/api/gateway/gateway.ts";
 import { ROOT_KEY } from "../fake-ports.ts";
 import { anthropicStream } from "../../router/engines/fake-upstream.ts";
@@ -38,7 +39,7 @@ describe("a request for a provider of OpenAI's format", () => {
     expect(calls[0]!.body).toEqual({ model: "upstream-one", max_tokens: 10, messages: [{ role: "user", content: "Hi" }] });
   });
 
-  test.each(["2", 1.5, 0, true])("whose number of choices is %j is refused: a lenient provider might take it for more than one", async (n) => {
+  test.each(["2", 1.5, 0, true, MAX_CHOICES + 1, 2 ** 53 - 1])("whose number of choices is %j is refused: a lenient provider might take it for more than one, and each of a lost answer's is paid for", async (n) => {
     const { chat, calls } = createChatWorld(() => completion("Hello"));
     const response = await chat({ model: "one", n });
     expect([response.status, (await errorOf(response)).param, calls.length]).toEqual([400, "n", 0]);
