@@ -5,7 +5,12 @@ import { ANSWER_HEADERS } from "../http/answer-headers.ts";
 
 /** Which model answered, and which failed before it. */
 export function describeRoute({ model, provider, tier }: CallCandidate, failedModels: readonly string[]): Record<string, string> {
-  return { "x-model": model.id, "x-provider": provider.id, "x-tier": tier, "x-fallbacks": failedModels.join(",") };
+  return { "x-model": encodeName(model.id), "x-provider": provider.id, "x-tier": tier, "x-fallbacks": failedModels.map(encodeName).join(",") };
+}
+
+/** Names of models may have letters that no header takes: those are percent-encoded. */
+function encodeName(id: string): string {
+  return id.toWellFormed().replaceAll(/[^\x20-\x7e]/gu, encodeURIComponent);
 }
 
 /**
