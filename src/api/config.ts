@@ -46,6 +46,7 @@ export const CONFIG_ENDPOINTS: readonly Endpoint[] = [
     body: { schema: Settings },
     answers: { 200: { description: "The settings that hold now", schema: Settings } },
     handle: async (context, api) => {
+      checkOperator(context);
       const { json } = await readJson(context);
       return editSettings(context, api, { kind: "patch", patch: json as Json });
     },
@@ -89,9 +90,14 @@ export const CONFIG_ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-async function editSettings(context: ApiContext, api: Api, edit: SettingsEdit["edit"]): Promise<Response> {
-  const { tenant, isRoot, keyId } = callerOf(context);
+/** What no scope opens: the operator's own settings. */
+function checkOperator(context: ApiContext): void {
+  const { tenant, isRoot } = callerOf(context);
   if (tenant === OPERATOR_TENANT && !isRoot) refuse("forbidden", "The settings of this tenant lie below those of all others: only the root key may change them.");
+}
+
+async function editSettings(context: ApiContext, api: Api, edit: SettingsEdit["edit"]): Promise<Response> {
+  const { tenant, keyId } = callerOf(context);
   const below = await readBelow(api, tenant);
   const stored = valueOf(await api.deps.tenant(tenant).editSettings({ edit, below, author: keyId ?? "root", isOperator: tenant === OPERATOR_TENANT }));
   await api.deps.settings.publish(tenant, stored);

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { WorkflowId } from "../workflow/spec/spec.ts";
 import { createIntentCache } from "../optimizer/intents/intent-cache.ts";
 import { AGENT_ENDPOINTS } from "./agents.ts";
 import { createAgentCatalog } from "./caches/agent-catalog.ts";
@@ -143,7 +144,7 @@ function isOverloaded(error: unknown): boolean {
 
 function describeRequest(context: ApiContext) {
   const route = context.get("route");
-  return { requestId: context.get("requestId"), tenant: context.get("caller")?.tenant ?? null, workflowId: route.startsWith("/v1/workflows/:id") ? (context.req.param("id") ?? null) : null, method: context.req.method, route };
+  return { requestId: context.get("requestId"), tenant: context.get("caller")?.tenant ?? null, workflowId: route.startsWith("/v1/workflows/:id") ? (WorkflowId.safeParse(context.req.param("id")).data ?? null) : null, method: context.req.method, route };
 }
 
 /** A client's own id, when it is one that can stand in a log line. */

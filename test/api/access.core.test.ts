@@ -127,10 +127,12 @@ describe("every answer", () => {
     const { ask, world } = createTestApi();
     await ask("POST", `/v1/callbacks/${btoa("default:wf_none:sesame")}`, {});
     await ask("GET", "/v1/workflows/wf_none/events?token=sesame");
+    await ask("GET", "/v1/workflows/key.sesame");
     const lines = JSON.stringify(world.log);
     expect(lines).not.toContain("sesame");
     expect(lines).not.toContain(btoa("default:wf_none:sesame"));
-    expect(world.log.map((event) => ("route" in event ? event.route : null))).toEqual(["/v1/callbacks/:token", "/v1/workflows/:id/events"]);
+    expect(world.log.map((event) => ("route" in event ? event.route : null))).toEqual(["/v1/callbacks/:token", "/v1/workflows/:id/events", "/v1/workflows/:id"]);
+    expect(world.log.map((event) => ("workflowId" in event ? event.workflowId : null))).toEqual([null, "wf_none", null]);
   });
 });
 

@@ -96,6 +96,15 @@ describe("/v1/config", () => {
     expect(schema["x-operator-only"]).toEqual(expect.arrayContaining(["dispatch", "retention"]));
   });
 
+  test("a key of the operator's own tenant may not change them, and hears of that before anything of its body", async () => {
+    const { ask, world } = createTestApi();
+    const { key } = (await (await ask("POST", "/v1/tenants/default/keys", { scopes: ["config:write"] })).json()) as { key: string };
+    for (const body of [`{"quality":{}}`, "{", "", `{"quality":7}`, "x".repeat(1_048_577)]) {
+      expect((await ask("PATCH", "/v1/config", body, { authorization: `Bearer ${key}` })).status).toBe(403);
+    }
+    expect(world.settings).toEqual([]);
+  });
+
   test("without a key nothing is answered", async () => {
     const { app } = createTestApi();
     for (const [method, path] of [["GET", "/v1/config"], ["PATCH", "/v1/config"], ["GET", "/v1/config/schema"], ["GET", "/v1/config/versions"], ["POST", "/v1/config/rollback"], ["GET", "/v1/metrics/models"]] as const) {
