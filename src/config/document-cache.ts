@@ -75,7 +75,7 @@ export class DocumentCache<Document> {
     const formerVersion = this.#copy?.stored.version ?? -1;
     const stored = this.#keep(await this.#deps.readOrigin());
     // Who asks needs the document and not its replica, and no flood of made-up names may become one of writes.
-    if (stored.version > formerVersion) await this.#replicate(stored).catch(() => undefined);
+    if (stored.version > formerVersion) await this.#write(stored).then(() => this.#lookAgain(stored)).catch(() => undefined);
     return stored;
   }
 
@@ -84,15 +84,17 @@ export class DocumentCache<Document> {
     let newest = this.#keep(stored) === stored ? stored : await this.#deps.readOrigin();
     for (const waitMs of [...REPLICATION_RETRIES_MS, null]) {
       try {
-        return await this.#replicate(newest);
+        await this.#write(newest);
+        break;
       } catch (error) {
         if (waitMs === null) throw error;
         await this.#deps.sleep(waitMs);
-        // Of several that were refused the first to come again writes for all; and what another isolate wrote meanwhile may be newer than this.
-        if (this.#replicatedVersion >= stored.version) return;
         newest = this.#keep(await this.#deps.readOrigin());
+        // Of several that were refused the first to come again writes for all.
+        if (this.#replicatedVersion >= newest.version) return;
       }
     }
+    await this.#lookAgain(newest);
   }
 
   /** Where there is no copy, a replica that cannot be read is as good as none. */
@@ -115,15 +117,15 @@ export class DocumentCache<Document> {
     return this.#deps.now() - confirmedAt > REPLICA_MAX_AGE_MS;
   }
 
-  /** Writes the replica, and again what became newer meanwhile: of several who write at once the last may be the one with the oldest, and it looks last too. */
-  async #replicate(stored: StoredDocument<Document>): Promise<void> {
-    for (let written = stored; ; ) {
-      await this.#deps.writeReplica(written);
-      this.#replicatedVersion = Math.max(this.#replicatedVersion, written.version);
-      const newest = await this.#deps.readOrigin().catch(() => written);
-      if (newest.version <= written.version) return;
-      written = this.#keep(newest);
-    }
+  async #write(stored: StoredDocument<Document>): Promise<void> {
+    await this.#deps.writeReplica(stored);
+    this.#replicatedVersion = Math.max(this.#replicatedVersion, stored.version);
+  }
+
+  /** Of several who write at once the last may be the one with the oldest document; but it is the last to look, too. */
+  async #lookAgain(written: StoredDocument<Document>): Promise<void> {
+    const newest = await this.#deps.readOrigin().catch(() => written);
+    if (newest.version > written.version) await this.publish(newest);
   }
 
   #mayRefresh(): boolean {

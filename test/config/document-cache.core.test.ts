@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { DocumentCache, MAX_REFRESHES_PER_SECOND, type DocumentCacheDeps } from "../../src/config/document-cache.ts";
@@ -156,6 +157,14 @@ describe("a published document", () => {
     expect((await cache.read()).version).toBe(9);
   });
 
+  test("gives way to that newer one although the store takes no second write within the same second", async () => {
+    const { cache, readOrigin, writeReplica } = createCache();
+    readOrigin.mockResolvedValue(version(9));
+    writeReplica.mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("one write a second"));
+    await cache.publish(version(8));
+    expect(writeReplica.mock.calls.map(([stored]) => stored.version)).toEqual([8, 9, 9]);
+  });
+
   test("does not go over a newer one of this isolate that overtook it", async () => {
     const { cache, readOrigin, writeReplica } = createCache();
     readOrigin.mockResolvedValue(version(8));
@@ -214,5 +223,61 @@ describe("what the copy does not know", () => {
     pass(1_000);
     await cache.refresh();
     expect(readOrigin).toHaveBeenCalledTimes(MAX_REFRESHES_PER_SECOND + 1);
+  });
+});
+
+describe("isolates that write and read at once", () => {
+  const ISOLATES = 3;
+
+  /** Isolates with one object and one replica between them, whose calls end in any order. */
+  function openIsolates(scheduler: fc.Scheduler, refusals: boolean[]) {
+    let now = 1_000_000;
+    const world = { origin: 0, replica: null as number | null };
+    const isolates = Array.from({ length: ISOLATES }, () => new DocumentCache<TierDocument>({
+      now: () => now,
+      sleep: (ms) => scheduler.schedule(Promise.resolve(ms), "sleep"),
+      readReplica: async () => {
+        const read = world.replica;
+        await scheduler.schedule(Promise.resolve(), "readReplica");
+        return read === null ? null : version(read);
+      },
+      readOrigin: async () => {
+        await scheduler.schedule(Promise.resolve(), "ask");
+        const read = world.origin;
+        await scheduler.schedule(Promise.resolve(), "answer");
+        return version(read);
+      },
+      writeReplica: async ({ version: written }) => {
+        await scheduler.schedule(Promise.resolve(), "writeReplica");
+        if (refusals.pop() === true) throw new Error("one write a second");
+        world.replica = written;
+      },
+    }));
+    return { world, isolates, pass: (ms: number) => void (now += ms) };
+  }
+
+  test("have all the newest document in the end, and each never an older one than it put itself", async () => {
+    const operation = fc.record({ kind: fc.constantFrom("put", "read", "refresh"), isolate: fc.nat(ISOLATES - 1) });
+    // Five tries of one write are not all refused.
+    const refusals = fc.array(fc.boolean(), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.array(operation, { minLength: 1, maxLength: 10 }), refusals, async (scheduler, operations, refused) => {
+        const { world, isolates, pass } = openIsolates(scheduler, [...refused]);
+        const work = operations.map(async ({ kind, isolate }) => {
+          const cache = isolates[isolate]!;
+          await scheduler.schedule(Promise.resolve(), kind);
+          if (kind === "read") return void (await cache.read());
+          if (kind === "refresh") return void (await cache.refresh());
+          const put = (world.origin += 1);
+          const published = cache.publish(version(put));
+          expect((await cache.read()).version).toBeGreaterThanOrEqual(put);
+          await published;
+        });
+        await scheduler.waitFor(Promise.all(work));
+        pass(120_001);
+        for (const cache of isolates) expect((await scheduler.waitFor(cache.read())).version).toBe(world.origin);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
