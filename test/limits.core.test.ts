@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { MAX_CONTEXT_BODY_BYTES, MAX_KEEP, MAX_KEEP_CHARS, MAX_QUERY_CHARS, MAX_TOKENS } from "../src/api/context.ts";
-import { MAX_GENERATIONS } from "../src/api/workflows/create-workflow.ts";
+import { MAX_GENERATIONS } from "../src/api/http/idempotency.ts";
 import { MAX_ERROR_CHARACTERS } from "../src/api/gateway/ask-directly.ts";
 import { createEventFramer, MAX_EVENT_BYTES } from "../src/api/gateway/event-framer.ts";
 import { createLookupLimit, MAX_NAMES } from "../src/api/auth/lookup-limit.ts";

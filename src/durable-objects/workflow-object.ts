@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LeaseHolderPort, StartsTold } from "../api/ports/tenant-port.ts";
-import type { Checkpoint, CreateAnswer, CreateRequest, LedgerLine, Page, ReadOptions, TaskView, WorkflowPort, WorkflowView } from "../api/ports/workflow-port.ts";
+import type { Checkpoint, CreateAnswer, CreateRequest, KeyClaim, KeyClaimAnswer, LedgerLine, Page, ReadOptions, TaskView, WorkflowPort, WorkflowView } from "../api/ports/workflow-port.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
 import type { AttemptRef, Report, ReserveCall, WorkOrder } from "../consumer/work-order.ts";
 import { createObjectDeps, type ObjectDeps } from "../deps.ts";
@@ -11,9 +11,10 @@ import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import { isFinalWorkflow, type WorkflowStatus } from "../workflow/run.ts";
 import { CALLBACK_OVER, findCallback, readCallback } from "./workflow/callback-report.ts";
-import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./workflow/create-workflow.ts";
+import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow, KEY_IS_TAKEN } from "./workflow/create-workflow.ts";
 import { EndWaiters } from "./workflow/end-waiters.ts";
 import { forgetEnded } from "./workflow/forget-ended.ts";
+import { claimKey, holdsClaim } from "./workflow/key-claims.ts";
 import { LiveFeed } from "./workflow/streams/live-feed.ts";
 import { ReserveDesk } from "./workflow/reserve-desk.ts";
 import { StreamKeys } from "./workflow/streams/stream-keys.ts";
@@ -95,6 +96,21 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }> {
     const answer = findRecordedAnswer(this.#store, idempotency, this.#deps.now());
     return answer === null || "problem" in answer ? { kind: "unknown" } : answer;
+  }
+
+  async claimKey(claim: KeyClaim): Promise<KeyClaimAnswer> {
+    if (this.#memory.load() !== null) return KEY_IS_TAKEN;
+    const { answer, at } = claimKey(this.#store, claim, this.#deps.now());
+    if (at !== null) {
+      await this.ctx.storage.setAlarm(at);
+      // Who removes the tenant looks into the objects that its index knows of. If that fails, the alarm comes all the same.
+      this.ctx.waitUntil(this.#deps.tenant(claim.tenant).removeWorkflow(claim.keeperId).catch(() => undefined));
+    }
+    return answer;
+  }
+
+  async releaseKey(idempotency: { key: string; bodyHash: string }): Promise<void> {
+    if (this.#memory.load() === null && holdsClaim(this.#store, idempotency)) await this.#store.clear();
   }
 
   async exists(): Promise<boolean> {

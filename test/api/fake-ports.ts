@@ -14,7 +14,7 @@ import type { StoredDecision } from "../../src/consumer/run-reoptimization.ts";
 import type { EvidenceRow } from "../../src/optimizer/reoptimization/evidence.ts";
 import type { GatewayEntry, LedgerPosition, LedgerQuery, PeriodSums } from "../../src/api/ports/stats-port.ts";
 import type { RegisteredAgent, SettingsVersion, TenantPort } from "../../src/api/ports/tenant-port.ts";
-import type { LedgerLine, CreateAnswer, CreateRequest, TaskView, WorkflowPort, WorkflowView } from "../../src/api/ports/workflow-port.ts";
+import type { LedgerLine, CreateAnswer, CreateRequest, KeyClaimAnswer, TaskView, WorkflowPort, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import { checkOutboundUrl } from "../../src/config/public-url.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { LogEvent } from "../../src/log.ts";
@@ -37,6 +37,8 @@ interface FakeWorkflow {
 export interface FakeWorld {
   now: number;
   workflows: Map<string, FakeWorkflow>;
+  /** Of keys that came with ids of the client's own, by the id that the key leads to. */
+  keyClaims: Map<string, { bodyHash: string; workflowId: string; createdAt: number }>;
   agents: Map<string, RegisteredAgent>;
   tiers: string[];
   published: StoredTiers | null;
@@ -79,7 +81,7 @@ const NOT_FOUND: Problem = { problem: "not_found", detail: "there is no such wor
 
 export function createWorld(): FakeWorld {
   return {
-    now: Date.UTC(2026, 10, 1), workflows: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], history: [], accuracy: { workflows: 0, costError: 0, tokensError: 0 }, gatewayCalls: [], ledgers: new Map(), streams: [], list: null, override: {},
+    now: Date.UTC(2026, 10, 1), workflows: new Map(), keyClaims: new Map(), agents: new Map(), tiers: [], published: null, settings: [], publishedSettings: null, metrics: new Map(), evidence: new Map(), optimizations: [], directory: createFakeDirectory(), others: new Map(), log: [], calls: [], callbacks: [], stats: [], history: [], accuracy: { workflows: 0, costError: 0, tokensError: 0 }, gatewayCalls: [], ledgers: new Map(), streams: [], list: null, override: {},
   };
 }
 
@@ -178,6 +180,8 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
   return {
     async create(request): Promise<CreateAnswer> {
       const known = world.workflows.get(name);
+      const claim = world.keyClaims.get(name);
+      if (claim !== undefined) return world.now - claim.createdAt > DAY_MS ? { kind: "expired" } : { problem: "conflict", detail: "the key was used with another body" };
       if (known === undefined) {
         const view = createView(request, world.now);
         world.workflows.set(name, { request, view, createdAt: world.now, isRemoved: false });
@@ -195,6 +199,17 @@ function createFakeWorkflow(world: FakeWorld, name: string): WorkflowPort {
       if (world.now - known.createdAt > DAY_MS) return { kind: "expired" };
       return known.request.idempotency.bodyHash === idempotency.bodyHash ? { kind: "replayed", body: JSON.stringify(known.view) } : { kind: "unknown" };
     },
+    async claimKey({ bodyHash, workflowId, instead }): Promise<KeyClaimAnswer> {
+      const known = world.workflows.get(name);
+      const claim = world.keyClaims.get(name);
+      const createdAt = known?.createdAt ?? claim?.createdAt ?? world.now;
+      if (world.now - createdAt > DAY_MS) return { kind: "expired" };
+      if (known !== undefined) return { problem: "conflict", detail: "the key was used with another body" };
+      if (claim !== undefined && claim.bodyHash !== bodyHash && claim.bodyHash !== instead) return { kind: "held", workflowId: claim.workflowId, bodyHash: claim.bodyHash, forMs: world.now - createdAt };
+      world.keyClaims.set(name, { bodyHash, workflowId, createdAt });
+      return { kind: "claimed" };
+    },
+    releaseKey: async () => void world.keyClaims.delete(name),
     exists: async () => find() !== null,
     read: async () => find()?.view ?? NOT_FOUND,
     readTask: async (taskId) => (find()?.request.spec.tasks.some(({ id }) => id === taskId) === true ? createFakeTask(taskId) : NOT_FOUND),

@@ -202,10 +202,11 @@ describe("Idempotency-Key", () => {
     await ask("PUT", "/v1/agents/mine", { kind: "transform", expression: "1" });
     const spec = { tasks: [{ id: "a", agent: "mine" }] };
     const first = await ask("POST", "/v1/workflows", spec, key);
-    const own = await ask("POST", "/v1/workflows", { ...spec, id: "own" }, key);
+    const ownKey = { "idempotency-key": "of its own" };
+    const own = await ask("POST", "/v1/workflows", { ...spec, id: "own" }, ownKey);
     await ask("DELETE", "/v1/agents/mine");
     expect((await ask("POST", "/v1/workflows", spec, key)).headers.get("location")).toBe(first.headers.get("location"));
-    expect((await ask("POST", "/v1/workflows", { ...spec, id: "own" }, key)).headers.get("location")).toBe(own.headers.get("location"));
+    expect((await ask("POST", "/v1/workflows", { ...spec, id: "own" }, ownKey)).headers.get("location")).toBe(own.headers.get("location"));
     expect((await ask("POST", "/v1/workflows", spec, { "idempotency-key": "k2" })).status).toBe(422);
     world.now += 86_400_001;
     expect((await ask("POST", "/v1/workflows", spec, key)).status).toBe(422);
@@ -219,6 +220,29 @@ describe("Idempotency-Key", () => {
     expect((await ask("POST", "/v1/workflows", body, { "idempotency-key": "k2" })).status).toBe(409);
     world.now += 86_400_001;
     expect((await ask("POST", "/v1/workflows", body, key)).status).toBe(409);
+  });
+
+  test("stands for one body whatever ids bodies have, for a day", async () => {
+    const { ask, world } = createTestApi();
+    const post = async (id: string | null, name = "k1") => (await ask("POST", "/v1/workflows", id === null ? SPEC : { ...SPEC, id }, { "idempotency-key": name })).status;
+    expect([await post("one"), await post("one"), await post("two"), await post(null), await post("two", "k2")]).toEqual([201, 201, 409, 409, 201]);
+    expect([await post(null, "k3"), await post("three", "k3")]).toEqual([201, 409]);
+    expect(world.workflows.size).toBe(3);
+    world.now += 86_400_001;
+    expect([await post("four"), await post("four"), await post(null), await post("five", "k3")]).toEqual([201, 201, 409, 201]);
+  });
+
+  test("is not used up by a request with an id of its own that was refused, or never came to its end", async () => {
+    const { ask, world } = createTestApi();
+    const post = async (id: string) => (await ask("POST", "/v1/workflows", { ...SPEC, id }, key)).status;
+    await ask("POST", "/v1/workflows", { ...SPEC, id: "taken" });
+    expect([await post("taken"), await post("free")]).toEqual([409, 201]);
+    // As a request leaves it that was cut off: its workflow knows nothing of the key.
+    const [[keeper, claim]] = [...world.keyClaims] as [[string, { bodyHash: string; workflowId: string; createdAt: number }]];
+    world.keyClaims.set(keeper, { ...claim, bodyHash: "another", workflowId: "lost", createdAt: world.now });
+    expect(await post("later")).toBe(409);
+    world.now += 60_000;
+    expect([await post("later"), await post("last")]).toEqual([201, 409]);
   });
 
   test.each([["x".repeat(255), 201], ["x".repeat(256), 422], ["", 422]])("has 1–255 characters (%#)", async (value, status) => {

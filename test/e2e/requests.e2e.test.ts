@@ -189,6 +189,22 @@ describe.concurrent("a request that is repeated", () => {
     expect((await post("repeat-2", body(1))).body.id).not.toBe(first.body.id);
   });
 
+  test("is known by its key also where bodies have ids of their own; one that is refused leaves the key free", async () => {
+    const own = (id: string) => JSON.stringify({ id, tasks: [{ id: "a", agent: "echo" }] });
+    const statuses = async (...requests: [string, string][]) => {
+      const found: string[] = [];
+      for (const [key, sent] of requests) {
+        const { status, headers } = await post(key, sent);
+        found.push(`${status}${headers.has("idempotent-replay") ? " replay" : ""}`);
+      }
+      return found;
+    };
+    expect(await statuses(["own-1", own("own-a")], ["own-1", own("own-a")], ["own-1", own("own-b")], ["own-1", body(4)], ["own-2", own("own-b")])).toEqual(["201", "201 replay", "409", "409", "201"]);
+    expect(await statuses(["own-3", body(5)], ["own-3", own("own-c")], ["own-4", own("own-a")], ["own-4", own("own-c")])).toEqual(["201", "409", "409", "201"]);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => post("own-5", own("own-d"))));
+    expect(answers.map(({ status, headers }) => [status, headers.has("idempotent-replay")]).sort()).toEqual([[201, false], ...answers.slice(1).map(() => [201, true])]);
+  });
+
   test("at the same time makes one workflow", async () => {
     const answers = await Promise.all(Array.from({ length: 12 }, () => post("at-once", body(3))));
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 201));

@@ -8,6 +8,18 @@ export const MAX_KEY_CHARS = 255;
 /** Bits of an id's hash that are kept, in hexadecimal digits: 128, as many as a random id has. */
 const ID_HEX_DIGITS = 32;
 
+/** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
+export const MAX_GENERATIONS = 400;
+
+export interface Idempotency {
+  key: string;
+  bodyHash: string;
+}
+
+export async function hashRequest(key: string | null, bytes: Uint8Array): Promise<Idempotency | null> {
+  return key === null ? null : { key, bodyHash: await hashBytes(bytes) };
+}
+
 /** The `Idempotency-Key` of a request; null without one. */
 export function readIdempotencyKey(context: ApiContext): string | null {
   const key = context.req.header("idempotency-key");

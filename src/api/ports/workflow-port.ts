@@ -13,6 +13,10 @@ export interface WorkflowPort {
   create(request: CreateRequest): Promise<CreateAnswer>;
   /** What a repeated create would be answered, without creating anything: asked when the request alone would be refused by now. `unknown` also for another body. */
   findAnswer(idempotency: { key: string; bodyHash: string }): Promise<{ kind: "replayed"; body: string } | { kind: "expired" } | { kind: "unknown" }>;
+  /** Makes a key that leads to this object stand for a workflow with an id of the client's own, for as long as an answer would be kept here. */
+  claimKey(claim: KeyClaim): Promise<KeyClaimAnswer>;
+  /** Takes such a claim back, since nothing came of it. */
+  releaseKey(idempotency: { key: string; bodyHash: string }): Promise<void>;
   exists(): Promise<boolean>;
   read(options: ReadOptions): Promise<WorkflowView | Problem>;
   readTask(taskId: string): Promise<TaskView | Problem>;
@@ -71,6 +75,25 @@ export type CreateAnswer =
   | { kind: "created"; workflow: WorkflowView }
   /** The same key and body were seen within 24 h: the first answer again, byte for byte. */
   | { kind: "replayed"; body: string }
+  /** The key's record is older than 24 h: the caller derives the next id. */
+  | { kind: "expired" }
+  | Problem;
+
+export interface KeyClaim {
+  tenant: string;
+  /** The id that the key leads to, and this object has. */
+  keeperId: string;
+  key: string;
+  bodyHash: string;
+  workflowId: string;
+  /** The hash of a claim that nothing came of, which this one replaces; null: none. */
+  instead: string | null;
+}
+
+export type KeyClaimAnswer =
+  | { kind: "claimed" }
+  /** Another body claimed it so long ago; whether something came of it only its workflow knows. */
+  | { kind: "held"; workflowId: string; bodyHash: string; forMs: number }
   /** The key's record is older than 24 h: the caller derives the next id. */
   | { kind: "expired" }
   | Problem;

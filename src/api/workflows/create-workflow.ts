@@ -6,15 +6,12 @@ import type { TaskOutlook } from "../../workflow/outlook.ts";
 import type { WorkflowSpec } from "../../workflow/spec/spec.ts";
 import { answerJson } from "../http/answer-json.ts";
 import { callerOf, type Api, type ApiContext } from "../endpoint.ts";
-import { hashBytes } from "../http/hash-bytes.ts";
-import { deriveWorkflowId } from "../http/idempotency.ts";
+import { deriveWorkflowId, MAX_GENERATIONS, type Idempotency } from "../http/idempotency.ts";
 import { orderedId } from "../http/ordered-id.ts";
 import { RequestRefused, refuse } from "../http/problem.ts";
 import { OPERATOR_TENANT } from "../stored-tiers.ts";
 import type { CreateAnswer, ReadOptions, WorkflowPort } from "../ports/workflow-port.ts";
-
-/** Generations of one key that are tried: few enough for the calls that one invocation may make. Each is over after a day, and gone with its workflow. */
-export const MAX_GENERATIONS = 400;
+import { claimKey } from "./claim-key.ts";
 
 /** What a new workflow is made of. */
 export interface NewWorkflow {
@@ -25,16 +22,7 @@ export interface NewWorkflow {
   outlook?: TaskOutlook[];
 }
 
-export interface Idempotency {
-  key: string;
-  bodyHash: string;
-}
-
-export async function hashRequest(key: string | null, bytes: Uint8Array): Promise<Idempotency | null> {
-  return key === null ? null : { key, bodyHash: await hashBytes(bytes) };
-}
-
-/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday. `asked`: null for the workflow as it was made. */
+/** Creates the workflow, or answers a repetition of the request that did. One round trip, but for keys that were used before yesterday or come with an id of the client's own. `asked`: null for the workflow as it was made. */
 export async function createWorkflow(context: ApiContext, api: Api, made: NewWorkflow, idempotency: Idempotency | null, asked: ReadOptions | null): Promise<Response> {
   const { id } = made.spec;
   const { tenant } = callerOf(context);
@@ -56,8 +44,15 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
   if (idempotency === null || id !== undefined) {
     const workflowId = id ?? orderedId("wf_", api.deps.now(), api.deps.randomId());
     const port = api.deps.workflow(tenant, workflowId);
-    const answer = await create(workflowId, port);
-    return (await answerCreated(workflowId, answer, port, asked)) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
+    const release = idempotency === null ? null : await claimKey(context, api, idempotency, workflowId);
+    try {
+      const answer = await create(workflowId, port);
+      return (await answerCreated(workflowId, answer, port, asked)) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
+    } catch (error) {
+      // Only what was answered with success is kept. Of anything else it is not known what came of it.
+      if (error instanceof RequestRefused) await release?.();
+      throw error;
+    }
   }
   return tryGenerations(context, api, idempotency.key, create, asked);
 }

@@ -9,7 +9,9 @@ import type { WorkflowStore } from "./stores/workflow-store.ts";
 import { viewWorkflow } from "./workflow-view.ts";
 
 /** How long an idempotency key stands for its first answer (contract). */
-const IDEMPOTENCY_MS = 86_400_000;
+export const IDEMPOTENCY_MS = 86_400_000;
+
+export const KEY_IS_TAKEN: Problem = { problem: "conflict", detail: "This Idempotency-Key was used with another body within the last 24 hours: use a new key." };
 
 interface CreateDeps extends SessionDeps {
   workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "readOutputs">;
@@ -25,8 +27,8 @@ export function findRecordedAnswer(store: WorkflowStore, idempotency: { key: str
     store.write("idempotency", { ...record, expiredAt: now });
     return { kind: "expired" };
   }
-  if (record.bodyHash === idempotency.bodyHash) return { kind: "replayed", body: store.readAnswer(record.parts) };
-  return { problem: "conflict", detail: "This Idempotency-Key was used with another body within the last 24 hours: use a new key." };
+  if (record.bodyHash === idempotency.bodyHash && record.madeId === undefined) return { kind: "replayed", body: store.readAnswer(record.parts) };
+  return KEY_IS_TAKEN;
 }
 
 /** What an object that was used before answers to another creation; null when it is free. */

@@ -40,6 +40,8 @@ export interface IdempotencyRecord {
   expiredAt?: number;
   /** The first answer's body; kept in parts, since it may be over the size of a row. */
   parts: number;
+  /** The key stands for a workflow with an id of the client's own, which has the answer. */
+  madeId?: string;
 }
 
 export interface Documents {
