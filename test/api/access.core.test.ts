@@ -158,7 +158,7 @@ describe("failures", () => {
 
   test("paths of OpenAI's API answer in its shape", async () => {
     const { ask } = createTestApi();
-    for (const [method, path] of [["PUT", "/v1/chat/completions"], ["GET", "/v1/models/m"], ["POST", "/v1/embeddings"], ["POST", "/v1/responses"]] as const) {
+    for (const [method, path] of [["PUT", "/v1/chat/completions"], ["GET", "/v1/models/m"], ["POST", "/v1/embeddings"], ["POST", "/v1/responses"], ["POST", "/v1/realtime/sessions"], ["GET", "/v1/conversations/c"]] as const) {
       const response = await ask(method, path, method === "GET" ? undefined : "{}");
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({ error: { message: expect.any(String), type: "invalid_request_error", param: null, code: "unknown_url" } });

@@ -107,6 +107,14 @@ describe("stream tokens", () => {
     expect((await app.request("https://weft.test/v1/workflows/w/events", { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
   });
 
+  test("are good in one spelling only", async () => {
+    const { open, token } = await createToken();
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const others = [...alphabet].filter((last) => !token.endsWith(last)).map((last) => `${token.slice(0, -1)}${last}`);
+    const spellings = [...others, `${token}.`, `${token}.x`, `${token}=`, `.${token}`, token.slice(0, -1), `${token}A`];
+    expect(await Promise.all(spellings.map(async (spelling) => (await open("/v1/workflows/w/events", STREAM, spelling)).status))).toEqual(spellings.map(() => 401));
+  });
+
   test("and keys open streams in the name of their key, so that these end with it", async () => {
     const { app, ask, world } = createTestApi();
     await ask("POST", "/v1/tenants", { id: "acme" });

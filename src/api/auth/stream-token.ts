@@ -23,8 +23,8 @@ export async function createStreamToken(claims: Claims, rootKey: string): Promis
 
 /** Whom a valid token for this workflow speaks for; null for any other. The signature is compared in constant time. */
 export async function readStreamToken(token: string, expected: { rootKey: string; workflowId: string; now: number }): Promise<Pick<Claims, "tenant" | "keyId"> | null> {
-  const [payload, signature] = token.split(".", 2).map(decodeBase64Url);
-  if (payload == null || signature == null) return null;
+  const [payload, signature, rest] = token.split(".", 3).map(decodeBase64Url);
+  if (payload == null || signature == null || rest !== undefined) return null;
   const isValid = await crypto.subtle.verify("HMAC", await deriveKey(expected.rootKey), signature, payload);
   if (!isValid) return null;
   const claims = Claims.parse(JSON.parse(new TextDecoder().decode(payload)));

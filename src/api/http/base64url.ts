@@ -5,10 +5,11 @@ export function encodeBase64Url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** The bytes of a base64url text without padding; null when it is none. */
+/** The bytes of a base64url text without padding; null when it is none. Each has one text: bits of the last character that stand for nothing must be 0. */
 export function decodeBase64Url(text: string): Uint8Array | null {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+  return encodeBase64Url(bytes) === text ? bytes : null;
 }
 
 /** The same for a UTF-8 text inside; null when it is none. */

@@ -32,7 +32,7 @@ export function refuseProblem(problem: Problem): never {
 }
 
 /** Paths of OpenAI's API: clients made for it read errors in its shape only, also where we have no such route. */
-const OPENAI_PATHS = /^\/v1\/(chat|completions|models|embeddings|responses|images|audio|files|uploads|moderations|batches|fine_tuning|assistants|threads|vector_stores)(\/|$)/;
+const OPENAI_PATHS = /^\/v1\/(chat|completions|models|embeddings|responses|images|audio|files|uploads|moderations|batches|fine_tuning|assistants|threads|vector_stores|realtime|conversations|containers|evals|videos)(\/|$)/;
 
 export function isOpenAiPath(path: string): boolean {
   return OPENAI_PATHS.test(path);
