@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { FirstTokenLimit } from "../../../src/consumer/agents/call-with-fallback.ts";
 import { createWatchdog, type WatchdogOptions } from "../../../src/api/gateway/watchdog.ts";
 
 function watch(changes: Partial<WatchdogOptions> = {}) {
@@ -81,4 +83,42 @@ describe("a client that leaves", () => {
   test("before the request began ends it at once", () => {
     expect(watch({ client: AbortSignal.abort() }).watchdog.signal.aborted).toBe(true);
   });
+});
+
+test("one timer fires as if the clock were looked at every millisecond", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 60 }) }),
+    fc.record({ kind: fc.constant("call" as const), limitMs: fc.integer({ min: 1, max: 150 }) }),
+    fc.record({ kind: fc.constantFrom("touch" as const, "lift" as const, "leave" as const) }),
+  );
+  const limitMs = fc.integer({ min: 1, max: 200 });
+  fc.assert(fc.property(fc.array(step, { maxLength: 30 }), limitMs, limitMs, (steps, silenceMs, firstLookMs) => {
+    vi.clearAllTimers();
+    const { watchdog, client } = watch({ silenceMs, firstLookMs });
+    let [touchedAt, firstTokenBy, isOver, isLate] = [Date.now(), Infinity, false, false];
+    let call: FirstTokenLimit | null = null;
+    const tick = (): void => {
+      vi.advanceTimersByTime(1);
+      if (isOver) return;
+      if (touchedAt + silenceMs <= Date.now()) isOver = true;
+      else if (firstTokenBy <= Date.now()) [firstTokenBy, isLate] = [Infinity, true];
+    };
+    for (const next of steps) {
+      if (next.kind === "pass") for (let passed = 0; passed < next.ms; passed += 1) tick();
+      if (next.kind === "touch") watchdog.touch();
+      if (next.kind === "touch") touchedAt = Date.now();
+      if (next.kind === "leave") client.abort();
+      isOver ||= next.kind === "leave";
+      if (next.kind === "lift") call?.lift();
+      if (next.kind === "lift") firstTokenBy = Infinity;
+      if (next.kind === "call" && !isOver) {
+        call?.stop();
+        call = watchdog.limitFirstToken(next.limitMs);
+        [firstTokenBy, isLate] = [Date.now() + next.limitMs, false];
+      }
+      expect([watchdog.signal.aborted, call?.signal.aborted ?? false]).toEqual([isOver, call !== null && (isOver || isLate)]);
+    }
+    watchdog.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  }), { numRuns: 1_000 });
 });
