@@ -12,7 +12,7 @@ export type LogEvent =
   | { event: "routing.reoptimized"; id: number; kind: string; reasons: string }
   | { event: "configuration.warned"; message: string }
   | { event: "queue.malformed"; message: string }
-  | { event: "queue.failed" | "queue.send_failed" | "send.failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed" | "lease.failed" | "webhook.failed" | "allowance.failed" | "limits.failed" | "key.note_failed" | "key.read_failed" | "key.replication_failed" | "tenant.removal_failed"; tenant?: string; workflowId?: string; message: string };
+  | { event: "queue.failed" | "queue.send_failed" | "send.failed" | "executor.failed" | "alarm.failed" | "report.failed" | "renewal.failed" | "index.failed" | "sweep.failed" | "metrics.failed" | "reoptimization.failed" | "plan.failed" | "ledger.failed" | "lease.failed" | "webhook.failed" | "allowance.failed" | "limits.failed" | "key.note_failed" | "key.read_failed" | "key.replication_failed" | "replication.failed" | "tenant.removal_failed"; tenant?: string; workflowId?: string; message: string };
 
 /** Several events at once are one write: a call of the console costs the runtime far more than a line does. */
 export type Log = (...events: LogEvent[]) => void;

@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApi } from "./api/create-api.ts";
 import { reoptimizeOnSchedule } from "./api/optimizations.ts";
+import { replicateAgain } from "./api/replicate-again.ts";
 import type { ExecutorPort } from "./consumer/attempt-port.ts";
 import { consumeBatch, consumeDeadLetters } from "./consumer/consume-batch.ts";
 import { runAttempt } from "./consumer/run-attempt.ts";
@@ -37,6 +38,7 @@ export default {
     await consume([...batch.messages], createConsumerDeps(env));
   },
   scheduled: async (_controller, env) => {
-    await Promise.all([sweepStale(createSweepDeps(env)), reoptimizeOnSchedule(createApiDeps(env))]);
+    const deps = createApiDeps(env);
+    await Promise.all([sweepStale(createSweepDeps(env)), reoptimizeOnSchedule(deps).then(() => replicateAgain(deps))]);
   },
 } satisfies ExportedHandler<Env>;

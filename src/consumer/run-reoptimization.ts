@@ -77,9 +77,12 @@ export async function runReoptimization(deps: ReoptimizationDeps, { dryRun }: { 
     settings: isSameThresholds(decision.before.thresholds, decision.after.thresholds) ? null : { edit: { kind: "patch", patch }, below: deps.baseSettings, author: AUTHOR, isOperator: true },
   });
   if ("problem" in applied) return applied;
-  if (tiers !== null) await deps.publishTiers({ version: applied.tiersVersion, document: tiers });
-  if (applied.settings.version !== storedSettings.version) await deps.publishSettings(applied.settings);
   deps.log({ event: "routing.reoptimized", id: applied.id, kind: decision.kind, reasons: decision.reasons.join(" ") });
+  const published = await Promise.allSettled([
+    ...(tiers === null ? [] : [deps.publishTiers({ version: applied.tiersVersion, document: tiers })]),
+    ...(applied.settings.version === storedSettings.version ? [] : [deps.publishSettings(applied.settings)]),
+  ]);
+  for (const publication of published) if (publication.status === "rejected") throw publication.reason;
   return { id: applied.id, decision };
 }
 

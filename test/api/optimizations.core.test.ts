@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULT_TIERS } from "../../src/config/default-tiers.ts";
 import { createEvidence, type EvidenceRow } from "../../src/optimizer/reoptimization/evidence.ts";
+import { replicateAgain, type ReplicaDeps } from "../../src/api/replicate-again.ts";
+import type { StoredDocument } from "../../src/config/document-cache.ts";
+import type { SettingsLayer } from "../../src/config/settings-layers.ts";
 import type { TierDocument } from "../../src/config/tiers.ts";
+import type { LogEvent } from "../../src/log.ts";
 import { createTestApi } from "./fake-ports.ts";
 
 interface Decision {
@@ -76,6 +80,16 @@ describe("POST /v1/optimizations/run", () => {
     expect(world.optimizations).toEqual([]);
   });
 
+  it("replicates the settings although the tiers cannot be, and says in the log what it changed", async () => {
+    const { world } = createSlowWorld();
+    const tiers = { read: async () => ({ version: 0, document: DEFAULT_TIERS }), refresh: async () => ({ version: 0, document: DEFAULT_TIERS }), publish: () => Promise.reject(new Error("KV is away")) };
+    const { ask } = createTestApi({ tiers }, world);
+    expect((await ask("POST", "/v1/optimizations/run", {})).status).toBe(500);
+    expect(world.publishedSettings).toMatchObject({ version: 1, document: { routing: { weakMaxScore: 4 } } });
+    expect(world.log).toContainEqual(expect.objectContaining({ event: "routing.reoptimized", id: 1 }));
+    expect(world.log).toContainEqual(expect.objectContaining({ event: "request.failed", message: "KV is away" }));
+  });
+
   it("refuses what it does not know", async () => {
     const { ask } = createTestApi();
     expect((await ask("POST", "/v1/optimizations/run", { dry: true })).status).toBe(422);
@@ -91,4 +105,36 @@ it("GET /v1/optimizations pages from the newest on", async () => {
   expect([first.items.map(({ id }) => id), first.nextCursor]).toEqual([[3, 2], "2"]);
   expect(await (await ask("GET", `/v1/optimizations?limit=2&cursor=${first.nextCursor}`)).json()).toEqual({ items: [{ id: 1, ...rest }], nextCursor: null });
   expect(await (await ask("GET", "/v1/optimizations?limit=3")).json()).toMatchObject({ nextCursor: null });
+});
+
+describe("the replicas of the operator's documents", () => {
+  const createDeps = (stored: { tiers: { version: number; json: string } | null; settings: StoredDocument<SettingsLayer> }) => {
+    const [published, log]: [unknown[], LogEvent[]] = [[], []];
+    const deps: ReplicaDeps = {
+      tenant: () => ({ readTiers: async () => stored.tiers, readSettings: async () => stored.settings }),
+      tiers: { publish: async (tiers) => void published.push(tiers) },
+      settings: { publish: async (tenant, settings) => void published.push([tenant, settings]) },
+      log: (event) => void log.push(event),
+    };
+    return { deps, published, log };
+  };
+  const settings = { version: 3, document: { routing: { weakMaxScore: 4 } } };
+
+  it("are written anew from what the objects have, in case a write was lost", async () => {
+    const { deps, published, log } = createDeps({ tiers: { version: 2, json: JSON.stringify(DEFAULT_TIERS) }, settings });
+    await replicateAgain(deps);
+    expect(published).toHaveLength(2);
+    expect(published).toEqual(expect.arrayContaining([{ version: 2, document: DEFAULT_TIERS }, ["default", settings]]));
+    expect(log).toEqual([]);
+  });
+
+  it("are not written where nothing was ever put, and one that cannot be written keeps back no other", async () => {
+    const nothing = createDeps({ tiers: null, settings: { version: 0, document: {} } });
+    await replicateAgain(nothing.deps);
+    expect(nothing.published).toEqual([]);
+    const { deps, published, log } = createDeps({ tiers: { version: 2, json: "{}" }, settings });
+    await replicateAgain({ ...deps, tiers: { publish: () => Promise.reject(new Error("KV is away")) } });
+    expect(published).toEqual([["default", settings]]);
+    expect(log).toEqual([{ event: "replication.failed", message: "Error: KV is away" }]);
+  });
 });
