@@ -6,6 +6,7 @@ import { decodeBase64UrlText, encodeBase64Url } from "./http/base64url.ts";
 import { callerOf, type Api, type Endpoint } from "./endpoint.ts";
 import { PAGE_QUERY, queryCursor, readQuery } from "./http/read-request.ts";
 import { pageOf } from "./openapi/workflow-schemas.ts";
+import type { LedgerPosition } from "./ports/stats-port.ts";
 import type { LedgerLine, Page } from "./ports/workflow-port.ts";
 
 /** Workflows that are asked for one page: a page that is not full by then is answered as it is, with a cursor. */
@@ -41,24 +42,22 @@ const AnsweredLine = z.object({
   late: z.boolean(),
 }) satisfies z.ZodType<TenantLedgerLine>;
 
-/** The place in a workflow's ledger behind all of its calls. */
-const DONE = "end";
-
-/** Where a page ended: before the call of that number of a request to the gateway. */
-const GatewayCursor = z.object({ source: z.literal("gateway"), at: z.int(), id: z.string().max(200), calls: z.int().min(0) });
-type GatewayCursor = z.infer<typeof GatewayCursor>;
-/** Or at a place of a workflow's ledger; null is its start. */
-const WorkflowCursor = z.object({ source: z.literal("workflows"), at: z.int(), id: z.string().max(200), place: z.union([z.string().regex(/^\d{1,9}$/), z.literal(DONE)]).nullable() });
-type WorkflowCursor = z.infer<typeof WorkflowCursor>;
+/** Where a page ended in what a request to the gateway called: so many of its calls were shown. */
+const GatewayCursor = z.object({ source: z.literal("gateway"), at: z.int(), id: z.string().max(200), shown: z.int().min(0) });
+/** Or in a workflow's ledger, at a place of its own; null is its beginning. */
+const WorkflowCursor = z.object({ source: z.literal("workflows"), at: z.int(), id: z.string().max(200), place: z.string().regex(/^\d{1,9}$/).nullable() });
 const Cursor = z.union([GatewayCursor, WorkflowCursor]);
 type Cursor = z.infer<typeof Cursor>;
+
+/** Comes after every id. */
+const LAST_ID = "~";
 
 export const LEDGER_ENDPOINTS: readonly Endpoint[] = [
   {
     method: "GET",
     path: "/v1/ledger",
     tag: "Workflows",
-    summary: "Every call that was made for the tenant: the gateway's, then those of its workflows, the newest workflow first; of each the newest call first",
+    summary: "Every call that was made for the tenant: of requests to the gateway and workflows the newest first, and of each its newest call first",
     access: "workflows:read",
     query: LedgerQuery,
     answers: { 200: { description: "A page; it may be short of the limit while there is a cursor", schema: pageOf(AnsweredLine) } },
@@ -71,47 +70,84 @@ export const LEDGER_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 async function readPage(api: Api, tenant: string, since: number, limit: number, cursor: Cursor | null): Promise<Page<TenantLedgerLine>> {
+  const port = api.deps.tenant(tenant);
+  const requests = new BlockReader((from) => port.listGatewayCalls({ since, from, limit: limit + 1 }), limit + 1, startOf("gateway", cursor));
+  const workflows = new BlockReader((from) => port.listWorkflowsWithCalls({ since, from, limit: WORKFLOWS_AT_ONCE }), WORKFLOWS_AT_ONCE, startOf("workflows", cursor));
   const lines: TenantLedgerLine[] = [];
-  let next: Cursor | null = cursor;
-  if (next === null || next.source === "gateway") next = await addGatewayLines(api, tenant, since, limit, next, lines);
-  if (next === null || next.source === "workflows") next = await addWorkflowLines(api, tenant, since, limit, next, lines);
-  return { items: lines, nextCursor: next === null ? null : encodeBase64Url(new TextEncoder().encode(JSON.stringify(next))) };
-}
-
-/** Where the page ended, or null when the gateway's calls are through. */
-async function addGatewayLines(api: Api, tenant: string, since: number, limit: number, cursor: GatewayCursor | null, lines: TenantLedgerLine[]): Promise<Cursor | null> {
-  for (let from = cursor; ; ) {
-    const entries = await api.deps.tenant(tenant).listGatewayCalls({ since, from, limit: limit + 1 });
-    for (const { at, id, calls } of entries) {
-      for (let place = id === from?.id ? from.calls : 0; place < calls.length; place += 1) {
-        if (lines.length === limit) return { source: "gateway", at, id, calls: place };
-        lines.push(describeCall(calls[place]!));
-      }
-    }
-    const last = entries.at(-1);
-    if (last === undefined || entries.length <= limit) return null;
-    from = { source: "gateway", at: last.at, id: last.id, calls: last.calls.length };
-  }
-}
-
-/** Where the page ended, or null when there are no more calls. */
-async function addWorkflowLines(api: Api, tenant: string, since: number, limit: number, cursor: WorkflowCursor | null, lines: TenantLedgerLine[]): Promise<Cursor | null> {
   let asked = 0;
-  for (let from = cursor; ; ) {
-    const workflows = await api.deps.tenant(tenant).listWorkflowsWithCalls({ since, from, limit: WORKFLOWS_AT_ONCE });
-    for (const { id, at } of workflows) {
-      for (let place = id === from?.id && at === from.at ? from.place : null; place !== DONE; asked += 1) {
-        if (lines.length === limit || asked === MAX_ASKED) return { source: "workflows", at, id, place };
+  for (;;) {
+    const [request, workflow] = await Promise.all([requests.peek(), workflows.peek()]);
+    if (request !== null && (workflow === null || request.at >= workflow.at)) {
+      const { at, id, calls } = request;
+      const before = cursor?.source === "gateway" && isAt(cursor, request) ? cursor.shown : 0;
+      const shown = calls.toReversed().slice(before, before + limit - lines.length);
+      lines.push(...shown.map(describeCall));
+      if (before + shown.length < calls.length) return endPage(lines, { source: "gateway", at, id, shown: before + shown.length });
+      requests.skip();
+    } else if (workflow !== null) {
+      const { at, id } = workflow;
+      let place = cursor?.source === "workflows" && isAt(cursor, workflow) ? cursor.place : null;
+      do {
+        if (lines.length === limit || asked === MAX_ASKED) return endPage(lines, { source: "workflows", at, id, place });
         const page = await api.deps.workflow(tenant, id).readLedger({ limit: limit - lines.length, cursor: place });
+        asked += 1;
         // Removed meanwhile, and its ledger with it.
         if ("problem" in page) break;
         lines.push(...page.items.filter((line) => Date.parse(line.at) >= since));
-        place = page.nextCursor ?? DONE;
-      }
+        place = page.nextCursor;
+      } while (place !== null);
+      workflows.skip();
+    } else {
+      return { items: lines, nextCursor: null };
     }
-    const last = workflows.at(-1);
-    if (last === undefined || workflows.length < WORKFLOWS_AT_ONCE) return null;
-    from = { source: "workflows", ...last, place: DONE };
+  }
+}
+
+function endPage(lines: TenantLedgerLine[], cursor: Cursor): Page<TenantLedgerLine> {
+  return { items: lines, nextCursor: encodeBase64Url(new TextEncoder().encode(JSON.stringify(cursor))) };
+}
+
+/** Where a source goes on after a page. Of requests and workflows of the same time the requests come first. */
+function startOf(source: Cursor["source"], cursor: Cursor | null): LedgerPosition | null {
+  if (cursor === null) return null;
+  const { at, id } = cursor;
+  if (cursor.source === source) return { at, id };
+  return { at: source === "workflows" ? at : at - 1, id: LAST_ID };
+}
+
+function isAt(one: LedgerPosition, other: LedgerPosition): boolean {
+  return one.at === other.at && one.id === other.id;
+}
+
+/** What made calls, one after the other, read some at a time. */
+class BlockReader<Block extends LedgerPosition> {
+  readonly #list: (from: LedgerPosition | null) => Promise<Block[]>;
+  readonly #atOnce: number;
+  readonly #from: LedgerPosition | null;
+  #blocks: Block[] = [];
+  #next = 0;
+  #isRead = false;
+
+  /** `list` answers up to `atOnce` (two at least) from a position on, which is included. */
+  constructor(list: (from: LedgerPosition | null) => Promise<Block[]>, atOnce: number, from: LedgerPosition | null) {
+    this.#list = list;
+    this.#atOnce = atOnce;
+    this.#from = from;
+  }
+
+  async peek(): Promise<Block | null> {
+    if (this.#next === this.#blocks.length && !this.#isRead) {
+      const last = this.#blocks.at(-1) ?? null;
+      const blocks = await this.#list(last ?? this.#from);
+      this.#isRead = blocks.length < this.#atOnce;
+      this.#blocks = last === null ? blocks : blocks.filter((block) => !isAt(block, last));
+      this.#next = 0;
+    }
+    return this.#blocks[this.#next] ?? null;
+  }
+
+  skip(): void {
+    this.#next += 1;
   }
 }
 

@@ -53,6 +53,24 @@ describe("GET /v1/ledger", () => {
     }), { numRuns: 60 });
   });
 
+  it("shows requests and workflows in the order of their time, the newest first, each in one piece and of requests the last call first", async () => {
+    const counts = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 25 });
+    await fc.assert(fc.asyncProperty(counts, counts, fc.integer({ min: 1, max: 12 }), async (gateway, workflows, limit) => {
+      const { ask, world } = createTestApi();
+      fill(world, gateway, workflows);
+      const items = await readAll(ask, limit);
+      const blocks = new Map<number, { name: string; at: number }>();
+      for (const { id, at, calls } of world.gatewayCalls) for (const { costNanoUsd } of calls) blocks.set(costNanoUsd, { name: id, at });
+      for (const [name, { at, lines }] of world.ledgers) for (const { costUsd } of lines) blocks.set(Math.round(costUsd * 1e9), { name, at });
+      const costs = items.map(({ costUsd }) => Math.round(costUsd * 1e9));
+      const shown = costs.map((cost) => blocks.get(cost)!);
+      expect(shown.every(({ at }, index) => index === 0 || at <= shown[index - 1]!.at)).toBe(true);
+      const names = shown.map(({ name }) => name);
+      expect(names.filter((name, index) => name !== names[index - 1])).toHaveLength(new Set(names).size);
+      expect(costs.every((cost, index) => items[index]!.workflowId !== null || names[index - 1] !== names[index] || cost < costs[index - 1]!)).toBe(true);
+    }), { numRuns: 60 });
+  });
+
   it("goes on past many workflows without a call since then", async () => {
     const { ask, world } = createTestApi();
     world.ledgers = new Map(Array.from({ length: 100 }, (_, index) => [`wf${index}`, { at: NOON + index, lines: [line(`wf${index}`, index === 0 ? NOON + 5_000 : NOON, index)] }]));
