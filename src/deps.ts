@@ -96,7 +96,7 @@ export function createApiDeps(env: Env): ApiDeps {
       fetch: createProviderFetch(env),
       secret: (name) => readSecret(env, name),
       keepAlive: waitUntil,
-      enter: entries,
+      ...entries,
     },
     log,
   };

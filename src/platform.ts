@@ -1,6 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
-import { createEntrySender } from "./api/gateway/entry-sender.ts";
-import type { GatewayDeps } from "./api/gateway/gateway-deps.ts";
+import { createEntrySender, type EntrySender } from "./api/gateway/entry-sender.ts";
 import { OPERATOR_TENANT, readStoredTiers } from "./api/stored-tiers.ts";
 import type { TenantPort } from "./api/ports/tenant-port.ts";
 import type { WorkflowPort } from "./api/ports/workflow-port.ts";
@@ -44,7 +43,7 @@ interface Platform {
   reductions: ReductionCache;
   margins: TokenMargins;
   /** Enters what the gateway called into a tenant's ledger and stats. */
-  entries: GatewayDeps["enter"];
+  entries: EntrySender;
   allowances: AllowanceCache;
 }
 
@@ -109,7 +108,7 @@ function openHealth(env: Env, log: Log): ModelHealth {
   });
 }
 
-function openEntries(env: Env, log: Log): GatewayDeps["enter"] {
+function openEntries(env: Env, log: Log): EntrySender {
   return createEntrySender({
     now: Date.now,
     sleep: waitFor,

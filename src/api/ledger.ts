@@ -64,6 +64,7 @@ export const LEDGER_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { limit, cursor, since } = readQuery(context, LedgerQuery);
       const from = since === null ? 0 : Date.parse(since);
+      await api.deps.gateway.flush(callerOf(context).tenant);
       return answerJson(200, await readPage(api, callerOf(context).tenant, from, limit, cursor === null ? null : parseCursor(cursor)));
     },
   },

@@ -48,6 +48,7 @@ export const STATS_ENDPOINTS: readonly Endpoint[] = [
     handle: async (context, api) => {
       const { since } = readQuery(context, StatsQuery);
       const from = since === null ? null : Math.floor(Date.parse(since) / STATS_HOUR_MS) * STATS_HOUR_MS;
+      await api.deps.gateway.flush(callerOf(context).tenant);
       const tenant = api.deps.tenant(callerOf(context).tenant);
       const [cells, accuracy] = await Promise.all([tenant.readStats(from ?? 0), tenant.readForecastAccuracy(from ?? 0)]);
       return answerJson(200, describe(from, cells, accuracy));

@@ -61,7 +61,7 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
       const { items: ids, nextCursor } = valueOf(await directory(api).listTenants(readQuery(context, ListQuery)));
       const tenants: TenantStatus[] = [];
       for (let start = 0; start < ids.length; start += READ_BATCH) {
-        tenants.push(...(await Promise.all(ids.slice(start, start + READ_BATCH).map((id) => api.deps.tenant(id).readTenant()))));
+        tenants.push(...(await Promise.all(ids.slice(start, start + READ_BATCH).map((id) => readTenant(api, id)))));
       }
       // One may have been removed since its id was listed.
       return answerJson(200, { items: tenants.filter(({ state }) => state === "active").map(showTenant), nextCursor });
@@ -74,7 +74,7 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
     summary: "One tenant",
     access: "root",
     answers: { 200: { description: "The tenant", schema: AnsweredTenant } },
-    handle: async (context, api) => answerJson(200, showTenant(await api.deps.tenant(await readTenantId(context, api)).readTenant())),
+    handle: async (context, api) => answerJson(200, showTenant(await readTenant(api, await readTenantId(context, api)))),
   },
   {
     method: "PATCH",
@@ -110,6 +110,12 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
     },
   },
 ];
+
+/** With what was spent through this isolate a moment ago. */
+async function readTenant(api: Api, id: string): Promise<TenantStatus> {
+  await api.deps.gateway.flush(id);
+  return await api.deps.tenant(id).readTenant();
+}
 
 /** The id in the path, of a tenant that is there. Asked of the directory itself, before anything else is looked at. */
 export async function readTenantId(context: ApiContext, api: Api): Promise<string> {

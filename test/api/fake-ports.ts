@@ -145,7 +145,7 @@ export function createTestApi(changes: Partial<ApiDeps> = {}, world: FakeWorld =
       failureRate: () => 0,
       margins: new TokenMargins(),
     }),
-    gateway: { fetch: () => Promise.reject(new Error("no provider here")), secret: () => undefined, keepAlive: () => undefined, enter: () => undefined },
+    gateway: { fetch: () => Promise.reject(new Error("no provider here")), secret: () => undefined, keepAlive: () => undefined, enter: () => undefined, flush: async (name) => void world.calls.push(`flush ${name}`) },
     log: (event) => world.log.push(event),
     ...changes,
   });

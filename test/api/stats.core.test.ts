@@ -29,6 +29,14 @@ it("answers sums in dollars, tokens and percent, with advice", async () => {
   });
 });
 
+it.each(["/v1/stats", "/v1/ledger", "/v1/tenants/default", "/v1/tenants"])("GET %s sends on what this isolate still holds before it reads", async (path) => {
+  const { ask, world } = createTestApi();
+  expect((await ask("GET", path)).status).toBe(200);
+  const read = world.calls.findIndex((name) => ["tenant.readStats", "tenant.listGatewayCalls", "tenant.readTenant"].includes(name));
+  expect(world.calls.indexOf("flush default")).toBeGreaterThanOrEqual(0);
+  expect(world.calls.indexOf("flush default")).toBeLessThan(read);
+});
+
 it("answers noughts where nothing was called, and refuses a since that is no time", async () => {
   const { ask } = createTestApi();
   expect(await (await ask("GET", "/v1/stats")).json()).toMatchObject({ since: null, routes: 0, costUsd: 0, savedPercent: 0, forecast: { workflows: 0, meanErrorPercent: null }, recommendations: [] });

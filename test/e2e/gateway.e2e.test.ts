@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 /** One model for each story, so that answers and faults of one test do not reach another. */
-const STORIES = ["plain", "streaming", "tools", "json", "image", "unknown-parameters", "limited", "denied", "forbidden", "missing", "rejecting", "broken", "cut"];
+const STORIES = ["plain", "streaming", "tools", "json", "image", "unknown-parameters", "limited", "denied", "forbidden", "missing", "rejecting", "broken", "cut", "asks-next"];
 
 function tiersOf(baseUrl: string, drippingOrigin: string): TierDocument {
   const model = (id: string, provider: string, tier: ModelEntry["tier"]): ModelEntry => ({ id, provider, tier, price: PRICE, contextWindow: 100_000, maxOutputTokens: 4_096, capabilities: ["tools", "json", "vision", "streaming"] });
@@ -69,6 +69,21 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   for await (const item of items) collected.push(item);
   return collected;
 }
+
+test("what a request called and cost is there for whoever asks next: in the ledger, the statistics and the tenant's spend", async () => {
+  const json = async <Body>(method: string, path: string, body?: unknown, key = worker.rootKey): Promise<Body> => (await (await ask(method, path, body, { authorization: `Bearer ${key}` })).json()) as Body;
+  await ask("POST", "/v1/tenants", { id: "asks-next", budget: { maxUsd: 1, period: "day" } });
+  const { key } = await json<{ key: string }>("POST", "/v1/tenants/asks-next/keys", {});
+  llm.answerWith({ text: "at once", inputTokens: 1_000, outputTokens: 10 }, "asks-next");
+  for (let request = 1; request <= 3; request += 1) {
+    const answer = await ask("POST", "/v1/chat/completions", { model: "asks-next", messages: question, max_tokens: 10 }, { authorization: `Bearer ${key}` });
+    const costUsd = Number(answer.headers.get("x-cost-usd"));
+    await answer.text();
+    expect(await json("GET", "/v1/tenants/asks-next")).toMatchObject({ spend: { usd: expect.closeTo(costUsd * request, 9), reservedUsd: 0 } });
+    expect((await json<{ items: object[] }>("GET", "/v1/ledger", undefined, key)).items).toHaveLength(request);
+    expect(await json("GET", "/v1/stats", undefined, key)).toMatchObject({ routes: request, costUsd: expect.closeTo(costUsd * request, 9) });
+  }
+});
 
 describe("the official openai package, unchanged", () => {
   test("gets an answer, with the model, the provider, the tier and the exact cost in headers", async () => {

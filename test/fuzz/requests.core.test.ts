@@ -33,7 +33,7 @@ async function createFuzzedApi() {
       document: DOCUMENT, isConfigured: registry.isConfigured, engine: (provider, entry) => registry.get(provider.id)!(entry), settings: Settings.parse({}), metrics: null,
       health: { observe: () => undefined, acquireProbe: async () => true, acquireRate: async () => true }, failureRate: () => 0, margins: new TokenMargins(),
     }),
-    gateway: { fetch, secret: () => undefined, keepAlive: () => undefined, enter: () => undefined },
+    gateway: { fetch, secret: () => undefined, keepAlive: () => undefined, enter: () => undefined, flush: async () => undefined },
   });
   await test.ask("PUT", "/v1/agents/http", { kind: "http", url: "https://agents.example.com/run", mode: "callback" });
   await test.ask("PUT", "/v1/agents/cel", { kind: "transform", expression: "input" });

@@ -16,8 +16,16 @@ export interface EntrySenderDeps {
   onFault: (error: unknown) => void;
 }
 
+export interface EntrySender {
+  enter: (tenant: string, entry: GatewayEntry) => void;
+  /** Sends at once what waits or is under way here, for who is about to read it. Never rejects. */
+  flush: (tenant: string) => Promise<void>;
+}
+
 interface Waiting {
   entries: GatewayEntry[];
+  /** What a delivery is sending now. */
+  underWay: GatewayEntry[];
   sentAt: number;
   /** The delivery that is under way, or waits for its turn; null when none is. */
   delivery: { begunAt: number } | null;
@@ -30,16 +38,19 @@ const DEAD_AFTER_MS = 5_000;
  * Collects what requests of this isolate called and sends it on in batches. Timers and calls end with the request that made them, so
  * a delivery is begun by the first who finds none, and by somebody else every few seconds. An entry counts once, however often it is sent.
  */
-export function createEntrySender(deps: EntrySenderDeps): (tenant: string, entry: GatewayEntry) => void {
+export function createEntrySender(deps: EntrySenderDeps): EntrySender {
   const tenants = new Map<string, Waiting>();
   const send = async (tenant: string, waiting: Waiting): Promise<void> => {
     const batch = waiting.entries.splice(0, MAX_BATCH);
     waiting.sentAt = deps.now();
+    waiting.underWay = batch;
     try {
       await deps.send(tenant, batch);
     } catch (error) {
       waiting.entries.unshift(...batch.slice(0, Math.max(0, MAX_WAITING - waiting.entries.length)));
       throw error;
+    } finally {
+      if (waiting.underWay === batch) waiting.underWay = [];
     }
   };
   /** Sends until nothing waits. What could not be sent waits for the tenant's next request. */
@@ -57,11 +68,23 @@ export function createEntrySender(deps: EntrySenderDeps): (tenant: string, entry
     }
     if (waiting.delivery === mine) waiting.delivery = null;
   };
-  return (tenant, entry) => {
-    const waiting = tenants.get(tenant) ?? { entries: [], sentAt: deps.now(), delivery: null };
-    tenants.set(tenant, waiting);
-    if (waiting.entries.length >= MAX_WAITING) waiting.entries.shift();
-    waiting.entries.push(entry);
-    if (waiting.delivery === null || deps.now() - waiting.delivery.begunAt >= DEAD_AFTER_MS) deps.keepAlive(deliver(tenant, waiting));
+  return {
+    enter: (tenant, entry) => {
+      const waiting = tenants.get(tenant) ?? { entries: [], underWay: [], sentAt: deps.now(), delivery: null };
+      tenants.set(tenant, waiting);
+      if (waiting.entries.length >= MAX_WAITING) waiting.entries.shift();
+      waiting.entries.push(entry);
+      if (waiting.delivery === null || deps.now() - waiting.delivery.begunAt >= DEAD_AFTER_MS) deps.keepAlive(deliver(tenant, waiting));
+    },
+    flush: async (tenant) => {
+      const waiting = tenants.get(tenant);
+      // Another request's call cannot be waited for, but what it carries can be sent once more.
+      if (waiting !== undefined) waiting.entries.unshift(...waiting.underWay);
+      try {
+        while (waiting !== undefined && waiting.entries.length > 0) await send(tenant, waiting);
+      } catch (error) {
+        deps.onFault(error);
+      }
+    },
   };
 }

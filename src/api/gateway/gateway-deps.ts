@@ -10,4 +10,6 @@ export interface GatewayDeps {
   keepAlive: (work: Promise<void>) => void;
   /** Enters the calls of a request into the tenant's ledger. Returns at once; entries are sent in batches. */
   enter: (tenant: string, entry: GatewayEntry) => void;
+  /** Sends at once what waits here for the tenant's ledger, for who is about to read it. Never rejects. */
+  flush: (tenant: string) => Promise<void>;
 }

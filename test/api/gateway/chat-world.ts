@@ -78,7 +78,7 @@ export function createChatWorld(upstream: Upstream, settings: object = {}, chang
       failureRate: () => 0,
       margins,
     }),
-    gateway: { fetch, secret, keepAlive: (promise) => void work.push(promise), enter: (_, entry) => void entered.push(entry) },
+    gateway: { fetch, secret, keepAlive: (promise) => void work.push(promise), enter: (_, entry) => void entered.push(entry), flush: async () => undefined },
     ...changes,
   });
   const chat = (body: object, headers: Record<string, string> = {}): Promise<Response> => Promise.resolve(ask("POST", "/v1/chat/completions", { messages: [{ role: "user", content: "Hi there" }], ...body }, headers));

@@ -10,7 +10,7 @@ function createWorld(changes: Partial<EntrySenderDeps> = {}) {
   const work: Promise<void>[] = [];
   const faults: unknown[] = [];
   const clock = { now: 1_000 };
-  const enter = createEntrySender({
+  const { enter, flush } = createEntrySender({
     now: () => clock.now,
     sleep: async (ms) => void (clock.now += ms),
     send: async (tenant, entries) => void sent.push([tenant, entries.map(({ id }) => id)]),
@@ -18,7 +18,7 @@ function createWorld(changes: Partial<EntrySenderDeps> = {}) {
     onFault: (error) => void faults.push(error),
     ...changes,
   });
-  return { enter, sent, faults, clock, settled: () => Promise.all(work), deliveries: () => work.length };
+  return { enter, flush, sent, faults, clock, settled: () => Promise.all(work), deliveries: () => work.length };
 }
 
 describe("what the gateway called", () => {
@@ -48,6 +48,37 @@ describe("what the gateway called", () => {
     enter("a", entry("2"));
     await settled();
     expect(got).toEqual(["1", "2"]);
+  });
+
+  test("is sent at once for who is about to read it, with what a delivery has under way", async () => {
+    let release: () => void = () => undefined;
+    const got: string[][] = [];
+    const { enter, flush, settled } = createWorld({
+      send: async (_, entries) => {
+        got.push(entries.map(({ id }) => id));
+        if (got.length === 1) await new Promise<void>((resolve) => (release = resolve));
+      },
+    });
+    await flush("a");
+    enter("a", entry("1"));
+    await Promise.resolve();
+    enter("a", entry("2"));
+    await flush("b");
+    expect(got).toEqual([["1"]]);
+    await flush("a");
+    expect(got).toEqual([["1"], ["1", "2"]]);
+    release();
+    await settled();
+    await flush("a");
+    expect(got).toHaveLength(2);
+  });
+
+  test("is read without when it cannot be sent, and waits for the next request", async () => {
+    const { enter, flush, faults, settled } = createWorld({ send: () => Promise.reject(new Error("away")) });
+    enter("a", entry("1"));
+    await flush("a");
+    expect(faults).toHaveLength(1);
+    await settled();
   });
 
   test("does not wait for ever on a delivery that died with its request", async () => {
