@@ -35,7 +35,7 @@ export function readParts(store: WorkflowStore): WorkflowParts | null {
     agents: store.readAgents(),
     plannedModels: store.read("plannedModels") ?? {},
     specs,
-    state: store.read("state")!,
+    state: { budget: createBudgetState(), isLimited: false, ...store.read("state")! },
     tasks: store.steps.readTaskStates(specs.length),
     books: store.calls.readBooks(),
     outlook: store.read("outlook"),

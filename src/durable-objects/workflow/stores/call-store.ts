@@ -33,7 +33,8 @@ export class CallStore {
   /** What the books of the workflow are rebuilt from. O(calls). */
   readBooks(): Omit<StoredBooks, "leases"> {
     const rows = this.#tables.run(
-      "SELECT task, attempt, call, json ->> 'day' AS day, json ->> 'costNanoUsd' AS cost, (json ->> 'inputTokens') + (json ->> 'outputTokens') AS tokens FROM calls",
+      // A call from before there were budgets counts to the day on which it was made.
+      "SELECT task, attempt, call, coalesce(json ->> 'day', (json ->> 'at') / 86400000) AS day, json ->> 'costNanoUsd' AS cost, (json ->> 'inputTokens') + (json ->> 'outputTokens') AS tokens FROM calls",
     );
     const bills = rows.map((row) => ({ ...refOf(row), day: Number(row["day"]), nanoUsd: Number(row["cost"]), tokens: Number(row["tokens"]) }));
     const held = this.#tables.run("SELECT task, attempt, call, day, nano_usd, tokens, expires_at, is_assumed FROM reservations");

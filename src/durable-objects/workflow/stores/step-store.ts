@@ -62,11 +62,15 @@ export class StepStore {
   readTaskStates(size: number): TaskState[] {
     const states = Array.from({ length: size }, createTaskState);
     const asOf = new Map<number, number>();
+    let isAnyUnmeasured = false;
     for (const row of this.#side.run("SELECT task, state, as_of FROM task_states")) {
       const task = Number(row["task"]);
-      states[task] = JSON.parse(String(row["state"])) as TaskState;
+      const state = JSON.parse(String(row["state"])) as Partial<TaskState>;
+      isAnyUnmeasured ||= state.outputBytes === undefined;
+      states[task] = { ...createTaskState(), ...state };
       asOf.set(task, Number(row["as_of"]));
     }
+    if (isAnyUnmeasured) this.#measureOutputs(states);
     this.forget();
     for (const row of this.#sql.exec("SELECT first_seq, changes FROM events WHERE changes IS NOT NULL ORDER BY first_seq")) {
       const firstSeq = Number(row["first_seq"]);
@@ -77,6 +81,11 @@ export class StepStore {
       }
     }
     return states;
+  }
+
+  /** States from before they said how long outputs are. */
+  #measureOutputs(states: readonly TaskState[]): void {
+    for (const row of this.#side.run("SELECT task, bytes FROM outputs")) states[Number(row["task"])]!.outputBytes = Number(row["bytes"]);
   }
 
   /** Keeps what a step did: in one row, where it is little. */

@@ -50,7 +50,8 @@ export interface Documents {
   /** Where they are little. */
   agents: Record<string, AgentDefinition>;
   tasks: readonly TaskSpec[];
-  state: RunState;
+  /** Of a workflow from before there were budgets and limits of tasks without these. */
+  state: Omit<RunState, "budget" | "isLimited"> & Partial<RunState>;
   totals: Totals;
   plannedModels: Record<string, string>;
   outlook: TaskOutlook[];
