@@ -99,6 +99,8 @@ export class StepStore {
 
   /** Saves a small step in one statement; false, and nothing is saved, when it is none. */
   saveInOneRow({ firstSeq, events, touched, states, details, outputs }: StepRecord): boolean {
+    // Left out of the row it would be lost, and written beside it would be found by nobody.
+    for (const task of outputs.keys()) if (!touched.has(task)) throw new Error(`there is an output of task ${task}, which did not change`);
     if (events.length === 0 && touched.size === 0) return true;
     if (events.length === 0 || events.length > MAX_EVENTS_PER_ROW || details.size > 0) return false;
     // Looked at before they are put together: a step of many large outputs would take as much of the object's memory again.
@@ -112,7 +114,7 @@ export class StepStore {
     const items = JSON.stringify(events);
     if (changes.length > MAX_CHANGES_CHARS || items.length > MAX_PARAMETER_CHARS) return false;
     this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, ?)", firstSeq, events.length, items, touched.size === 0 ? null : `[${changes}]`);
-    for (const task of outputs.keys()) if (touched.has(task)) this.#outputRows.set(task, firstSeq);
+    for (const task of outputs.keys()) this.#outputRows.set(task, firstSeq);
     this.#newest = outputs;
     return true;
   }
@@ -130,6 +132,9 @@ export class StepStore {
 
   writeOutput(task: number, json: string, bytes: number): void {
     this.#side.add("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", task, bytes, json);
+    // What is known of an earlier one is over.
+    this.#outputRows.delete(task);
+    if (this.#newest.has(task)) this.#newest = new Map();
   }
 
   readOutputJson(task: number): string | null {

@@ -225,6 +225,24 @@ describe("steps", () => {
     });
   });
 
+  test.each([1, 401])("with an output of a task that did not change are refused (%i events)", async (eventCount) => {
+    await inStore((store) => {
+      const step = { firstSeq: 1, events: startedTimes(eventCount), touched: new Set([0]), states: [stateOf(1), stateOf(1)], details: new Map(), outputs: new Map([[1, { json: "1", bytes: 1 }]]) };
+      expect(() => store.steps.saveStep(step)).toThrow("an output of task 1");
+      expect(store.steps.readLastSeq()).toBe(0);
+    });
+  });
+
+  test("leave no memory of an output when another is written in its place", async () => {
+    await inStore((store) => {
+      const outputs = new Map([[0, { json: "1", bytes: 1 }], [1, { json: "1", bytes: 1 }]]);
+      store.steps.saveStep({ firstSeq: 1, events: startedTimes(1), touched: new Set([0, 1]), states: [stateOf(1), stateOf(1)], details: new Map(), outputs });
+      store.steps.writeOutput(0, "2", 1);
+      expect([store.steps.readOutputJson(0), store.steps.readOutputJsons([0]).get(0)]).toEqual(["2", "2"]);
+      expect([store.steps.readOutputJson(1), store.steps.readOutputJsons([1]).get(1)]).toEqual(["1", "1"]);
+    });
+  });
+
   test("whose outputs are far too long for one row are not put together to find that out", async () => {
     await inStore((store) => {
       // All of them would be longer than a text can be; a step of transforms may have more than half of an object's memory of them.
