@@ -26,7 +26,7 @@ import type { SessionDeps, WorkflowSession } from "./workflow/workflow-session.t
 import { WorkflowStore } from "./workflow/stores/workflow-store.ts";
 import { viewTask, viewWorkflow } from "./workflow/workflow-view.ts";
 
-/** When the alarm comes again after it failed, or comes for what could not be sent. */
+/** When the alarm comes again after it failed, or comes for what could not be sent or copied. */
 const ALARM_RETRY_MS = 5_000;
 
 /** One workflow: its DAG, event log and calls. Wiring only: the core decides, the session saves, the outbox sends. */
@@ -305,6 +305,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   async #create(request: CreateRequest): Promise<CreateAnswer | { ended: Promise<void> }> {
     const earlier = findEarlierAnswer(this.#store, this.#memory.load(), request, this.#deps.now());
     if (earlier !== null) return earlier;
+    // A copy that is cut off is no workflow: the alarm clears it away.
+    if (request.rerunOf !== null) this.#outbox.armBy(this.#deps.now() + ALARM_RETRY_MS);
     let created: Awaited<ReturnType<typeof createWorkflow>> | null = null;
     try {
       created = await createWorkflow(this.#store, request, this.#sessionDeps);

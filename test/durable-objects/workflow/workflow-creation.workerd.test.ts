@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { WorkflowObject } from "../../../src/durable-objects/workflow-object.ts";
 import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";
 import { listedStatus } from "../listed-workflow.ts";
-import { answer, callsOf, completed, created, DAY_MS, expectEmpty, failed, http, idOf, listen, never, openWorkflow, pass, query, readAlarm, requestOf, sentMessages, start, story, transform, view } from "../open-workflow.ts";
+import { answer, callsOf, completed, created, DAY_MS, expectEmpty, failed, http, idOf, kill, listen, never, openWorkflow, pass, query, readAlarm, requestOf, sentMessages, start, story, transform, view } from "../open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
@@ -211,6 +211,37 @@ describe("a rerun", () => {
     const answered = await workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: "nobody", tasks: ["t0"] } });
     expect(answered).toMatchObject({ problem: "conflict", detail: expect.stringContaining("was deleted") });
     await expectEmpty(workflow);
+  });
+
+  test("that is cut off while it copies leaves nothing for long", async () => {
+    const workflow = openWorkflow();
+    const reading = vi.spyOn(WorkflowObject.prototype, "readOutputs").mockImplementation(([id]) => (id === "t0" ? Promise.resolve([{ taskId: "t0", json: '"copied"' }]) : new Promise(() => undefined)));
+    const cutOff = workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: "source", tasks: ["t0", "t1"] } }).catch(() => null);
+    await expect.poll(() => reading.mock.calls.length).toBe(2);
+    const again = await kill(workflow);
+    expect(await cutOff).toBeNull();
+    reading.mockRestore();
+    expect(await query(again, "SELECT json FROM outputs")).toEqual([{ json: '"copied"' }]);
+    await runDurableObjectAlarm(again);
+    await expectEmpty(again);
+  });
+
+  test("that fails while an alarm and another creation wait for it takes nothing of that one away", async () => {
+    const workflow = openWorkflow();
+    let fail = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (fail = resolve));
+    const reading = vi.spyOn(WorkflowObject.prototype, "readOutputs").mockImplementation(async () => (await gate, []));
+    const rerun = workflow.create({ ...requestOf(workflow, wide), rerunOf: { workflowId: "source", tasks: ["t0"] } });
+    await expect.poll(() => reading.mock.calls.length).toBe(1);
+    const alarm = openWorkflow(workflow.name!).wake();
+    const other = openWorkflow(workflow.name!).create(requestOf(workflow, [{ id: "a", agent: "llm" }]));
+    await openWorkflow(workflow.name!).exists();
+    fail();
+    expect(await rerun).toMatchObject({ problem: "conflict" });
+    await alarm;
+    created(await other);
+    reading.mockRestore();
+    expect(await view(await kill(workflow))).toMatchObject({ status: "running", tasks: { a: { attempt: 1 } } });
   });
 
   test("gets nothing of what a copy that was cut off left behind", async () => {

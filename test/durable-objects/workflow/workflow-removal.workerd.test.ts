@@ -4,7 +4,7 @@ import type { LeaseHolderPort } from "../../../src/api/ports/tenant-port.ts";
 import { TenantObject } from "../../../src/durable-objects/tenant-object.ts";
 import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";
 import { listedStatus } from "../listed-workflow.ts";
-import { created, DAY_MS, expectEmpty, llm, openWorkflow, pass, query, readAlarm, readLog, requestOf, start, transform, view } from "../open-workflow.ts";
+import { answer, created, DAY_MS, expectEmpty, http, listen, llm, openWorkflow, pass, query, readAlarm, readLog, requestOf, start, transform, view } from "../open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
@@ -98,6 +98,27 @@ describe("a removal", () => {
   });
 });
 
+
+test("a purge with calls under way leaves nothing, whatever becomes of them, and the next workflow of the id hears of none", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let asked = 0;
+  const web = http(listen(async () => {
+    await gates[Math.floor(asked++ / 3)]!.promise;
+    return answer("made");
+  }));
+  const tasks = ["a", "b", "c"].map((id) => ({ id, agent: "web" }));
+  const workflow = openWorkflow();
+  await start(workflow, tasks, { agents: { web } });
+  await expect.poll(() => asked).toBe(3);
+  await workflow.purge();
+  await expectEmpty(workflow);
+  await start(workflow, tasks, { agents: { web } });
+  await expect.poll(() => asked).toBe(6);
+  gates[0]!.resolve();
+  expect((await view(workflow)).progress).toMatchObject({ running: 3, completed: 0 });
+  gates[1]!.resolve();
+  expect((await view(workflow, 30_000)).progress).toMatchObject({ completed: 3 });
+});
 
 describe("a deletion while a failed task is retried", () => {
   test("deletes nothing, and the list still shows the workflow", async () => {

@@ -115,11 +115,11 @@ export class WorkflowStore {
 
   /** Removes everything, the alarm too: as if the object had never been used. */
   async clear(): Promise<void> {
-    this.#forget();
-    await this.#storage.deleteAlarm();
-    await this.#storage.deleteAll();
+    // Begun together: whoever comes between them would find a workflow that is about to go, or make one that goes with it.
+    const cleared = Promise.all([this.#storage.deleteAlarm(), this.#storage.deleteAll()]);
     this.#forget();
     this.steps.forget();
+    await cleared;
   }
 
   #forget(): void {
