@@ -23,9 +23,8 @@ export interface EntrySender {
 }
 
 interface Waiting {
+  /** Those on their way too. */
   entries: GatewayEntry[];
-  /** What a delivery is sending now. */
-  underWay: GatewayEntry[];
   sentAt: number;
   /** The delivery that is under way, or waits for its turn; null when none is. */
   delivery: { begunAt: number } | null;
@@ -40,18 +39,13 @@ const DEAD_AFTER_MS = 5_000;
  */
 export function createEntrySender(deps: EntrySenderDeps): EntrySender {
   const tenants = new Map<string, Waiting>();
+  /** What is sent waits until it has arrived: nobody hears of a delivery that dies on the way. */
   const send = async (tenant: string, waiting: Waiting): Promise<void> => {
-    const batch = waiting.entries.splice(0, MAX_BATCH);
+    const batch = waiting.entries.slice(0, MAX_BATCH);
     waiting.sentAt = deps.now();
-    waiting.underWay = batch;
-    try {
-      await deps.send(tenant, batch);
-    } catch (error) {
-      waiting.entries.unshift(...batch.slice(0, Math.max(0, MAX_WAITING - waiting.entries.length)));
-      throw error;
-    } finally {
-      if (waiting.underWay === batch) waiting.underWay = [];
-    }
+    await deps.send(tenant, batch);
+    const arrived = new Set(batch);
+    waiting.entries = waiting.entries.filter((entry) => !arrived.has(entry));
   };
   /** Sends until nothing waits. What could not be sent waits for the tenant's next request. */
   const deliver = async (tenant: string, waiting: Waiting): Promise<void> => {
@@ -70,7 +64,7 @@ export function createEntrySender(deps: EntrySenderDeps): EntrySender {
   };
   return {
     enter: (tenant, entry) => {
-      const waiting = tenants.get(tenant) ?? { entries: [], underWay: [], sentAt: deps.now(), delivery: null };
+      const waiting = tenants.get(tenant) ?? { entries: [], sentAt: deps.now(), delivery: null };
       tenants.set(tenant, waiting);
       if (waiting.entries.length >= MAX_WAITING) waiting.entries.shift();
       waiting.entries.push(entry);
@@ -78,10 +72,10 @@ export function createEntrySender(deps: EntrySenderDeps): EntrySender {
     },
     flush: async (tenant) => {
       const waiting = tenants.get(tenant);
-      // Another request's call cannot be waited for, but what it carries can be sent once more.
-      if (waiting !== undefined) waiting.entries.unshift(...waiting.underWay);
+      if (waiting === undefined) return;
       try {
-        while (waiting !== undefined && waiting.entries.length > 0) await send(tenant, waiting);
+        // Another request's call cannot be waited for, but what it carries is sent once more. What comes meanwhile goes with the next.
+        for (let due = waiting.entries.length; due > 0 && waiting.entries.length > 0; due -= MAX_BATCH) await send(tenant, waiting);
       } catch (error) {
         deps.onFault(error);
       }

@@ -73,6 +73,20 @@ describe("what the gateway called", () => {
     expect(got).toHaveLength(2);
   });
 
+  test("while more of it comes is not waited for without end", async () => {
+    const got: string[][] = [];
+    const { enter, flush } = createWorld({
+      sleep: () => new Promise(() => undefined),
+      send: async (_, entries) => {
+        got.push(entries.map(({ id }) => id));
+        enter("a", entry(`after ${got.length}`));
+      },
+    });
+    enter("a", entry("1"));
+    await flush("a");
+    expect(got).toEqual([["1"]]);
+  });
+
   test("is read without when it cannot be sent, and waits for the next request", async () => {
     const { enter, flush, faults, settled } = createWorld({ send: () => Promise.reject(new Error("away")) });
     enter("a", entry("1"));
@@ -91,6 +105,23 @@ describe("what the gateway called", () => {
     expect(deliveries()).toBe(2);
     await Promise.resolve();
     expect(sent).toEqual([["a", ["1", "2", "3"]]]);
+  });
+
+  test("goes again when the delivery that took it died on the way", async () => {
+    const batches: string[][] = [];
+    const { enter, clock } = createWorld({
+      send: async (_, entries) => {
+        batches.push(entries.map(({ id }) => id));
+        if (batches.length === 1) await new Promise(() => undefined);
+      },
+    });
+    enter("a", entry("1"));
+    await expect.poll(() => batches.length).toBe(1);
+    enter("a", entry("2"));
+    clock.now += 5_000;
+    enter("a", entry("3"));
+    await expect.poll(() => batches.length).toBe(2);
+    expect(batches).toEqual([["1"], ["1", "2", "3"]]);
   });
 
   test(`goes ${MAX_BATCH} at a time, and of what waits for an object that cannot be reached the newest ${MAX_WAITING} are kept`, async () => {
