@@ -14,6 +14,7 @@ type Saying = readonly [starts: string, rest: string, before?: string];
  */
 const SAYINGS: readonly (readonly [TaskType, ...Saying[]])[] = [
   ["security_review", ["security", " (review|audit|assessment|analysis)\\b"], ["threat", " model"], ["penetration", " test"],
+    ["review|audit|assess|check|evaluate|analy[sz]e", "\\b.{0,60}\\b(security of|for security)\\b"],
     ["find|check|look|audit|review|scan", "\\b.{0,60}\\b(vulnerabilit|security (hole|flaw|issue|weakness|bug)|sql injection|xss\\b|csrf\\b)"]],
   ["production_critical", ["production|prod", "\\b.{0,40}\\b(outage|incident|down\\b|rollback|hotfix|migration)"], ["outage|hotfix|incident", "\\b.{0,40}\\b(production|prod)\\b"]],
   ["critical_bug_fix", ["critical|urgent|severe|blocking|data[- ]loss|p0|sev-?1", "\\b.{0,30}\\b(bug|defect|regression|fault|crash)"], ["fix", "\\b.{0,40}\\b(data loss|data corruption|race condition|deadlock)"]],

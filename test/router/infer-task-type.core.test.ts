@@ -33,6 +33,8 @@ describe("the type of a prompt", () => {
     ["Design a distributed queue system", "architecture_design"],
     ["Do a security review of the login flow", "security_review"],
     ["Check this handler for SQL injection", "security_review"],
+    ["Review the security of this code", "security_review"],
+    ["Please assess this pull request for security", "security_review"],
     ["Fix the critical bug that loses orders", "critical_bug_fix"],
     ["Production is down: find the rollback steps", "production_critical"],
   ])("%j is %s", (prompt, type) => {
