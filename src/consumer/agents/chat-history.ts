@@ -35,14 +35,16 @@ export function dropMessages(input: Json, dropped: ReadonlySet<number>): Json {
     if (omitted === 0 || roleOf(message) === "system") return [message];
     const mark = `[… ${omitted} ${omitted === 1 ? "message" : "messages"} omitted]\n`;
     omitted = 0;
-    return [prepend(mark, message as JsonRecord)];
+    return [prepend(mark, message)];
   });
   return { ...(input as JsonRecord), messages };
 }
 
-function prepend(mark: string, message: JsonRecord): Json {
-  const { content } = message;
-  return { ...message, content: Array.isArray(content) ? [{ type: "text", text: mark }, ...content] : `${mark}${content as string}` };
+/** What has no text stays as it is: what is wrong with it is the prompt's to say. */
+function prepend(mark: string, message: Json): Json {
+  const content = isRecord(message) ? message["content"] : undefined;
+  if (typeof content === "string") return { ...(message as JsonRecord), content: `${mark}${content}` };
+  return Array.isArray(content) ? { ...(message as JsonRecord), content: [{ type: "text", text: mark }, ...content] } : message;
 }
 
 function messagesOf(input: Json): readonly Json[] {

@@ -93,6 +93,12 @@ describe("an order whose context is to be reduced", () => {
       expect(send({ dependencies: {} }, null).sent).toEqual(messages);
     });
 
+    test.each([[{ rated: 40 }], [7], [null]])("a message whose content came to no text (%j) stays as it is, so that the attempt says so", (content) => {
+      const asked = { role: "user", content };
+      const { order: reduced } = reduce(order({ maxTokens: 10 }, { input: { messages: [...past, asked] }, dependencies: {} }), 100_000);
+      expect((reduced.input as { messages: Message[] }).messages).toEqual([asked]);
+    });
+
     test("all of them go where not even one fits", () => {
       const { sent, context } = send({ dependencies: {} }, 10);
       expect(context.reducedTokens).toBe(0);
