@@ -39,7 +39,9 @@ interface Copy<Document> {
 export class DocumentCache<Document> {
   readonly #deps: DocumentCacheDeps<Document>;
   #copy: Copy<Document> | null = null;
-  #replicatedVersion = -1;
+  #writes = 0;
+  /** The newest document that was replicated here, and by the how many-th write that was begun. */
+  #replicated = { version: -1, write: 0 };
   #refreshes = { second: 0, count: 0 };
 
   constructor(deps: DocumentCacheDeps<Document>) {
@@ -81,6 +83,7 @@ export class DocumentCache<Document> {
 
   /** Takes a newer document at once, and replicates it: rejects when that fails for seconds. */
   async publish(stored: StoredDocument<Document>): Promise<void> {
+    const earlierWrites = this.#writes;
     let newest = this.#keep(stored) === stored ? stored : await this.#deps.readOrigin();
     for (const waitMs of [...REPLICATION_RETRIES_MS, null]) {
       try {
@@ -90,8 +93,8 @@ export class DocumentCache<Document> {
         if (waitMs === null) throw error;
         await this.#deps.sleep(waitMs);
         newest = this.#keep(await this.#deps.readOrigin());
-        // Of several that were refused the first to come again writes for all.
-        if (this.#replicatedVersion >= newest.version) return;
+        // Of several that were refused the first to come again writes for all. An earlier write may be what an older one went over.
+        if (this.#replicated.version >= newest.version && this.#replicated.write > earlierWrites) return;
       }
     }
     await this.#lookAgain(newest);
@@ -107,7 +110,7 @@ export class DocumentCache<Document> {
     const now = this.#deps.now();
     const known = this.#copy;
     const isUnconfirmed = known !== null && this.#isUnconfirmed(known);
-    if (isUnconfirmed) this.#replicatedVersion = -1;
+    if (isUnconfirmed) this.#replicated = { version: -1, write: 0 };
     const isNewer = known === null || isUnconfirmed || stored.version >= known.stored.version;
     this.#copy = isNewer ? { stored, readAt: now, confirmedAt: now } : { ...known, readAt: now };
     return this.#copy.stored;
@@ -118,8 +121,10 @@ export class DocumentCache<Document> {
   }
 
   async #write(stored: StoredDocument<Document>): Promise<void> {
+    this.#writes += 1;
+    const write = this.#writes;
     await this.#deps.writeReplica(stored);
-    this.#replicatedVersion = Math.max(this.#replicatedVersion, stored.version);
+    if (stored.version >= this.#replicated.version) this.#replicated = { version: stored.version, write };
   }
 
   /** Of several who write at once the last may be the one with the oldest document; but it is the last to look, too. */

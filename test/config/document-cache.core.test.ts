@@ -174,6 +174,22 @@ describe("a published document", () => {
     expect((await cache.read()).version).toBe(8);
   });
 
+  test("is written once more where an older one of this isolate landed behind it, also after a refusal", async () => {
+    const { cache, readOrigin, writeReplica } = createCache({ readReplica: async () => null, readOrigin: async () => version(1) });
+    const landed: number[] = [];
+    const older = Promise.withResolvers<void>();
+    writeReplica.mockImplementation(async ({ version: written }) => void landed.push(written));
+    writeReplica.mockImplementationOnce(async () => older.promise.then(() => void landed.push(1)));
+    const refreshed = cache.refresh();
+    await expect.poll(() => writeReplica.mock.calls.length).toBe(1);
+    readOrigin.mockResolvedValue(version(2));
+    await cache.publish(version(2));
+    writeReplica.mockRejectedValueOnce(new Error("one write a second"));
+    older.resolve();
+    await refreshed;
+    expect(landed).toEqual([2, 1, 2]);
+  });
+
   test("is replicated though the object cannot be asked afterwards whether there is a newer one", async () => {
     const { cache, writeReplica } = createCache({ readOrigin: () => Promise.reject(new Error("the object is away")) });
     await cache.publish(version(7));
