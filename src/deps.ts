@@ -27,6 +27,7 @@ import { KEY_CACHE_SECONDS, KEY_KEY, METRICS_KEY, nameWorkflow, openMetrics, ope
 import { registerDocument } from "./router/engines/load-engine.ts";
 import type { Fetch } from "./router/language-model.ts";
 import type { MetricsSnapshot } from "./router/metrics/model-metrics.ts";
+import { DAY_MS } from "./workflow/budget/utc-day.ts";
 import type { WorkflowEvent } from "./workflow/events.ts";
 
 /** How long an object waits for settings before it goes on with those that it knows. */
@@ -239,12 +240,14 @@ export function createConsumerDeps(env: Env): ConsumerDeps {
 }
 
 export function createSweepDeps(env: Env): SweepDeps {
+  const { settings, log } = openPlatform(env);
   return {
     directory: openTenant(env, OPERATOR_TENANT),
     tenant: (id) => openTenant(env, id),
     wake: (tenant, workflowId) => openWorkflow(env, tenant, workflowId).wake(),
+    readRetentionMs: async () => (await settings.read(OPERATOR_TENANT)).retention.days * DAY_MS,
     now: Date.now(),
-    log: openPlatform(env).log,
+    log,
   };
 }
 

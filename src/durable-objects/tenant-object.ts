@@ -220,9 +220,9 @@ export class TenantObject extends DurableObject<Env> implements TenantPort {
     this.#store.workflows.readmit(workflowId);
   }
 
-  async listStale(before: number, limit: number): Promise<string[]> {
+  async listStale(before: number, endedBefore: number, limit: number): Promise<string[]> {
     this.#index.flush();
-    return this.#store.transaction(() => this.#store.workflows.takeStale(before, limit, this.#deps.now()));
+    return this.#store.transaction(() => this.#store.workflows.takeStale({ before, endedBefore, limit }, this.#deps.now()));
   }
 
   async readTiers(): Promise<{ version: number; json: string } | null> {

@@ -1,12 +1,14 @@
 import { expect, test } from "vitest";
 import { MAX_TENANTS, MAX_WOKEN, sweepStale, type SweepDeps } from "../../src/consumer/sweep-stale.ts";
 
-const NOW = 10_000_000;
+const DAY_MS = 86_400_000;
+const NOW = 10 * DAY_MS;
 
 interface World {
   deps: SweepDeps;
   /** `tenant: before limit`, in order. */
   asked: string[];
+  endedBefore: Set<number>;
   woken: string[];
   recovered: string[];
   forgotten: string[];
@@ -16,14 +18,15 @@ interface World {
 /** `stale`: by tenant, how many workflows of it were silent; each is told of once. */
 function createWorld(stale: Record<string, number>, changes: Partial<SweepDeps> = {}): World {
   const left = new Map(Object.entries(stale));
-  const world: Omit<World, "deps"> = { asked: [], woken: [], recovered: [], forgotten: [], log: [] };
+  const world: Omit<World, "deps"> = { asked: [], endedBefore: new Set(), woken: [], recovered: [], forgotten: [], log: [] };
   const deps: SweepDeps = {
     directory: {
       takeTenants: async (limit) => ({ active: Object.keys(stale).slice(0, limit), removing: [] }),
       forgetTenant: async (id, since) => void world.forgotten.push(`${id} ${since}`),
     },
     tenant: (id) => ({
-      listStale: async (before, limit) => {
+      listStale: async (before, endedBefore, limit) => {
+        world.endedBefore.add(endedBefore);
         world.asked.push(`${id}: ${before} ${limit}`);
         const count = Math.min(limit, left.get(id)!);
         left.set(id, left.get(id)! - count);
@@ -33,6 +36,7 @@ function createWorld(stale: Record<string, number>, changes: Partial<SweepDeps> 
       endTenant: async () => ({ isDone: false }),
     }),
     wake: async (tenant, workflowId) => void world.woken.push(`${tenant}:${workflowId}`),
+    readRetentionMs: async () => DAY_MS,
     now: NOW,
     log: (event) => void world.log.push(event),
     ...changes,
@@ -51,6 +55,17 @@ test("asks every tenant for what was silent for ten minutes, each for the same s
   expect(asked).toEqual(["default", "acme", "other"].map((id) => `${id}: ${NOW - 600_000} ${share}`));
   expect(woken.sort()).toEqual(["acme:w0", "acme:w1", "other:w0"]);
   expect(recovered).toEqual(["default", "acme", "other"]);
+});
+
+test("has what should be gone woken an hour after it should, and wakes what is silent also where nobody can say how long things are kept", async () => {
+  const well = createWorld({ default: 1 });
+  await sweepStale(well.deps);
+  expect([...well.endedBefore]).toEqual([NOW - DAY_MS - 3_600_000]);
+  const unsure = createWorld({ default: 1 }, { readRetentionMs: () => Promise.reject(new Error("away")) });
+  await sweepStale(unsure.deps);
+  expect([...unsure.endedBefore]).toEqual([0]);
+  expect(unsure.woken).toEqual(["default:w0"]);
+  expect(unsure.log).toEqual([{ event: "sweep.failed", message: "Error: away" }]);
 });
 
 test("one tenant with very many takes no turn from another, and what the others do not need goes to it", async () => {

@@ -10,7 +10,7 @@ import { NO_LIMITS } from "../../src/config/tenant-record.ts";
 import { MAX_DECISIONS, OptimizationStore } from "../../src/durable-objects/tenant/stores/optimization-store.ts";
 import { MAX_AGENT_CHARACTERS, MAX_AGENTS } from "../../src/durable-objects/tenant-object.ts";
 import { MAX_SETTINGS_VERSIONS, MAX_TIERS_VERSIONS } from "../../src/durable-objects/tenant/stores/configuration-store.ts";
-import { buildListQuery, type WorkflowQuery } from "../../src/durable-objects/tenant/stores/workflow-index-store.ts";
+import { buildListQuery, ENDED_BEFORE, type WorkflowQuery } from "../../src/durable-objects/tenant/stores/workflow-index-store.ts";
 import type { Json, Problem } from "../../src/errors.ts";
 import type { OptimizationDecision } from "../../src/optimizer/reoptimization/reoptimize.ts";
 import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
@@ -247,10 +247,27 @@ describe("the index", () => {
     for (const id of ["a", "b", "c"]) await tenant.indexWorkflow(createEntry(id));
     await tenant.indexWorkflow(createEntry("done", { status: "completed" }));
     const future = Date.now() + 1_000;
-    expect(await tenant.listStale(Date.now() - 60_000, 10)).toEqual([]);
+    expect(await tenant.listStale(Date.now() - 60_000, 0, 10)).toEqual([]);
     await runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec("UPDATE workflows SET heard_at = CASE id WHEN 'c' THEN 1 WHEN 'b' THEN 2 ELSE 3 END"));
-    expect(await tenant.listStale(future - 30_000, 2)).toEqual(["c", "b"]);
-    expect(await tenant.listStale(future - 30_000, 2)).toEqual(["a"]);
+    expect(await tenant.listStale(future - 30_000, 0, 2)).toEqual(["c", "b"]);
+    expect(await tenant.listStale(future - 30_000, 0, 2)).toEqual(["a"]);
+  });
+
+  test("tells which ended workflows should be gone, behind the silent ones, each once", async () => {
+    const tenant = openTenant();
+    await tenant.indexWorkflow(createEntry("open"));
+    for (const id of ["old", "older", "recent"]) await tenant.indexWorkflow(createEntry(id, { status: "failed" }));
+    await runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec("UPDATE workflows SET created_at = CASE id WHEN 'older' THEN 1 ELSE 2 END, heard_at = CASE id WHEN 'recent' THEN 50 ELSE 1 END"));
+    expect(await tenant.listStale(10, 2, 10)).toEqual(["open", "older"]);
+    await runInDurableObject(tenant, (_object, state) => void state.storage.sql.exec("UPDATE workflows SET heard_at = 3 WHERE id <> 'recent'"));
+    expect(await tenant.listStale(10, 10, 2)).toEqual(["open", "older"]);
+    expect(await tenant.listStale(10, 10, 2)).toEqual(["old"]);
+    expect(await tenant.listStale(10, 10, 2)).toEqual([]);
+  });
+
+  test("finds those without an index of their own, from the oldest on", async () => {
+    const plan = await runInDurableObject(openTenant(), (_object, state) => state.storage.sql.exec(`EXPLAIN QUERY PLAN ${ENDED_BEFORE}`, 1, 1, 1).toArray().map((row) => String(row["detail"])));
+    expect(plan).toEqual([expect.stringContaining("USING INDEX workflows_by_time (created_at<?)")]);
   });
 
   const plans: [Partial<WorkflowQuery>, string][] = [

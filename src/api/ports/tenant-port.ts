@@ -87,8 +87,11 @@ export interface TenantPort extends StatsPort, OptimizationPort, KeyPort, Direct
   removeWorkflow(workflowId: string): Promise<void>;
   /** Takes a removal back: entries of the workflow count again. */
   readmitWorkflow(workflowId: string): Promise<void>;
-  /** Ids of workflows that are not final and were not heard of since `before` (Unix ms): the cron sweep wakes them. They count as heard of by that, so that every one gets its turn. */
-  listStale(before: number, limit: number): Promise<string[]>;
+  /**
+   * Ids of workflows that are not final and were not heard of since `before`, and then of those that were made and ended before `endedBefore`
+   * (Unix ms): the cron sweep wakes them. They count as heard of by that, so that every one gets its turn.
+   */
+  listStale(before: number, endedBefore: number, limit: number): Promise<string[]>;
   /** The tiers document as stored (JSON), or null for the default. */
   readTiers(): Promise<{ version: number; json: string } | null>;
   writeTiers(json: string): Promise<{ version: number }>;

@@ -10,7 +10,8 @@ import type { AgentDefinition } from "../../../src/workflow/spec/agent.ts";
 import type { LoggedEvent } from "../../../src/workflow/events.ts";
 import { MAX_VALUE_BYTES } from "../../../src/workflow/json/json-size.ts";
 import worker from "../../../src/worker.ts";
-import { answer, call, callsOf, completed, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, sentMessages, SETTINGS, start, story, TENANT, transform, view, type Workflow } from "../open-workflow.ts";
+import { listedStatus } from "../listed-workflow.ts";
+import { answer, call, callsOf, completed, DAY_MS, expectEmpty, failed, http, idOf, kill, listen, llm, never, openWorkflow, pass, query, readAlarm, readLog, sentMessages, SETTINGS, start, story, TENANT, transform, view, type Workflow } from "../open-workflow.ts";
 
 const LLM = [{ id: "a", agent: "llm" }];
 const FIRST = { task: 0, attempt: 1 };
@@ -708,6 +709,20 @@ test("the sweep wakes workflows that were silent for long", async () => {
   await worker.scheduled(createScheduledController(), env);
   expect(sentMessages(workflow).map(({ attempt }) => attempt)).toEqual([1, 2]);
   expect((await readAlarm(workflow)).armedAt).toBeLessThan(Infinity);
+});
+
+test("the sweep wakes an ended workflow that is still there an hour after its retention, since its alarm does not know of a shorter one or was given up", async () => {
+  const workflow = openWorkflow();
+  await start(workflow, [{ id: "a", agent: "one" }]);
+  await expect.poll(() => listedStatus(workflow)).toBe("completed");
+  await runInDurableObject(workflow, (_object, state) => state.storage.deleteAlarm());
+  pass(SETTINGS.retention.days * DAY_MS);
+  await worker.scheduled(createScheduledController(), env);
+  expect(await workflow.exists()).toBe(true);
+  pass(3_600_000);
+  await worker.scheduled(createScheduledController(), env);
+  await expectEmpty(workflow);
+  expect(await listedStatus(workflow)).toBeNull();
 });
 
 test("a transform whose value grows over 1 MiB fails its task, and the object goes on", async () => {
