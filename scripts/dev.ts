@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { projectRoot, quietWranglerEnv, randomRootKey, wranglerBin } from "./local-worker.ts";
 
 const READY_POLL_MS = 200;
+const PARENT_POLL_MS = 500;
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +35,9 @@ const child = spawn(process.execPath, [wranglerBin, "dev", "--ip", "127.0.0.1", 
 });
 // A terminal interrupts the whole group by itself; a supervisor signals only this process.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+// A signal to npm ends npm and its shell, and nobody passes it on: who is left behind keeps the port.
+const startedBy = process.ppid;
+setInterval(() => process.ppid === startedBy || child.kill("SIGTERM"), PARENT_POLL_MS).unref();
 child.once("exit", (code, signal) => {
   process.exitCode = code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 0 : 1);
 });
