@@ -4,7 +4,7 @@ import { layerSettings, type SettingsLayer } from "./settings-layers.ts";
 import type { Settings } from "./settings.ts";
 
 /** Tenants whose settings an isolate holds at once; the one asked for longest ago goes first. */
-const MAX_TENANTS = 1_000;
+export const MAX_TENANTS = 1_000;
 
 export interface SettingsCacheDeps {
   /** The defaults with the variable `SETTINGS` over them. */
