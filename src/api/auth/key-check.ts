@@ -13,8 +13,8 @@ const KEY_REFRESH_MS = 10_000;
 /** Keys that are held at once. Those that are good for nothing are held apart: a flood of them displaces none that works. */
 const MAX_KEYS = 5_000;
 const MAX_USELESS_KEYS = 5_000;
-/** Longer than any replica of a key that was ended is read. */
-const ENDED_MS = 120_000;
+/** How long keys of a tenant that was ended are none: longer than their replicas are read, and shorter than it takes until another tenant can have its id. */
+const TENANT_ENDED_MS = 120_000;
 /** How often the use of a key is noted; its tenant's object then also says whether it is in force, however long KV takes to tell. */
 const NOTE_EVERY_MS = 30_000;
 /** What the replicas do not know is looked up in one object: by isolate and tenant so often, that guessing keys wears no object out. */
@@ -51,16 +51,16 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
   const copies = new RecentMap<string, Copy>(MAX_KEYS);
   const useless = new RecentMap<string, number>(MAX_USELESS_KEYS);
   const lookUp = createKeyLookup(deps, tenants);
-  /** Keys and tenants that were ended here, for as long as a replica may still know them. Ids of keys and of tenants cannot be mistaken for each other. */
+  /** Keys and tenants that were ended here. A key stays so, whatever its replica says and however long. Ids of keys and of tenants cannot be mistaken for each other. */
   const ended = new RecentMap<string, number>(MAX_USELESS_KEYS);
   /** When keys were last known to be in force of which only the id is known here. */
   const inForceAt = new RecentMap<string, number>(MAX_KEYS);
-  const isEnded = (idOrTenant: string): boolean => deps.now() - (ended.get(idOrTenant) ?? -Infinity) < ENDED_MS;
+  const isEnded = ({ id, tenant }: { id: string; tenant: string }): boolean => ended.get(id) !== undefined || deps.now() - (ended.get(tenant) ?? -Infinity) < TENANT_ENDED_MS;
 
   const read = async (key: string, tenant: string, former: Copy | undefined): Promise<KeyReplica | null> => {
     const readAt = deps.now();
     const found = await lookUp(key, tenant);
-    const grant = found === null || isEnded(found.id) || isEnded(found.tenant) ? null : found;
+    const grant = found === null || isEnded(found) ? null : found;
     if (grant === null) {
       copies.delete(key);
       useless.set(key, readAt);
@@ -71,7 +71,7 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
   };
 
   const isInForce = async (id: string, tenant: string): Promise<boolean> => {
-    if (isEnded(id) || isEnded(tenant)) return false;
+    if (isEnded({ id, tenant })) return false;
     const now = deps.now();
     if (now - (inForceAt.get(id) ?? -Infinity) < NOTE_EVERY_MS) return true;
     try {
@@ -80,7 +80,7 @@ export function createKeyCheck(deps: KeyCheckDeps, tenants: KnownTenants): KeyCh
     } catch (error) {
       deps.log({ event: "key.note_failed", message: String(error) });
     }
-    return !isEnded(id) && !isEnded(tenant);
+    return !isEnded({ id, tenant });
   };
 
   const end = (idOrTenant: string): void => {

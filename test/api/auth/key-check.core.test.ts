@@ -180,7 +180,20 @@ describe("a key in force", () => {
     state.now += 30_000;
     expect(await check.read(keyOf(1))).not.toBeNull();
     await Promise.all(background);
+    for (let minute = 0; minute < 5; minute += 1) {
+      expect(await check.read(keyOf(1))).toBeNull();
+      state.now += 60_000;
+    }
+  });
+
+  test("of a tenant that was removed here is none, but one of a later tenant of its id is", async () => {
+    const { state, check, add } = createSources();
+    await add(keyOf(1));
+    check.end("acme");
     expect(await check.read(keyOf(1))).toBeNull();
+    state.now += 300_000;
+    await add(keyOf(2));
+    expect(await check.read(keyOf(2))).not.toBeNull();
   });
 
   test("is noted as used at most twice a minute, and a failure to note it lets it in all the same", async () => {
