@@ -20,15 +20,9 @@ const LATER_FIELDS = ["tools", "maxTurns"];
 /** What header values look like in answers: they can hold credentials. */
 const HIDDEN_VALUE = "•••";
 
-const AnsweredAgent = z.object({
-  name: AgentName,
-  kind: z.enum(["llm", "http", "transform"]),
-  description: z.string(),
-  capabilities: z.array(z.string()),
-  builtin: z.boolean(),
-  createdAt: z.string().nullable(),
-  updatedAt: z.string().nullable(),
-});
+const ANSWERED = { name: AgentName, builtin: z.boolean(), createdAt: z.string().nullable(), updatedAt: z.string().nullable() };
+const AnsweredAgent = describeAnswers(ANSWERED);
+const ListedAgents = z.object({ items: z.array(describeAnswers({ ...ANSWERED, score: z.number() })), nextCursor: z.string().nullable() });
 
 const AgentQuery = z.object({
   ...PAGE_QUERY,
@@ -51,7 +45,7 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     summary: "Find agents, best match first; the tenant's own before the built-in ones when nothing is asked for",
     access: "workflows:read",
     query: AgentQuery,
-    answers: { 200: { description: "The agents", schema: z.object({ items: z.array(AnsweredAgent.extend({ score: z.number() })), nextCursor: z.string().nullable() }) } },
+    answers: { 200: { description: "The agents", schema: ListedAgents } },
     handle: async (context, api) => {
       const { q, capability, limit, cursor } = readQuery(context, AgentQuery);
       const found = rankAgents(await listAll(context, api), q, capability);
@@ -118,6 +112,12 @@ async function listAll(context: ApiContext, api: Api): Promise<ListedAgent[]> {
   const names = new Set(registered.map(({ name }) => name));
   const builtIn = Object.entries(BUILT_IN_AGENTS).filter(([name]) => !names.has(name));
   return [...registered.map((entry) => ({ ...entry, registered: entry })), ...builtIn.map(([name, agent]) => ({ name, agent, registered: null }))];
+}
+
+/** The definition of each kind, with what is answered besides. */
+function describeAnswers<Extra extends z.ZodRawShape>(extra: Extra) {
+  const [llm, http, transform] = AgentDefinition.options;
+  return z.discriminatedUnion("kind", [z.object({ ...llm.shape, ...extra }), z.object({ ...http.shape, ...extra }), z.object({ ...transform.shape, ...extra })]);
 }
 
 function showAgent({ name, agent, registered }: ListedAgent) {

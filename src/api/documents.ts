@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { renderDocsPage } from "./openapi/docs-page.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { answerJson } from "./http/answer-json.ts";
@@ -21,7 +22,7 @@ export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): rea
       tag: "Documents",
       summary: "This API as an OpenAPI 3.1 document",
       access: "public",
-      answers: { 200: { description: "The document" } },
+      answers: { 200: { description: "The document", mediaType: "application/json" } },
       handle: async () => new Response(documents().json, { headers: { "content-type": "application/json" } }),
     },
     {
@@ -42,7 +43,7 @@ export function documentEndpoints(listEndpoints: () => readonly Endpoint[]): rea
       tag: "Documents",
       summary: "Whether the service answers",
       access: "public",
-      answers: { 200: { description: "It does" } },
+      answers: { 200: { description: "It does", schema: z.object({ status: z.literal("ok") }) } },
       handle: async () => answerJson(200, { status: "ok" }),
     },
   ];

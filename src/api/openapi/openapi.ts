@@ -102,15 +102,16 @@ function describeOperation(endpoint: Endpoint, path: string): Operation {
   if (endpoint.body !== undefined) {
     operation.requestBody = { required: endpoint.body.isOptional !== true, content: { "application/json": { schema: refer(endpoint.body.schema) } } };
   }
+  const errors = isOpenAiPath(endpoint.path) ? { mediaType: "application/json", name: "OpenAiError" } : { mediaType: "application/problem+json", name: "Problem" };
+  const refusal = { content: { [errors.mediaType]: { schema: { $ref: `#/components/schemas/${errors.name}` } } } };
   for (const [status, answer] of Object.entries(endpoint.answers)) {
     const mediaType = answer.mediaType ?? (answer.schema === undefined ? undefined : "application/json");
     const content = mediaType === undefined ? {} : { content: { [mediaType]: { schema: answer.schema === undefined ? {} : refer(answer.schema) } } };
-    operation.responses[status] = { description: answer.description, ...content };
+    operation.responses[status] = { description: answer.description, ...(Number(status) >= 400 ? refusal : content) };
   }
-  const errors = isOpenAiPath(endpoint.path) ? { mediaType: "application/json", name: "OpenAiError" } : { mediaType: "application/problem+json", name: "Problem" };
   for (const code of problemsOf(endpoint)) {
     const { status, title } = describeProblem(code);
-    operation.responses[String(status)] ??= { description: title, content: { [errors.mediaType]: { schema: { $ref: `#/components/schemas/${errors.name}` } } } };
+    operation.responses[String(status)] ??= { description: title, ...refusal };
   }
   return operation;
 }
