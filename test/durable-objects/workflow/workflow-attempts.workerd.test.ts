@@ -317,6 +317,28 @@ describe("the alarm", () => {
     await expectArmed(workflow);
   });
 
+  test("that comes early, several times at once, or a day late does nothing twice, and is armed again", async () => {
+    let workflow = openWorkflow();
+    await start(workflow, [...LLM, { id: "b", agent: "llm" }]);
+    const attempts = () => sentMessages(workflow).map(({ task, attempt }) => `${task}.${attempt}`);
+    const wake = async () => {
+      await Promise.all([workflow.wake(), workflow.wake(), workflow.wake()]);
+      await expectArmed(workflow);
+      return attempts();
+    };
+    expect(await wake()).toEqual(["0.1", "1.1"]);
+    await workflow.claim([FIRST]);
+    expect(await wake()).toEqual(["0.1", "1.1"]);
+    pass(DAY_MS);
+    // Claimed by nobody who is heard of, and never claimed: one is over its time and is retried after a while, the other is sent again at once.
+    expect(await wake()).toEqual(["0.1", "1.1", "1.2"]);
+    pass(1_000);
+    expect(await wake()).toEqual(["0.1", "1.1", "1.2", "0.2"]);
+    workflow = await kill(workflow);
+    expect(await wake()).toEqual(["0.1", "1.1", "1.2", "0.2"]);
+    await expectWholeLog(workflow);
+  });
+
   test("ends a workflow at its deadline, and takes nothing more", async () => {
     const workflow = openWorkflow();
     await start(workflow, [...LLM, { id: "b", agent: "one", dependsOn: ["a"] }], { spec: { deadlineMs: 5_000 } });
