@@ -68,7 +68,10 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       restored: (session) => this.#outbox.armForRest(session, this.#outbox.tenant.alarmBehindIndex()),
       send: (session, applied) => this.#send(session, applied),
       forgotten: (error) => this.#desk.fail(error),
-      armSoon: () => this.#outbox.armBy(this.#deps.now() + ALARM_RETRY_MS),
+      armSoon: () => {
+        this.#outbox.tenant.doubtIndex();
+        this.#outbox.armBy(this.#deps.now() + ALARM_RETRY_MS);
+      },
     });
     this.#outbox = new WorkflowOutbox(this.#deps, ctx, this.#store, {
       session: () => this.#memory.load(),
@@ -78,7 +81,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
       plan: (made, reason) => this.#memory.alone(() => this.#memory.commit((session) => session.applyPlan(made, reason))),
       lose: (refs) => this.#memory.alone(() => this.#memory.apply({ type: "lose", refs: this.#memory.keepOwn(refs) })),
       runInline: (refs) => this.#memory.alone(() => this.#memory.commit((session) => session.runInline(refs))),
-      ended: () => this.#waiters.wake(),
+      ended: (createdAt) => this.#waiters.wake(createdAt),
     });
   }
 
@@ -118,8 +121,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   async read(options: ReadOptions): Promise<WorkflowView | Problem> {
-    if (this.#memory.load() === null) return notFound();
-    if (options.waitMs > 0 && !this.#memory.load()!.isFinal) await this.#waiters.wait(options.waitMs);
+    const asked = this.#memory.load();
+    if (asked === null) return notFound();
+    if (options.waitMs > 0 && !asked.isFinal) await this.#waiters.wait(asked.run.state.createdAt, options.waitMs);
     const session = this.#memory.load();
     return session === null ? notFound() : viewWorkflow(session, options.withTasks);
   }
@@ -201,7 +205,7 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#outbox.abandon();
     await this.#store.clear();
     this.#feed.close("the workflow was deleted");
-    this.#waiters.wake();
+    this.#waiters.wakeAll();
   }
 
   async claim(refs: AttemptRef[]): Promise<WorkOrder[]> {
@@ -298,6 +302,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     // By now it may have been deleted, or read again.
     const current = this.#memory.load();
     if (current === null) return;
+    // Its end may be one that could not be told when it came.
+    if (current.isFinal) this.#waiters.wakeAll();
     this.#outbox.deliverWebhooks(current);
     this.#outbox.armForRest(current);
   }
@@ -319,8 +325,9 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
     this.#memory.take(session);
     this.#outbox.reset();
     const waitMs = request.answer?.waitMs ?? 0;
-    const ended = waitMs === 0 ? Promise.resolve() : this.#waiters.wait(waitMs);
-    if (waitMs > 0) this.#outbox.tenant.holdEntry();
+    const ended = waitMs === 0 ? Promise.resolve() : this.#waiters.wait(session.run.state.createdAt, waitMs);
+    // Where the tenant's limits could not be read, the workflow hears of them when it tells that it has begun.
+    if (waitMs > 0 && request.isLimited !== undefined) this.#outbox.tenant.holdEntry(waitMs);
     this.#memory.send(session, applied);
     return request.answer === undefined ? { kind: "created", workflow: workflow! } : { ended };
   }
@@ -332,6 +339,8 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   #forgetEnded(ended: WorkflowSession): Promise<boolean> {
+    // It is over, so whoever still waits for the index to know is answered while there is an answer.
+    if (ended.isFinal) this.#waiters.wakeAll();
     return forgetEnded(ended, {
       session: () => this.#memory.load(),
       apply: (input) => this.#memory.apply(input),

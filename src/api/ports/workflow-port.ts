@@ -63,7 +63,7 @@ export interface CreateRequest {
   plannedModels?: Record<string, string>;
   /** What is foreseen of each task, in the order of the spec; absent where no task calls a model. */
   outlook?: TaskOutlook[];
-  /** The tenant has limits of tasks, as far as is known here: attempts wait until it lets them start. */
+  /** The tenant has limits of tasks, as far as is known here: attempts wait until it lets them start. Absent where that could not be read. */
   isLimited?: boolean;
   /** Settings of budgets in which the tenant's differ from the operator's. They stay those of the creation. */
   ownBudgets?: Partial<ObjectBudgetSettings>;

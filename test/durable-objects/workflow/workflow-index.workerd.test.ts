@@ -35,30 +35,60 @@ describe("the tenant's index", () => {
     expect(await waiting).toMatchObject({ read: { status: "completed" }, listed: "completed" });
   });
 
-  test("hears of a short workflow whose creator waits for it once, at its end, and of a longer one while it runs", async () => {
-    const told = vi.spyOn(TenantObject.prototype, "indexWorkflow");
-    const statuses = (workflow: Workflow) => told.mock.calls.flatMap(([{ summary }]) => (summary.id === idOf(workflow) ? [summary.status] : []));
-    const waiting = { answer: { waitMs: 30_000, withTasks: false } };
+  describe("whose creator waits for its end", () => {
+    const waiting = { isLimited: false, answer: { waitMs: 30_000, withTasks: false } };
     const platformTimeout = globalThis.setTimeout;
-    // However slow the machine: the entry is held back for a tenth of a second only.
-    const timers = vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms = 0) => platformTimeout(work, ms > 50 && ms <= 100 ? 30_000 : ms)) as typeof setTimeout);
-    const short = openWorkflow();
-    await start(short, [{ id: "a", agent: "web" }, { id: "b", agent: "web", dependsOn: ["a"] }], { agents: { web: http(listen(() => answer(1))) }, ...waiting });
-    expect(statuses(short)).toEqual(["completed"]);
-    timers.mockRestore();
-    const long = openWorkflow();
-    const created = start(long, [{ id: "a", agent: "llm" }, { id: "b", agent: "one" }], waiting);
-    await expect.poll(() => listedStatus(long)).toBe("running");
-    await long.claim([{ task: 0, attempt: 1 }]);
-    await long.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
-    await created;
-    expect(statuses(long)).toEqual(["running", "completed"]);
-    told.mockRestore();
+    /** However slow the machine: the entry is held back for a tenth of a second only, which is stretched here. */
+    const stretchHold = () => vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms = 0) => platformTimeout(work, ms > 50 && ms <= 100 ? 30_000 : ms)) as typeof setTimeout);
+
+    test("is told once where it is short, at its end, and while it runs where it is longer", async () => {
+      const told = vi.spyOn(TenantObject.prototype, "indexWorkflow");
+      const statuses = (workflow: Workflow) => told.mock.calls.flatMap(([{ summary }]) => (summary.id === idOf(workflow) ? [summary.status] : []));
+      const timers = stretchHold();
+      const short = openWorkflow();
+      await start(short, [{ id: "a", agent: "web" }, { id: "b", agent: "web", dependsOn: ["a"] }], { agents: { web: http(listen(() => answer(1))) }, ...waiting });
+      expect(statuses(short)).toEqual(["completed"]);
+      timers.mockRestore();
+      const long = openWorkflow();
+      const created = start(long, [{ id: "a", agent: "llm" }, { id: "b", agent: "one" }], waiting);
+      await expect.poll(() => listedStatus(long)).toBe("running");
+      await long.claim([{ task: 0, attempt: 1 }]);
+      await long.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
+      await created;
+      expect(statuses(long)).toEqual(["running", "completed"]);
+      told.mockRestore();
+    });
+
+    test("is told by the time at which the creator stops waiting, and at once where the tenant's limits are not known", async () => {
+      const timers = stretchHold();
+      const brief = openWorkflow();
+      expect(await start(brief, [{ id: "a", agent: "llm" }], { ...waiting, answer: { waitMs: 20, withTasks: false } })).toMatchObject({ status: "running" });
+      await expect.poll(() => listedStatus(brief)).toBe("running");
+      const unknown = openWorkflow();
+      const created = start(unknown, [{ id: "a", agent: "llm" }], { ...waiting, isLimited: undefined });
+      await expect.poll(() => listedStatus(unknown)).toBe("running");
+      await unknown.command("cancel");
+      expect(await created).toMatchObject({ status: "cancelled" });
+      timers.mockRestore();
+    });
+
+    test("is told at once when somebody pauses it", async () => {
+      const timers = stretchHold();
+      const workflow = openWorkflow();
+      const created = start(workflow, [{ id: "a", agent: "llm" }], waiting);
+      await expect.poll(() => sentMessages(workflow)).toHaveLength(1);
+      expect(await listedStatus(workflow)).toBeNull();
+      await workflow.command("pause");
+      await expect.poll(() => listedStatus(workflow)).toBe("paused");
+      await workflow.command("cancel");
+      expect(await created).toMatchObject({ status: "cancelled" });
+      timers.mockRestore();
+    });
   });
 
   test("hears by an alarm of a workflow whose object died before it told", async () => {
     let workflow = openWorkflow();
-    void start(workflow, [{ id: "a", agent: "llm" }], { answer: { waitMs: 30_000, withTasks: false } }).catch(() => undefined);
+    void start(workflow, [{ id: "a", agent: "llm" }], { isLimited: false, answer: { waitMs: 30_000, withTasks: false } }).catch(() => undefined);
     await expect.poll(() => sentMessages(workflow)).toHaveLength(1);
     workflow = await kill(workflow);
     expect((await readAlarm(workflow)).armedAt).toBeLessThanOrEqual(Date.now() + 10_000);

@@ -1,10 +1,10 @@
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { LeaseHolderPort } from "../../../src/api/ports/tenant-port.ts";
 import { TenantObject } from "../../../src/durable-objects/tenant-object.ts";
 import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";
 import { listedStatus } from "../listed-workflow.ts";
-import { answer, created, DAY_MS, expectEmpty, http, listen, llm, openWorkflow, pass, query, readAlarm, readLog, requestOf, start, transform, view } from "../open-workflow.ts";
+import { answer, completed, created, DAY_MS, expectEmpty, http, listen, llm, openWorkflow, pass, query, readAlarm, readLog, requestOf, sentMessages, start, transform, view } from "../open-workflow.ts";
 
 const KEY = { key: "key-1", bodyHash: "hash-1" };
 const ONE = [{ id: "a", agent: "one" }];
@@ -140,5 +140,78 @@ describe("a deletion while a failed task is retried", () => {
     await second;
     expect(await workflow.exists()).toBe(true);
     expect((await view(workflow)).status).toBe("running");
+  });
+});
+
+describe("who waits for the end of a workflow", () => {
+  const waiting = { isLimited: false, answer: { waitMs: 30_000, withTasks: true } };
+  /** The index hears of no end before `release`. */
+  const holdIndex = () => {
+    const gate = Promise.withResolvers<void>();
+    const { indexWorkflow } = TenantObject.prototype;
+    const index = vi.spyOn(TenantObject.prototype, "indexWorkflow").mockImplementation(async function (this: TenantObject, entry) {
+      if (entry.summary.finishedAt !== null) await gate.promise;
+      return indexWorkflow.call(this, entry);
+    });
+    return { told: index, release: () => (index.mockRestore(), gate.resolve()) };
+  };
+
+  test("is answered its outcome also when it is deleted before the index knows of it", async () => {
+    const workflow = openWorkflow();
+    const index = holdIndex();
+    const creation = workflow.create(requestOf(workflow, ONE, waiting));
+    await expect.poll(() => index.told.mock.calls.length).toBe(1);
+    expect(await workflow.remove()).toEqual({ removed: true });
+    expect(created(await creation)).toMatchObject({ status: "completed", tasks: { a: { output: 1 } } });
+    index.release();
+  });
+
+  test("hears nothing of the end of one that had its id before", async () => {
+    const workflow = openWorkflow();
+    const index = holdIndex();
+    await start(workflow, ONE);
+    expect(await workflow.remove()).toEqual({ removed: true });
+    const creation = start(workflow, [{ id: "b", agent: "llm" }], waiting);
+    await expect.poll(() => sentMessages(workflow)).toHaveLength(1);
+    index.release();
+    await expect.poll(() => listedStatus(workflow)).toBe("running");
+    await workflow.claim([{ task: 0, attempt: 1 }]);
+    await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
+    expect(await creation).toMatchObject({ status: "completed", tasks: { b: { output: "done" } } });
+  });
+
+  test("waits on when it is retried before the index knows that it failed", async () => {
+    let isDown = true;
+    const gate = Promise.withResolvers<void>();
+    const web = http(listen(async () => (isDown ? new Response("no", { status: 400 }) : gate.promise.then(() => answer("up")))));
+    const workflow = openWorkflow();
+    const index = holdIndex();
+    const creation = start(workflow, [{ id: "a", agent: "web" }], { agents: { web }, ...waiting });
+    await expect.poll(() => index.told.mock.calls.some(([{ summary }]) => summary.status === "failed")).toBe(true);
+    isDown = false;
+    expect(await workflow.retryTask("a")).toEqual({ status: "running" });
+    index.release();
+    await expect.poll(() => listedStatus(workflow)).toBe("running");
+    gate.resolve();
+    expect(await creation).toMatchObject({ status: "completed", tasks: { a: { output: "up" } } });
+  });
+
+  test("is answered, and the index told, by the alarm when the step that ended it could not be sent", async () => {
+    const workflow = openWorkflow();
+    const creation = start(workflow, [{ id: "a", agent: "llm" }], { ...waiting, answer: { waitMs: 120_000, withTasks: false } });
+    await expect.poll(() => listedStatus(workflow)).toBe("running");
+    await workflow.claim([{ task: 0, attempt: 1 }]);
+    const failing = await runInDurableObject(workflow, (_object, { storage }) =>
+      vi.spyOn(Object.getPrototypeOf(storage) as DurableObjectStorage, "setAlarm").mockImplementationOnce(() => {
+        throw new Error("no alarm now");
+      }),
+    );
+    await workflow.report([{ task: 0, attempt: 1, outcome: completed("done") }]);
+    expect(failing.mock.results[0]).toMatchObject({ type: "throw" });
+    failing.mockRestore();
+    expect(await listedStatus(workflow)).toBe("running");
+    await runDurableObjectAlarm(workflow);
+    expect(await creation).toMatchObject({ status: "completed" });
+    expect(await listedStatus(workflow)).toBe("completed");
   });
 });

@@ -26,8 +26,8 @@ interface LinkedObject {
   session: () => WorkflowSession | null;
   /** A step that nobody waits for. */
   apply: (input: RunInput) => void;
-  /** The workflow is final, and the tenant's index knows. */
-  ended: () => void;
+  /** The workflow that was made then (Unix ms) is final, and the tenant's index knows. */
+  ended: (createdAt: number) => void;
   /** Has the alarm come by then. */
   armBy: (time: number) => void;
 }
@@ -67,11 +67,16 @@ export class TenantLink {
     this.#cancelTelling();
   }
 
-  /** Whoever made the workflow waits for its end and looks into no list before. */
-  holdEntry(): void {
+  /** Whoever made the workflow waits for its end, for so long at most, and looks into no list before. */
+  holdEntry(waitMs: number): void {
     // Progress and calls wait for it, too.
     this.#toldAt = this.#deps.now();
-    this.#heldUntil = this.#toldAt + HOLD_MS;
+    this.#heldUntil = this.#toldAt + Math.min(waitMs, HOLD_MS);
+  }
+
+  /** What a step decided could not be sent: the index may not have heard of it. */
+  doubtIndex(): void {
+    this.#isIndexBehind = true;
   }
 
   /** Until the index knows of the workflow at all, an alarm stands behind it; later the cron sweep finds an entry that stayed behind. */
@@ -82,15 +87,23 @@ export class TenantLink {
   planIndex(session: WorkflowSession): void {
     this.#isIndexBehind = true;
     this.#cancelTelling();
+    const { createdAt } = session.run.state;
+    const heldUntil = this.#heldUntil;
+    // Only how it began is held: what comes next was asked for by somebody else, who may look.
+    this.#heldUntil = 0;
     if (!session.isFinal) {
-      if (this.#deps.now() < this.#heldUntil) this.#tellBy(this.#heldUntil);
+      if (this.#deps.now() < heldUntil) this.#tellBy(heldUntil);
       else void this.updateIndex();
       return;
     }
-    const patience = setTimeout(this.#object.ended, INDEX_PATIENCE_MS);
+    // By then it may have been retried, and whoever waits does so for another end.
+    const end = (): void => {
+      if (session.isFinal) this.#object.ended(createdAt);
+    };
+    const patience = setTimeout(end, INDEX_PATIENCE_MS);
     void this.updateIndex().then(() => {
       clearTimeout(patience);
-      this.#object.ended();
+      end();
     });
   }
 

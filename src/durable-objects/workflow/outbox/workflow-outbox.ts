@@ -38,8 +38,8 @@ interface OutboxVerbs {
   apply: (input: RunInput) => void;
   runInline: (refs: AttemptRef[]) => void;
   plan: (made: NewPlan, reason: PlanReason) => void;
-  /** The workflow is final, and the tenant's index knows. */
-  ended: () => void;
+  /** The workflow that was made then (Unix ms) is final, and the tenant's index knows. */
+  ended: (createdAt: number) => void;
 }
 
 /** Sends what steps decided: calls, queue messages, the index, webhooks, the alarm. Everything here may fail; leases and the alarm bring it back. */
