@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AgentDefinition } from "../../src/workflow/spec/agent.ts";
 import { writeCursor } from "../../src/api/http/list-position.ts";
+import type { ReadOptions, WorkflowView } from "../../src/api/ports/workflow-port.ts";
 import { orderedId } from "../../src/api/http/ordered-id.ts";
 import { createTestApi, fakeId } from "./fake-ports.ts";
 
@@ -42,6 +43,30 @@ describe("POST /v1/workflows", () => {
     }
     expect(asked).toEqual([undefined, undefined, { waitMs: 60_000, withTasks: true }, { waitMs: 0, withTasks: false }, { waitMs: 5, withTasks: false }]);
     expect(world.calls.filter((call) => call.startsWith("workflow."))).toEqual(asked.map(() => "workflow.create"));
+  });
+
+  test("whose object is reset while it waits is waited for on, under an id that was made here; where nothing was stored it fails", async () => {
+    const { ask, world } = createTestApi();
+    const reset = () => Promise.reject(new Error("the object was reset"));
+    world.override = { create: reset };
+    expect((await ask("POST", "/v1/workflows?wait=30000", SPEC)).status).toBe(500);
+    const id = orderedId("wf_", world.now, fakeId(4));
+    const view = { id, createdAt: new Date(world.now).toISOString(), status: "completed" };
+    const reads: ReadOptions[] = [];
+    world.override = {
+      create: () => ((world.now += 10_000), reset()),
+      read: async (asked) => (reads.push(asked), view as WorkflowView),
+    };
+    const startedAt = world.now;
+    const response = await ask("POST", "/v1/workflows?wait=30000&tasks=none", SPEC);
+    expect(response.status).toBe(201);
+    expect(await response.json()).toEqual(view);
+    expect(response.headers.get("location")).toBe(`/v1/workflows/${orderedId("wf_", startedAt, fakeId(4))}`);
+    expect(reads).toEqual([{ waitMs: 20_000, withTasks: false }]);
+    // An id of the client's own may be another request's workflow; one that does not wait was not broken off by that.
+    expect((await ask("POST", "/v1/workflows?wait=30000", { ...SPEC, id: "own" })).status).toBe(500);
+    expect((await ask("POST", "/v1/workflows", SPEC)).status).toBe(500);
+    expect(reads).toHaveLength(1);
   });
 
   test("refuses a bad `wait` together with what is wrong with the body, and creates nothing", async () => {
@@ -195,6 +220,17 @@ describe("Idempotency-Key", () => {
     const late = await ask("POST", "/v1/workflows?wait=10", SPEC, key);
     expect([late.status, late.headers.get("idempotent-replay")]).toEqual([201, "true"]);
     expect(await late.json()).toMatchObject({ status: "running" });
+  });
+
+  test("with `wait` is answered with the first answer, too, once another workflow has the id of the one that it made", async () => {
+    const { ask, world } = createTestApi();
+    const body = { ...SPEC, id: "mine" };
+    const made = (await (await ask("POST", "/v1/workflows?wait=10", body, key)).json()) as WorkflowView;
+    const known = world.workflows.get("default:mine")!;
+    world.override = { read: async () => ({ ...known.view, createdAt: new Date(world.now + 5_000).toISOString(), name: "another" }) };
+    const again = await ask("POST", "/v1/workflows?wait=10", body, key);
+    expect([again.status, again.headers.get("idempotent-replay")]).toEqual([201, "true"]);
+    expect(await again.json()).toEqual(made);
   });
 
   test("is still answered when the request would be refused by now, its agent being gone", async () => {

@@ -98,6 +98,21 @@ describe.concurrent("a workflow", () => {
     await command(again.body.id, "cancel");
   });
 
+  test("goes on when its creator hangs up, and a repetition of the request is answered its end", async () => {
+    const creator = new AbortController();
+    const body = JSON.stringify({ id: "left-alone", tasks: [{ id: "a", agent: "slow" }, { id: "b", agent: "slow", dependsOn: ["a"] }] });
+    const headers = { authorization: `Bearer ${worker.rootKey}`, "content-type": "application/json", "idempotency-key": "left-alone" };
+    const left = fetch(`${client.origin}/v1/workflows?wait=30000`, { method: "POST", headers, body, signal: creator.signal }).catch(() => "left");
+    await startOf("left-alone", "a");
+    creator.abort();
+    expect(await left).toBe("left");
+    await startOf("left-alone", "b");
+    const again = await client.call<WorkflowView>("POST", "/v1/workflows?wait=30000", { body, headers: { "idempotency-key": "left-alone" } });
+    expect(again).toMatchObject({ status: 201, body: { status: "completed", tasks: { a: { attempt: 1 }, b: { attempt: 1 } } } });
+    expect(again.headers.get("idempotent-replay")).toBe("true");
+    expect(calledTasks("left-alone")).toEqual(["a", "b"]);
+  });
+
   test("that is paused finishes what runs and starts nothing new until it is resumed", async () => {
     const { id } = await client.create({ tasks: [{ id: "a", agent: "slow" }, { id: "b", agent: "echo", dependsOn: ["a"] }] });
     await startOf(id, "a");

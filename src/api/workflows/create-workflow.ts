@@ -10,7 +10,7 @@ import { deriveWorkflowId, MAX_GENERATIONS, type Idempotency } from "../http/ide
 import { orderedId } from "../http/ordered-id.ts";
 import { RequestRefused, refuse } from "../http/problem.ts";
 import { OPERATOR_TENANT } from "../stored-tiers.ts";
-import type { CreateAnswer, ReadOptions, WorkflowPort } from "../ports/workflow-port.ts";
+import type { CreateAnswer, ReadOptions, WorkflowPort, WorkflowView } from "../ports/workflow-port.ts";
 import { claimKey } from "./claim-key.ts";
 
 /** What a new workflow is made of. */
@@ -34,7 +34,7 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
       tenant,
       workflowId,
       ...made,
-      isLimited: limits !== undefined && limitsTasks(limits),
+      ...(limits === undefined ? {} : { isLimited: limitsTasks(limits) }),
       origin: readOrigin(context, api),
       requestId: context.var.requestId,
       idempotency,
@@ -45,8 +45,13 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
     const workflowId = id ?? orderedId("wf_", api.deps.now(), api.deps.randomId());
     const port = api.deps.workflow(tenant, workflowId);
     const release = idempotency === null ? null : await claimKey(context, api, idempotency, workflowId);
+    const askedAt = api.deps.now();
     try {
-      const answer = await create(workflowId, port);
+      const answer = await create(workflowId, port).catch((error: unknown) => {
+        // Under an id that was made here it can be no other's.
+        if (id !== undefined || asked === null || asked.waitMs === 0) throw error;
+        return waitOn(api.deps.workflow(tenant, workflowId), { ...asked, waitMs: Math.max(0, askedAt + asked.waitMs - api.deps.now()) }, error);
+      });
       return (await answerCreated(workflowId, answer, port, asked)) ?? refuse("conflict", `The id ${workflowId} is taken, by a request whose Idempotency-Key is over.`);
     } catch (error) {
       // Only what was answered with success is kept. Of anything else it is not known what came of it.
@@ -55,6 +60,13 @@ export async function createWorkflow(context: ApiContext, api: Api, made: NewWor
     }
   }
   return tryGenerations(context, api, idempotency.key, create, asked);
+}
+
+/** A request that waits in an object is broken off when that is reset, as each deployment does; the workflow goes on. Throws `error` where it was not stored. */
+async function waitOn(port: WorkflowPort, asked: ReadOptions, error: unknown): Promise<CreateAnswer> {
+  const workflow = await port.read(asked);
+  if (isProblem(workflow)) throw error;
+  return { kind: "created", workflow };
 }
 
 async function readOwnBudgets(tenant: string, api: Api): Promise<ReturnType<typeof pickOwnBudgets>> {
@@ -100,12 +112,17 @@ async function answerCreated(workflowId: string, answer: CreateAnswer, port: Wor
       const headers = { location, "idempotent-replay": "true" };
       // Who waits wants the end, not the beginning; of one that was deleted the beginning is all there is.
       const workflow = asked === null ? null : await port.read(asked);
-      if (workflow !== null && !isProblem(workflow)) return answerJson(201, workflow, headers);
+      if (workflow !== null && !isProblem(workflow) && isSame(workflow, answer.body)) return answerJson(201, workflow, headers);
       return new Response(answer.body, { status: 201, headers: { "content-type": "application/json", ...headers } });
     }
     case "expired":
       return null;
   }
+}
+
+/** Whether this is the workflow that the first answer tells of, and not a later one with its id. */
+function isSame({ createdAt }: WorkflowView, firstAnswer: string): boolean {
+  return (JSON.parse(firstAnswer) as Pick<WorkflowView, "createdAt">).createdAt === createdAt;
 }
 
 /** Where callbacks of this workflow reach the service: a variable that is empty counts as not set. */
