@@ -95,7 +95,9 @@ export class TenantStarts {
     }
     if (this.#waiting.size === 0) return;
     const now = this.#deps.now();
-    const { served, nextAt, isFull } = this.#store.transaction(() => this.#grant(limits, now));
+    const { grown, served, nextAt, isFull } = this.#store.transaction(() => this.#grant(limits, now));
+    // Only now: one that was not stored would be told of what nobody counts.
+    for (const [waiting, grant] of grown) waiting.grant = grant;
     for (const name of served) {
       this.#servedAt.set(name, (this.#turns += 1));
       this.#answer(name);
@@ -104,23 +106,23 @@ export class TenantStarts {
     if (isFull) void this.#lookAfterSilent(now);
   }
 
-  #grant(limits: TenantLimits, now: number): { served: string[]; nextAt: number | null; isFull: boolean } {
+  #grant(limits: TenantLimits, now: number): { grown: [Waiting, StoredGrant][]; served: string[]; nextAt: number | null; isFull: boolean } {
     const { starts } = this.#store;
     const running = starts.countRunning();
     const isFull = limits.concurrentTasks !== null && running >= limits.concurrentTasks;
     const known = starts.readBucket();
     // Mostly a question comes while nothing is free: then there is nothing to share, however many wait.
-    if (isFull) return { served: [], nextAt: null, isFull };
+    if (isFull) return { grown: [], served: [], nextAt: null, isFull };
     const emptyUntil = limits.tasksPerSecond === null ? null : nextStartAt(known, limits.tasksPerSecond, now);
-    if (emptyUntil !== null) return { served: [], nextAt: emptyUntil, isFull };
+    if (emptyUntil !== null) return { grown: [], served: [], nextAt: emptyUntil, isFull };
     const { granted, served, bucket, nextAt } = shareStarts([...this.#waiting.values()], running, limits, known, now);
-    for (const [name, count] of granted) {
-      const one = this.#waiting.get(name)!;
-      one.grant = { ...one.grant, upTo: one.grant.upTo + count };
-      starts.write(one.holder, one.grant, now);
-    }
+    const grown = Array.from(granted, ([name, count]): [Waiting, StoredGrant] => {
+      const waiting = this.#waiting.get(name)!;
+      return [waiting, { ...waiting.grant, upTo: waiting.grant.upTo + count }];
+    });
+    for (const [{ holder }, grant] of grown) starts.write(holder, grant, now);
     if (granted.size > 0) starts.writeBucket(bucket);
-    return { served, nextAt, isFull };
+    return { grown, served, nextAt, isFull };
   }
 
   /** Takes a demand in. Null for one that is older than what is known. */

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import type { LeaseHolderPort, StartsAnswer, StartsRequest, TenantPort } from "../../../src/api/ports/tenant-port.ts";
+import { StartGrantStore } from "../../../src/durable-objects/tenant/stores/start-grant-store.ts";
 import { SILENT_MS } from "../../../src/durable-objects/tenant/tenant-starts.ts";
 import { WorkflowObject } from "../../../src/durable-objects/workflow-object.ts";
 import type { StartDemand } from "../../../src/workflow/starts/start-permits.ts";
@@ -184,6 +185,23 @@ test("who waits in vain is answered when its patience is over, so that nobody wa
   const patient = ask(tenant, "b", { normal: 1 });
   expect(await ask(tenant, "c", { normal: 1 }, { patienceMs: 50 })).toEqual({ kind: "granted", upTo: 0 });
   expect(await hasCome(patient, tenant)).toBe(false);
+});
+
+test("a share that could not be stored is no share: who was to have it is told of none, and gets it by asking again", async () => {
+  const tenant = await openTenant({ concurrentTasks: 2 });
+  await ask(tenant, "a", { normal: 2 });
+  const waiting = ["b", "c"].map((id) => ask(tenant, id, { normal: 1 }, { patienceMs: 200 }));
+  expect(await hasCome(waiting[0]!, tenant)).toBe(false);
+  const { write } = StartGrantStore.prototype;
+  const writing = vi.spyOn(StartGrantStore.prototype, "write").mockImplementation(function (this: StartGrantStore, ...grant) {
+    if (grant[0].id === "c") throw new Error("the disk is full");
+    write.apply(this, grant);
+  });
+  const ended = await ask(tenant, "a", { started: 2, ended: 2 }).then(() => "shared", () => "failed");
+  writing.mockRestore();
+  expect(ended).toBe("failed");
+  expect(await Promise.all(waiting)).toEqual([{ kind: "granted", upTo: 0 }, { kind: "granted", upTo: 0 }]);
+  expect(await Promise.all(["b", "c", "d"].map((id) => ask(tenant, id, { normal: 1 }, { patienceMs: 200 })))).toEqual([1, 1, 0].map((upTo) => ({ kind: "granted", upTo })));
 });
 
 describe("workflows of a tenant with limits", () => {
