@@ -333,9 +333,10 @@ export class WorkflowObject extends DurableObject<Env> implements WorkflowPort, 
   }
 
   #send(session: WorkflowSession, applied: Applied): void {
-    this.#outbox.send(session, applied);
+    // First what is here already, and cannot fail: no alarm brings it back.
     this.#desk.answer(applied.replies);
     if (applied.events.length > 0) void this.#feed.announce();
+    this.#outbox.send(session, applied);
   }
 
   #forgetEnded(ended: WorkflowSession): Promise<boolean> {

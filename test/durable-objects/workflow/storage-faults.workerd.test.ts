@@ -5,6 +5,7 @@ import type { TenantPort } from "../../../src/api/ports/tenant-port.ts";
 import type { CreateRequest } from "../../../src/api/ports/workflow-port.ts";
 import { refOfOrder } from "../../../src/consumer/run-orders.ts";
 import type { AttemptCall, WorkOrder } from "../../../src/consumer/work-order.ts";
+import { WebhookStore } from "../../../src/durable-objects/workflow/stores/webhook-store.ts";
 import { WorkflowStore } from "../../../src/durable-objects/workflow/stores/workflow-store.ts";
 import { MAX_LOSSES } from "../../../src/workflow/attempts.ts";
 import { isFinalWorkflow, type RunState } from "../../../src/workflow/run.ts";
@@ -245,6 +246,25 @@ describe("a workflow comes to its end with all that it had acknowledged, and the
   test("it dies at one, and another throws while it comes back", async () => {
     expect(await liveThrough(every(4).map((call) => [[call, "dies"], [call + 1 + (call % 14), "throws"]]))).toEqual([]);
   });
+});
+
+test("whoever waits for an end that was stored and could not be sent hears of it by the alarm, and streams show it at once", async () => {
+  const workflow = openWorkflow();
+  await workflow.create(requestOf(workflow, [{ id: "a", agent: "llm" }], { spec: { webhook: { url: listen(() => new Response(null, { status: 204 })) } } }));
+  await workflow.claim([{ task: 0, attempt: 1 }]);
+  const waiting = view(workflow, 50_000);
+  const stream = (await workflow.fetch("https://weft.example/events?after=0")).text();
+  const sending = vi.spyOn(WebhookStore.prototype, "readDue").mockImplementationOnce(() => {
+    throw new Error("a fault");
+  });
+  await workflow.report([{ task: 0, attempt: 1, outcome: completed(1) }]);
+  expect(sending.mock.results[0]!.type).toBe("throw");
+  const inTime = (answered: Promise<unknown>) => Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 20_000))]);
+  expect(await inTime(stream)).toContain("event: workflow.completed");
+  const { alarmAt } = await peek(workflow.name!);
+  await fireAlarm(workflow.name!, alarmAt!);
+  expect(await inTime(waiting)).toMatchObject({ status: "completed" });
+  sending.mockRestore();
 });
 
 test("a workflow that ended while it was brought back, and could not tell its tenant, is not taken for none", async () => {
