@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -22,6 +22,9 @@ export const quietWranglerEnv = {
 /** A cold start takes 2–3 s on an idle machine; a loaded one may take ten times that. */
 const READY_DEADLINE_MS = 45_000;
 const READY_POLL_MS = 50;
+/** Ports for workers, below those that systems give to outgoing connections: one of them could be taken in the seconds until a worker listens. */
+const [FIRST_PORT, END_OF_PORTS] = [20_000, 32_000];
+const PORT_ATTEMPTS = 100;
 
 export interface LocalWorkerOptions {
   /** Folder for objects, KV and alarms, kept by the caller. Start again on the same folder to go on after a kill. Default: a scratch folder, removed by `stop`. */
@@ -124,12 +127,18 @@ async function isHealthy(origin: string, group: ProcessGroup): Promise<void> {
 
 /** A port of the loopback interface that nobody listens on now. */
 export async function findFreePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt += 1) {
+    const port = randomInt(FIRST_PORT, END_OF_PORTS);
+    if (await canListen(port)) return port;
+  }
+  throw new Error(`no free port of ${PORT_ATTEMPTS} that were tried from ${FIRST_PORT} to ${END_OF_PORTS - 1}`);
+}
+
+async function canListen(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
+  const isListening = await new Promise<boolean>((resolve) => server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)));
+  if (isListening) await new Promise((resolve) => server.close(resolve));
+  return isListening;
 }
 
 /** The dotenv form: values in a quote that they do not contain; a bare `$` would be expanded. */
