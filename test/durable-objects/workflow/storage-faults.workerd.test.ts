@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { TenantPort } from "../../../src/api/ports/tenant-port.ts";
 import type { CreateRequest } from "../../../src/api/ports/workflow-port.ts";
 import { refOfOrder } from "../../../src/consumer/run-orders.ts";
@@ -55,6 +55,9 @@ beforeAll(async () => {
   });
   await openTenant().patchTenant({ budget: { maxUsd: 1_000_000, period: "total" }, limits: { concurrentTasks: 1_000 } });
 });
+
+// A fault that the last life of a test did not come to is not for the next test.
+afterEach(() => void Object.assign(watched, { state: null, faults: new Map() }));
 
 /** Calls whose bill the workflow has acknowledged. */
 const acknowledged = new Map<string, AttemptCall[]>();
