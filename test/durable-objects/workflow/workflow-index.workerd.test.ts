@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { TenantObject } from "../../../src/durable-objects/tenant-object.ts";
 import { MAX_LISTED_RESULT_BYTES } from "../../../src/durable-objects/workflow/workflow-view.ts";
 import { findListed, listedStatus } from "../listed-workflow.ts";
-import { answer, completed, DAY_MS, http, idOf, kill, listen, openWorkflow, pass, readAlarm, sentMessages, start, TENANT, view, type Workflow } from "../open-workflow.ts";
+import { answer, completed, DAY_MS, http, idOf, kill, listen, openWorkflow, pass, readAlarm, sentMessages, start, TENANT, transform, view, type Workflow } from "../open-workflow.ts";
 
 const ONE = [{ id: "a", agent: "one" }];
 
@@ -84,6 +84,13 @@ describe("the tenant's index", () => {
       expect(await created).toMatchObject({ status: "cancelled" });
       timers.mockRestore();
     });
+  });
+
+  test.each([["it began", ONE], ["it was made", [{ id: "a", agent: "web" }]]])("leaves no alarm behind it but that of the retention, if it hears of a workflow for the first time at its end, soon after %s", async (_when, tasks) => {
+    const workflow = openWorkflow();
+    await start(workflow, tasks, { agents: { one: transform("1"), web: http(listen(() => answer(1))) }, answer: { waitMs: 30_000, withTasks: false } });
+    expect(await listedStatus(workflow)).toBe("completed");
+    await expect.poll(async () => (await readAlarm(workflow)).armedAt).toBeGreaterThan(Date.now() + DAY_MS);
   });
 
   test("hears by an alarm of a workflow whose object died before it told", async () => {

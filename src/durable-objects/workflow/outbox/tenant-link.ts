@@ -30,6 +30,8 @@ interface LinkedObject {
   ended: (createdAt: number) => void;
   /** Has the alarm come by then. */
   armBy: (time: number) => void;
+  /** Moves the alarm of an ended workflow behind everything that is over. */
+  armBehindEnd: (session: WorkflowSession) => void;
 }
 
 /** What a workflow tells its tenant (its entry in the index, its calls, its spending) and asks it for (budget, starts). */
@@ -101,10 +103,18 @@ export class TenantLink {
       if (session.isFinal) this.#object.ended(createdAt);
     };
     const patience = setTimeout(end, INDEX_PATIENCE_MS);
+    const isFirst = !this.#wasIndexed;
     void this.updateIndex().then(() => {
       clearTimeout(patience);
       end();
+      // After the answers: they would wait for the disk.
+      if (isFirst) setTimeout(() => this.#leaveAlarm(session), 0);
     });
+  }
+
+  /** The alarm that stood behind the index is not needed any more. */
+  #leaveAlarm(session: WorkflowSession): void {
+    if (this.#wasIndexed && session.isFinal && this.#object.session() === session) this.#object.armBehindEnd(session);
   }
 
   /** Calls of late reports, which nothing follows, are told by an alarm; those of a running workflow at the latest when it ends. */

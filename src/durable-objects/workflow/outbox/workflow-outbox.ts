@@ -67,7 +67,7 @@ export class WorkflowOutbox {
     this.#verbs = verbs;
     this.#ownAttempts = { ...deps.attempts, reserve: (_order, call) => verbs.reserve(call) };
     this.#webhooks = new WebhookSender(deps, store.webhooks, { session: verbs.session, armBy: (time) => this.armBy(time) });
-    this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.armBy(time) });
+    this.tenant = new TenantLink(deps, store, { ...verbs, armBy: (time) => this.armBy(time), armBehindEnd: (session) => this.#armBehindEnd(session) });
   }
 
   send(session: WorkflowSession, applied: Applied): void {
@@ -76,7 +76,8 @@ export class WorkflowOutbox {
     const isIndexed = applied.events.some((event) => event.type.startsWith("workflow."));
     const behindIndex = isIndexed ? this.tenant.alarmBehindIndex() : Infinity;
     // At the end the alarm is moved behind everything that is over, with the same commit: one that fired for nothing would cost far more.
-    if (session.isFinal && isIndexed) this.#arm(Math.min(this.#nextChoreAt(session), nextWakeAt(session.run, 0), behindIndex));
+    // Where the index knows nothing yet the alarm stays that was armed behind it, and is moved once it does.
+    if (session.isFinal && isIndexed && behindIndex === Infinity) this.#armBehindEnd(session);
     else this.armBy(Math.min(applied.wakeBy, behindIndex));
     for (const order of applied.objectOrders) void this.#callAgent(order);
     for (const orders of splitOrders(applied.directOrders)) void this.#callExecutor(orders);
@@ -206,6 +207,10 @@ export class WorkflowOutbox {
     } finally {
       this.#isPlanning = false;
     }
+  }
+
+  #armBehindEnd(session: WorkflowSession): void {
+    this.#arm(Math.min(this.#nextChoreAt(session), nextWakeAt(session.run, 0)));
   }
 
   #nextChoreAt(session: WorkflowSession): number {
