@@ -15,7 +15,11 @@ const clients = new Map<string, WeftClient>();
 
 beforeAll(async () => {
   agents = await startFakeAgents();
-  workers.push(...(await Promise.all([startLocalWorker(), startLocalWorker({ vars: { SETTINGS: THROUGH_THE_QUEUE } })])));
+  // One that does not start leaves the other to be stopped.
+  const starts = await Promise.allSettled([startLocalWorker(), startLocalWorker({ vars: { SETTINGS: THROUGH_THE_QUEUE } })]);
+  workers.push(...starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : [])));
+  const broken = starts.find((start) => start.status === "rejected");
+  if (broken !== undefined) throw broken.reason;
   for (const [index, way] of ["directly", "through the queue"].entries()) {
     const client = createWeftClient(workers[index]!);
     clients.set(way, client);
