@@ -39,7 +39,7 @@ export async function benchDispatch(context: BenchContext): Promise<void> {
     for (const size of READY_SIZES) rows.push([`ready set of ${size}, ms`, ...(await compare(contestants.map(({ widest, weft }) => (size > widest ? null : () => runSet(weft, size))), ROUNDS))]);
     rows.push(["chain of 20, ms/step", ...(await compare(contestants.map(({ weft }) => () => weft.runToEnd(specOf(Array.from({ length: 20 }, () => 1), "echo"))), ROUNDS, 20))]);
     rows.push([`${CROWD} diamonds at once, ms`, ...(await compare(contestants.map(({ weft }) => () => Promise.all(Array.from({ length: CROWD }, () => weft.runToEnd(specOf(DIAMOND.widths, "echo"))))), CROWD_ROUNDS))]);
-    printTable(`Ways of dispatch, Miniflare: median (best) of ${ROUNDS} rounds in turns; a whole workflow with one ready set, POST and GET included`, ["", ...contestants.map(({ name }) => name)], rows);
+    printTable(`Ways of dispatch, Miniflare: median (best) of ${ROUNDS} rounds in turns; a whole workflow with one ready set, as its client sees it`, ["", ...contestants.map(({ name }) => name)], rows);
   } finally {
     client.close();
     await Promise.all([...workers.map((worker) => worker.stop()), agents.close()]);
