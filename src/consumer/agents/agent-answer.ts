@@ -14,14 +14,11 @@ export const MAX_FAILURE_MESSAGE_CHARS = 2_000;
 
 const tokens = z.int().min(0).max(MAX_REPORTED_TOKENS).nullish();
 const usageFields = { inputTokens: tokens, outputTokens: tokens, costUsd: z.number().min(0).max(MAX_REPORTED_USD).nullish() };
-const output = z.custom<Json>((value) => value !== undefined && !isDeeperThan(value, MAX_OUTPUT_DEPTH), `must be JSON of at most ${MAX_OUTPUT_DEPTH} levels`);
+const output = z.custom<Json>(isOutput, `must be JSON of at most ${MAX_OUTPUT_DEPTH} levels`);
 
 /** What an agent may say about its cost. `null` means absent, as everywhere. */
 const AgentUsage = z.object(usageFields);
 type AgentUsage = z.infer<typeof AgentUsage>;
-
-/** A 200 of an HTTP agent: what is read of it. */
-const AgentAnswer = z.object({ output, usage: AgentUsage.nullish() });
 
 /** An error answer that still says what it cost. */
 const UsageOnly = z.object({ usage: AgentUsage });
@@ -43,8 +40,13 @@ export interface ReportingAgent {
 
 /** The output and ledger lines of a 200's parsed body, or null when it has another shape. */
 export function readAgentAnswer(body: unknown, agent: ReportingAgent): { output: Json; calls: AttemptCall[] } | null {
-  const answer = AgentAnswer.safeParse(body);
-  return answer.success ? { output: answer.data.output, calls: recordUsage(answer.data.usage, agent) } : null;
+  // By hand: an answer without a usage, as most are, is read with every step.
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return null;
+  const { output: value, usage = null } = body as { output?: unknown; usage?: unknown };
+  if (!isOutput(value)) return null;
+  if (usage === null) return { output: value, calls: [] };
+  const read = AgentUsage.safeParse(usage);
+  return read.success ? { output: value, calls: recordUsage(read.data, agent) } : null;
 }
 
 /** The ledger lines of any other parsed body: none unless it reports a usage. */
@@ -102,6 +104,10 @@ function toNanoUsd(usd: number): number {
   const nanoUsd = usd * 1e9;
   const nearest = Math.round(nanoUsd);
   return Math.abs(nanoUsd - nearest) <= nearest * 2 * Number.EPSILON ? nearest : Math.ceil(nanoUsd);
+}
+
+function isOutput(value: unknown): value is Json {
+  return value !== undefined && !isDeeperThan(value, MAX_OUTPUT_DEPTH);
 }
 
 /** Recurses at most `levels` deep, however deep the value is. */
