@@ -240,7 +240,7 @@ async function liveThrough(whose: Whose, lots: readonly (readonly (readonly [num
 }
 
 // At which of the calls it throws, and at which the object dies: with 1 at each of them, in several times the time.
-describe.each<[Whose, number, number]>([["the workflow's", 2, 4], ["its tenant's", 4, 4]])("a workflow comes to its end with all that it had acknowledged, and then goes without a trace, also if of %s storage", { timeout: 300_000 }, (whose, throwEvery, dieEvery) => {
+describe.each<[Whose, number, number]>([["the workflow's", 5, 9], ["its tenant's", 7, 9]])("a workflow comes to its end with all that it had acknowledged, and then goes without a trace, also if of %s storage", { timeout: 300_000 }, (whose, throwEvery, dieEvery) => {
   let calls = 0;
   beforeAll(async () => {
     calls = await live(whose, new Map());
