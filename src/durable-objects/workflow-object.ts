@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { KEY_IS_TAKEN } from "../api/ports/idempotency-record.ts";
 import type { LeaseHolderPort, StartsTold } from "../api/ports/tenant-port.ts";
 import type { Checkpoint, CreateAnswer, CreateRequest, KeyClaim, KeyClaimAnswer, LedgerLine, Page, ReadOptions, TaskView, WorkflowPort, WorkflowView } from "../api/ports/workflow-port.ts";
 import type { AttemptPort, TaskDelta } from "../consumer/attempt-port.ts";
@@ -11,7 +12,7 @@ import { canRetryTask } from "../workflow/commands.ts";
 import type { LoggedEvent } from "../workflow/events.ts";
 import { isFinalWorkflow, type WorkflowStatus } from "../workflow/run.ts";
 import { CALLBACK_OVER, findCallback, readCallback } from "./workflow/callback-report.ts";
-import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow, KEY_IS_TAKEN } from "./workflow/create-workflow.ts";
+import { createWorkflow, findEarlierAnswer, findRecordedAnswer, forgetWorkflow } from "./workflow/create-workflow.ts";
 import { EndWaiters } from "./workflow/end-waiters.ts";
 import { forgetEnded } from "./workflow/forget-ended.ts";
 import { claimKey, holdsClaim } from "./workflow/key-claims.ts";

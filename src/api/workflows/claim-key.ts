@@ -1,6 +1,7 @@
 import { callerOf, type Api, type ApiContext } from "../endpoint.ts";
 import { deriveWorkflowId, MAX_GENERATIONS, type Idempotency } from "../http/idempotency.ts";
 import { refuse, refuseProblem } from "../http/problem.ts";
+import { KEY_IS_TAKEN } from "../ports/idempotency-record.ts";
 
 /** How long a claim may stand without its workflow: until then its request may be under way. */
 const UNDER_WAY_MS = 60_000;
@@ -21,7 +22,7 @@ export async function claimKey(context: ApiContext, api: Api, { key, bodyHash }:
       if (found.kind !== "replayed" && answer.forMs >= UNDER_WAY_MS) answer = await keeper.claimKey({ ...claim, instead: answer.bodyHash });
     }
     if ("problem" in answer) refuseProblem(answer);
-    if (answer.kind === "held") refuse("conflict", "This Idempotency-Key was used with another body within the last 24 hours: use a new key.");
+    if (answer.kind === "held") refuseProblem(KEY_IS_TAKEN);
     if (answer.kind === "claimed") return () => keeper.releaseKey({ key, bodyHash });
   }
   refuse("conflict", "This Idempotency-Key was used too often: use another.");

@@ -1,12 +1,11 @@
 import type { CreateTenant, CreateTenantAnswer, DirectoryPort, TenantLifePort } from "../../api/ports/directory-port.ts";
+import { IDEMPOTENCY_MS, KEY_IS_TAKEN } from "../../api/ports/idempotency-record.ts";
 import type { Page } from "../../api/ports/workflow-port.ts";
 import { OPERATOR_TENANT } from "../../api/stored-tiers.ts";
 import type { Problem } from "../../errors.ts";
 import { cutPage, NO_CURSOR, readCursor } from "../../api/http/list-position.ts";
 import type { TenantStore } from "./stores/tenant-store.ts";
 
-/** How long an `Idempotency-Key` stands for its first answer (contract). */
-const IDEMPOTENCY_MS = 86_400_000;
 /** Removals that one sweep looks after. */
 const MAX_REMOVING = 50;
 
@@ -74,8 +73,7 @@ export class TenantDirectory implements DirectoryPort {
     const now = this.#deps.now();
     const earlier = idempotency === null ? null : this.#store.directory.findAnswer(idempotency.key, now - IDEMPOTENCY_MS);
     if (earlier !== null) {
-      if (earlier.bodyHash === idempotency?.bodyHash) return { kind: "replayed", tenant: earlier.answer };
-      return { problem: "conflict", detail: "This Idempotency-Key was used with another body within the last 24 hours: use a new key." };
+      return earlier.bodyHash === idempotency?.bodyHash ? { kind: "replayed", tenant: earlier.answer } : KEY_IS_TAKEN;
     }
     const row = this.#store.directory.find(id);
     if (id === OPERATOR_TENANT || row?.state === "active") return { problem: "conflict", detail: `There is a tenant ${id} already.` };

@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_MS, KEY_IS_TAKEN } from "../../api/ports/idempotency-record.ts";
 import type { CreateAnswer, CreateRequest, WorkflowView } from "../../api/ports/workflow-port.ts";
 import type { AttemptPort } from "../../consumer/attempt-port.ts";
 import type { Problem } from "../../errors.ts";
@@ -7,11 +8,6 @@ import { storeNew } from "./workflow-parts.ts";
 import { type SessionDeps, WorkflowSession } from "./workflow-session.ts";
 import type { WorkflowStore } from "./stores/workflow-store.ts";
 import { viewWorkflow } from "./workflow-view.ts";
-
-/** How long an idempotency key stands for its first answer (contract). */
-export const IDEMPOTENCY_MS = 86_400_000;
-
-export const KEY_IS_TAKEN: Problem = { problem: "conflict", detail: "This Idempotency-Key was used with another body within the last 24 hours: use a new key." };
 
 interface CreateDeps extends SessionDeps {
   workflow: (tenant: string, workflowId: string) => Pick<AttemptPort, "readOutputs">;

@@ -1,5 +1,5 @@
+import { IDEMPOTENCY_MS, KEY_IS_TAKEN } from "../../api/ports/idempotency-record.ts";
 import type { KeyClaim, KeyClaimAnswer } from "../../api/ports/workflow-port.ts";
-import { IDEMPOTENCY_MS, KEY_IS_TAKEN } from "./create-workflow.ts";
 import type { WorkflowStore } from "./stores/workflow-store.ts";
 
 /**
